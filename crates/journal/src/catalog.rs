@@ -1,0 +1,156 @@
+//! The list of a journal's segments: from names and headers alone, in constant time for each.
+//!
+//!   offset -> binary search by base -> segment -> byte in its file
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use annals_record::{Offset, Term, TermStart};
+
+use crate::disk::{self, Disk, DiskFile, Mode};
+use crate::error::Error;
+use crate::seal::{self, Seal, Sealed};
+use crate::segment::{self, HEADER_LEN, HeaderError, SegmentHeader};
+
+/// One segment, or the place where one is missing.
+#[derive(Clone, Debug)]
+pub(crate) struct Segment {
+    pub(crate) base: Offset,
+    /// The next segment's base; none for the last one, which may be active.
+    pub(crate) next: Option<Offset>,
+    /// The header, or why there is none: then the whole range is damaged.
+    pub(crate) header: Result<SegmentHeader, String>,
+    pub(crate) seal: Option<Sealed>,
+    /// What is wrong with a segment that can be read all the same.
+    pub(crate) flaw: Option<String>,
+    pub(crate) path: PathBuf,
+}
+
+/// Reads the segments of `dir`, in order. What is in `known` and has an end is not read again.
+pub(crate) fn load(disk: &dyn Disk, dir: &Path, known: &[Arc<Segment>]) -> Result<Vec<Arc<Segment>>, Error> {
+    let mut bases: Vec<Offset> = disk
+        .list(dir)
+        .map_err(|error| Error::io("list", dir, error))?
+        .iter()
+        .filter_map(|listed| segment::base_of(&listed.name))
+        .collect();
+    bases.sort_unstable();
+    let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(bases.len());
+    for (i, base) in bases.iter().enumerate() {
+        let next = bases.get(i + 1).copied();
+        let loaded = match known.binary_search_by_key(base, |segment| segment.base) {
+            Ok(at) if known[at].next.is_some() && known[at].next == next => Arc::clone(&known[at]),
+            _ => Arc::new(load_one(disk, dir, *base, next)?),
+        };
+        join(&mut segments, loaded, dir);
+    }
+    Ok(segments)
+}
+
+/// Appends a segment to those before it; what does not fit becomes a flaw, what is missing a segment of its own.
+fn join(segments: &mut Vec<Arc<Segment>>, loaded: Arc<Segment>, dir: &Path) {
+    let (expected, mut chain, log) = match segments.last() {
+        None => (Offset::ZERO, None, None),
+        Some(last) => (
+            last.seal.map_or(loaded.base, |seal| seal.next_base),
+            last.seal.map(|seal| seal.chain),
+            segments.iter().find_map(|s| s.header.as_ref().ok().map(|header| header.log)),
+        ),
+    };
+    if expected < loaded.base {
+        let missing = Segment {
+            base: expected,
+            next: Some(loaded.base),
+            header: Err("the segment is missing".to_owned()),
+            seal: None,
+            flaw: None,
+            path: dir.join(segment::file_name(expected)),
+        };
+        if let Some(last) = segments.last_mut() {
+            Arc::make_mut(last).next = Some(expected);
+        }
+        segments.push(Arc::new(missing));
+        chain = None;
+    }
+    let stray = match &loaded.header {
+        Ok(header) if log.is_some_and(|log| log != header.log) => {
+            Some(format!("it belongs to log {}", header.log))
+        }
+        Ok(header) if chain.is_some_and(|chain| chain != header.chain) => {
+            Some("it does not continue the segment before it".to_owned())
+        }
+        Ok(_) if expected > loaded.base => Some(format!("the segment before it ends at {expected}")),
+        _ => None,
+    };
+    match stray {
+        None => segments.push(loaded),
+        Some(reason) => segments.push(Arc::new(Segment { header: Err(reason), ..(*loaded).clone() })),
+    }
+}
+
+fn load_one(disk: &dyn Disk, dir: &Path, base: Offset, next: Option<Offset>) -> Result<Segment, Error> {
+    let path = dir.join(segment::file_name(base));
+    let failed = |error| Error::io("read", &path, error);
+    let file = disk.open(&path, Mode::Read).map_err(|error| Error::io("open", &path, error))?;
+    let mut block = vec![0; HEADER_LEN as usize];
+    let read = disk::read_full(&*file, &mut block, 0).map_err(failed)?;
+    let header = match SegmentHeader::decode(&block[..read]) {
+        Ok(header) if header.base == base => Ok(header),
+        Ok(header) => Err(format!("it was renamed: its header says {:016x}", header.base.get())),
+        Err(HeaderError::Damaged(reason)) => Err(reason),
+        Err(HeaderError::Foreign(reason)) => return Err(Error::NotAJournal { path, reason }),
+        Err(HeaderError::Newer(found)) => {
+            return Err(Error::NewerFormat { path, found, known: segment::FORMAT });
+        }
+    };
+    let (mut seal, mut flaw) = (None, None);
+    if let (Ok(header), Some(next)) = (&header, next) {
+        match read_seal(&*file, header).map_err(failed)? {
+            Ok(found) if found.next_base() <= next => seal = Some(found.sealed()),
+            Ok(found) => {
+                flaw = Some(format!("the seal ends at {}, the next segment begins before", found.next_base()));
+            }
+            Err(reason) => flaw = Some(reason),
+        }
+    }
+    Ok(Segment { base, next, header, seal, flaw, path })
+}
+
+/// The seal at the end of a sealed segment's file, or why there is none.
+pub(crate) fn read_seal(file: &dyn DiskFile, header: &SegmentHeader) -> io::Result<Result<Seal, String>> {
+    let len = file.len()?;
+    let mut trailer = [0; seal::TRAILER];
+    let at = len.saturating_sub(seal::TRAILER as u64);
+    let read = disk::read_full(file, &mut trailer, at)?;
+    let Some(frame_len) = seal::announced(&trailer[..read]) else {
+        return Ok(Err("the file does not end with a seal".to_owned()));
+    };
+    let Some(start) =
+        len.checked_sub(frame_len).filter(|start| *start >= HEADER_LEN && frame_len <= seal::MAX_LEN)
+    else {
+        return Ok(Err(format!("the trailer announces a seal of {frame_len} bytes")));
+    };
+    let mut bytes = vec![0; frame_len as usize];
+    let read = disk::read_full(file, &mut bytes, start)?;
+    Ok(Seal::decode(&bytes[..read], header, header.offset(segment::FilePos(start))))
+}
+
+/// The segment in which `offset` lies.
+pub(crate) fn find(segments: &[Arc<Segment>], offset: Offset) -> Option<&Arc<Segment>> {
+    segments[..segments.partition_point(|segment| segment.base <= offset)].last()
+}
+
+/// Each term and where it began, oldest first.
+pub(crate) fn terms(segments: &[Arc<Segment>]) -> Vec<TermStart> {
+    let mut terms: Vec<TermStart> = Vec::new();
+    for header in segments.iter().filter_map(|segment| segment.header.as_ref().ok()) {
+        if terms.last().is_none_or(|last| last.term < header.term) {
+            terms.push(TermStart { term: header.term, start: header.term_start });
+        }
+    }
+    if terms.is_empty() {
+        terms.push(TermStart { term: Term::FIRST, start: Offset::ZERO });
+    }
+    terms
+}

@@ -1,0 +1,175 @@
+//! The journal's whole view of a file system: a dozen calls. Whatever can go wrong goes wrong here, so a fault is just
+//! another disk, and no line of the journal knows it is under test.
+//!
+//! Paths are always a directory the caller chose, joined with plain file names.
+
+use std::fmt::Debug;
+use std::io;
+use std::path::{Path, PathBuf};
+
+mod real;
+
+pub use real::RealDisk;
+
+/// A file system. All methods may be called from several threads.
+pub trait Disk: Debug + Send + Sync {
+    /// Creates a directory and its parents; one that exists is fine.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// The plain files of a directory, by name, with their lengths, in any order.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such directory.
+    fn list(&self, path: &Path) -> io::Result<Vec<Listed>>;
+
+    /// Opens a file as `mode` says. Never follows a symbolic link in the last component, and refuses what is no plain
+    /// file.
+    ///
+    /// # Errors
+    /// `NotFound`, `AlreadyExists` for [`Mode::CreateNew`], `InvalidInput` for what is no plain file.
+    fn open(&self, path: &Path, mode: Mode) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Renames a file within its directory, replacing what has the new name. Durable after [`Disk::sync_dir`].
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file. Durable after [`Disk::sync_dir`].
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a directory durable.
+    ///
+    /// # Errors
+    /// As the operating system says; after an error the names' durability is unknown.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Takes the exclusive lock that the file at `path` stands for, creating it if needed, and writes `holder` into it.
+    /// Held until the value is dropped or the process ends, however it ends.
+    ///
+    /// # Errors
+    /// `WouldBlock` if somebody else holds it: the message is what that holder wrote.
+    fn lock(&self, path: &Path, holder: &str) -> io::Result<Box<dyn Held>>;
+}
+
+/// An open file. Positions are bytes from its beginning.
+pub trait DiskFile: Debug + Send + Sync {
+    /// Reads what is there at `pos`, at most `buf.len()` bytes; 0 only at or beyond the end.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn read_at(&self, buf: &mut [u8], pos: u64) -> io::Result<usize>;
+
+    /// Writes some of `buf` at `pos` and says how much; never 0 for a `buf` that is not empty.
+    ///
+    /// # Errors
+    /// As the operating system says; some bytes may have been written.
+    fn write_at(&self, buf: &[u8], pos: u64) -> io::Result<usize>;
+
+    /// Makes all data written and the file's length durable.
+    ///
+    /// # Errors
+    /// After an error it is unknown what is durable, and a second call may lie: see `docs/durability.md`, I6.
+    fn sync(&self) -> io::Result<()>;
+
+    /// The file's length in bytes.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn len(&self) -> io::Result<u64>;
+
+    /// Whether the file has no bytes.
+    ///
+    /// # Errors
+    /// As [`DiskFile::len`].
+    fn is_empty(&self) -> io::Result<bool> {
+        self.len().map(|len| len == 0)
+    }
+
+    /// Cuts or extends the file; an extension reads as zeros.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+
+    /// Extends the file to at least `len` bytes of zeros with space reserved, so that writing there cannot run out of
+    /// it. Where the file system cannot reserve, extending alone is enough.
+    ///
+    /// # Errors
+    /// `StorageFull` if there is no room; the length is then unchanged.
+    fn allocate(&self, len: u64) -> io::Result<()>;
+}
+
+/// A lock that is held. Dropping it gives it back.
+pub trait Held: Debug + Send + Sync {}
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It exists; it is only read.
+    Read,
+    /// It exists; it is read and written.
+    Write,
+    /// It must not exist; it is created empty, to be read and written.
+    CreateNew,
+}
+
+/// One file of a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name in the directory.
+    pub name: String,
+    /// Its length in bytes.
+    pub len: u64,
+}
+
+/// Fills `buf` from `pos` on, as far as the file goes, and says how far.
+pub(crate) fn read_full(file: &dyn DiskFile, buf: &mut [u8], pos: u64) -> io::Result<usize> {
+    let mut done = 0;
+    while done < buf.len() {
+        match file.read_at(&mut buf[done..], pos + done as u64) {
+            Ok(0) => break,
+            Ok(n) => done += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+/// Writes all of `buf` at `pos`; a short write is continued, a write of nothing is an error.
+pub(crate) fn write_full(file: &dyn DiskFile, buf: &[u8], pos: u64) -> io::Result<()> {
+    let mut done = 0;
+    while done < buf.len() {
+        match file.write_at(&buf[done..], pos + done as u64) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => done += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Writes a whole small file so that a crash leaves the old one or the new one: temporary name, sync, rename, sync.
+pub(crate) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
+    match disk.remove(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = disk.open(&temporary, Mode::CreateNew)?;
+    write_full(&*file, bytes, 0)?;
+    file.sync()?;
+    drop(file);
+    disk.rename(&temporary, path)?;
+    path.parent().map_or(Ok(()), |dir| disk.sync_dir(dir))
+}

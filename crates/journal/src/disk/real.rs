@@ -1,0 +1,143 @@
+//! The operating system's disk.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::{FallocateFlags, OFlags};
+
+use super::{Disk, DiskFile, Held, Listed, Mode};
+
+/// The operating system's disk. Files are created with mode 0600.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealDisk;
+
+impl Disk for RealDisk {
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        std::fs::create_dir_all(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<Listed>> {
+        let mut listed = Vec::new();
+        for entry in std::fs::read_dir(path)? {
+            let entry = entry?;
+            // Gone between listing and looking: a reader raced the writer's rename.
+            let Ok(metadata) = entry.metadata() else { continue };
+            if let (true, Ok(name)) = (metadata.is_file(), entry.file_name().into_string()) {
+                listed.push(Listed { name, len: metadata.len() });
+            }
+        }
+        Ok(listed)
+    }
+
+    fn open(&self, path: &Path, mode: Mode) -> io::Result<Box<dyn DiskFile>> {
+        let file = options(mode).open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{}: not a plain file", path.display()),
+            ));
+        }
+        Ok(Box::new(RealFile(file)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+
+    fn lock(&self, path: &Path, holder: &str) -> io::Result<Box<dyn Held>> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+            .open(path)?;
+        match file.try_lock() {
+            Ok(()) => {
+                file.set_len(0)?;
+                file.write_all(holder.as_bytes())?;
+                Ok(Box::new(RealLock { _file: file }))
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut held_by = String::new();
+                file.rewind()?;
+                file.take(1024).read_to_string(&mut held_by)?;
+                Err(io::Error::new(io::ErrorKind::WouldBlock, held_by))
+            }
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+fn options(mode: Mode) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(OFlags::NOFOLLOW.bits() as i32).mode(0o600);
+    match mode {
+        Mode::Read => {}
+        Mode::Write => {
+            options.write(true);
+        }
+        Mode::CreateNew => {
+            options.write(true).create_new(true);
+        }
+    }
+    options
+}
+
+#[derive(Debug)]
+struct RealFile(File);
+
+impl DiskFile for RealFile {
+    fn read_at(&self, buf: &mut [u8], pos: u64) -> io::Result<usize> {
+        self.0.read_at(buf, pos)
+    }
+
+    fn write_at(&self, buf: &[u8], pos: u64) -> io::Result<usize> {
+        self.0.write_at(buf, pos)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.0.metadata().map(|metadata| metadata.len())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        match rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, len) {
+            Ok(()) => Ok(()),
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::INVAL) => {
+                if self.len()? < len {
+                    self.0.set_len(len)
+                } else {
+                    Ok(())
+                }
+            }
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+/// An advisory lock on an open file (`flock`): it falls with the descriptor, and descriptors are closed on exec.
+#[derive(Debug)]
+struct RealLock {
+    _file: File,
+}
+
+impl Held for RealLock {}

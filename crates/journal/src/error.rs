@@ -1,0 +1,189 @@
+//! What can go wrong with a journal, where, and what to do next.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use annals_record::{Kind, LogError, Offset};
+
+/// A stretch of the log whose bytes do not verify. Never cut, never skipped in silence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The first place that cannot be served.
+    pub offset: Offset,
+    /// How many bytes of the log cannot be served.
+    pub len: u64,
+    /// File, place, and what was found there.
+    pub detail: String,
+}
+
+/// Why the journal could not do it. Cheap to clone, for every waiter of a group gets the same one.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Another process, or another handle, writes to this journal.
+    #[error("{path} is locked by {holder}; wait for it to finish, or read with a `Reader`")]
+    Locked {
+        /// The lock's file.
+        path: PathBuf,
+        /// What the holder says of itself.
+        holder: String,
+    },
+    /// There is no journal at this place.
+    #[error("{path}: there is no journal here")]
+    Missing {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Something is there, but no journal of ours. No byte of it was touched.
+    #[error("{path} is not an Annals journal: {reason}; nothing was touched")]
+    NotAJournal {
+        /// The directory or file.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// Written by a newer version of this software. No byte of it was touched.
+    #[error(
+        "{path} has format {found}, this version reads up to {known}: use a newer version; nothing was touched"
+    )]
+    NewerFormat {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format known here.
+        known: u32,
+    },
+    /// Bytes that were durable do not verify. Nothing was cut; reading goes on around them, writing does not.
+    #[error("the journal is damaged at offset {}, {} bytes: {}; nothing was cut, appends are refused", .0.offset, .0.len, .0.detail)]
+    Damaged(Damage),
+    /// More than the journal takes at once.
+    #[error("{bytes} bytes are more than the limit of {limit} for {what}; split it")]
+    TooLarge {
+        /// A record, or an atomic batch.
+        what: &'static str,
+        /// How large it is.
+        bytes: u64,
+        /// How large it may be.
+        limit: u64,
+    },
+    /// The disk has no room. Nothing of the batch was kept; appends succeed again once there is room.
+    #[error("no room left on the disk for {path}; free some space and append again")]
+    Full {
+        /// The file that could not grow.
+        path: PathBuf,
+    },
+    /// A write or sync failed, so what is durable is unknown. Nothing is acknowledged until the journal is reopened.
+    #[error("the journal stopped accepting appends: {reason}; reopen it to find out what is durable")]
+    Poisoned {
+        /// The failure that caused it.
+        reason: String,
+    },
+    /// The journal was closed.
+    #[error("the journal is closed")]
+    Closed,
+    /// This handle only reads.
+    #[error("this is a reader; appends need a `Journal`")]
+    ReadOnly,
+    /// The wanted place was removed by retention.
+    #[error("offset {wanted} is no longer in the journal, which begins at {oldest}")]
+    Gap {
+        /// What was asked for.
+        wanted: Offset,
+        /// The first place still held.
+        oldest: Offset,
+    },
+    /// The wanted place is not durable, or no record begins there.
+    #[error("offset {wanted} is beyond the durable end {durable}")]
+    Beyond {
+        /// What was asked for.
+        wanted: Offset,
+        /// The first place that is not durable.
+        durable: Offset,
+    },
+    /// An option is out of range.
+    #[error("option {option} is {value}, expected {least} to {most}")]
+    Option {
+        /// Which.
+        option: &'static str,
+        /// Its value.
+        value: u64,
+        /// The least it may be.
+        least: u64,
+        /// The most it may be.
+        most: u64,
+    },
+    /// The operating system refused.
+    #[error("cannot {op} {path}: {source}")]
+    Io {
+        /// What was tried.
+        op: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Its answer.
+        source: Arc<io::Error>,
+    },
+}
+
+impl Error {
+    /// What to do next.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Locked { .. } | Self::Full { .. } => Kind::Retry,
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock | io::ErrorKind::ResourceBusy => {
+                    Kind::Retry
+                }
+                io::ErrorKind::PermissionDenied
+                | io::ErrorKind::ReadOnlyFilesystem
+                | io::ErrorKind::NotADirectory => Kind::Fix,
+                // Too many open files has no kind of its own.
+                _ if matches!(source.raw_os_error(), Some(23 | 24)) => Kind::Retry,
+                _ => Kind::Stop,
+            },
+            Self::Damaged(_)
+            | Self::Poisoned { .. }
+            | Self::Closed
+            | Self::Gap { .. }
+            | Self::Beyond { .. } => Kind::Stop,
+            Self::Missing { .. }
+            | Self::NotAJournal { .. }
+            | Self::NewerFormat { .. }
+            | Self::TooLarge { .. }
+            | Self::ReadOnly
+            | Self::Option { .. } => Kind::Fix,
+        }
+    }
+
+    /// An I/O failure with its place; a full disk has a name of its own.
+    pub(crate) fn io(op: &'static str, path: &Path, source: io::Error) -> Self {
+        if is_full(&source) {
+            return Self::Full { path: path.to_owned() };
+        }
+        Self::Io { op, path: path.to_owned(), source: Arc::new(source) }
+    }
+}
+
+/// Whether an error means that there is no room, by its kind and never by its text.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    )
+}
+
+impl From<Error> for LogError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Gap { wanted, oldest } => Self::Gap { wanted, oldest },
+            Error::Beyond { wanted, durable } => Self::Beyond { wanted, durable },
+            Error::Damaged(Damage { offset, len, detail }) => Self::Damaged { offset, len, detail },
+            other => {
+                let kind = other.kind();
+                Self::Failed(Box::new(other), kind)
+            }
+        }
+    }
+}

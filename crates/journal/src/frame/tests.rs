@@ -1,0 +1,85 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const HERE: Place = Place { log: LogId::from_bytes([3; 16]), term: Term::new(4), offset: Offset::new(5 * 8) };
+
+fn frame(payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_record(&mut bytes, &RecordId::of(payload), payload);
+    place(&mut bytes, &HERE);
+    bytes
+}
+
+fn verifies(bytes: &[u8], at: &Place) -> bool {
+    matches!(parse(bytes, at), Parsed::Frame(..))
+}
+
+#[test]
+fn a_record_lies_as_drawn() {
+    let bytes = frame(b"abc");
+    assert_eq!(bytes.len(), 48);
+    assert_eq!(bytes[..4], [3, 0, 0, 0]);
+    assert_eq!(&bytes[8..40], RecordId::of(b"abc").as_bytes());
+    assert_eq!(&bytes[40..48], b"abc\0\0\0\0\0");
+    let mut covered =
+        [&bytes[..4], &bytes[8..43], &[3; 16], &4u64.to_le_bytes(), &40u64.to_le_bytes()].concat();
+    assert_eq!(word(&bytes, 4), crc32c::crc32c(&covered));
+    covered[0] ^= 1;
+    assert_ne!(word(&bytes, 4), crc32c::crc32c(&covered));
+}
+
+#[test]
+fn a_commit_frame_is_forty_bytes_and_reads_back() {
+    let commit =
+        Commit { batch_start: Offset::new(16), durable_upto: Offset::new(8), time_micros: -5, records: 7 };
+    let mut bytes = Vec::new();
+    encode_commit(&mut bytes, &commit);
+    place(&mut bytes, &HERE);
+    assert_eq!(bytes.len(), COMMIT);
+    assert_eq!(word(&bytes, 0), COMMIT_WORD);
+    assert!(matches!(parse(&bytes, &HERE), Parsed::Frame(Frame::Commit(c), COMMIT) if c == commit));
+}
+
+#[test]
+fn a_frame_verifies_at_its_own_place_only() {
+    let bytes = frame(b"payload");
+    assert!(verifies(&bytes, &HERE));
+    assert!(!verifies(&bytes, &Place { offset: Offset::new(48), ..HERE }));
+    assert!(!verifies(&bytes, &Place { term: Term::new(5), ..HERE }));
+    assert!(!verifies(&bytes, &Place { log: LogId::from_bytes([4; 16]), ..HERE }));
+}
+
+#[test]
+fn a_kind_that_is_not_known_is_skipped_only_where_the_format_says_so() {
+    for (kind, skipped) in [(1, true), (3, true), (4, true), (5, true), (6, true), (7, false)] {
+        let mut bytes = Vec::new();
+        encode(&mut bytes, CONTROL | kind << KIND_SHIFT | 3, &[0; 32], b"abc");
+        place(&mut bytes, &HERE);
+        assert_eq!(verifies(&bytes, &HERE), skipped, "kind {kind}");
+    }
+}
+
+#[test]
+fn zeros_are_an_end_and_a_part_of_a_frame_asks_for_the_rest() {
+    assert!(matches!(parse(&[0; 64], &HERE), Parsed::Zeros));
+    assert!(matches!(parse(&[0; 7], &HERE), Parsed::Zeros));
+    let bytes = frame(&[1; 100]);
+    assert!(matches!(parse(&bytes[..39], &HERE), Parsed::Short(HEADER)));
+    assert!(matches!(parse(&bytes[..41], &HERE), Parsed::Short(whole) if whole == bytes.len()));
+}
+
+proptest! {
+    #[test]
+    fn a_flipped_bit_is_always_noticed(payload in prop::collection::vec(any::<u8>(), 1..200), bit in any::<prop::sample::Index>()) {
+        let mut bytes = frame(&payload);
+        let bit = bit.index(bytes.len() * 8);
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        prop_assert!(!verifies(&bytes, &HERE));
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = parse(&bytes, &HERE);
+    }
+}

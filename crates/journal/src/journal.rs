@@ -1,0 +1,367 @@
+//! The journal's handle: open, append, read, close, in that order.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use annals_record::{
+    Appended, Batch, Bounds, Durability, Kind, Lag, Log, LogError, LogId, Offset, ReadLimit, RecordId,
+    TermStart,
+};
+
+use crate::clock::{Clock, SystemClock};
+use crate::commit::GroupCommit;
+use crate::disk::{Disk, Held, RealDisk};
+use crate::error::Error;
+use crate::frame;
+use crate::options::Options;
+use crate::recovery;
+use crate::source::{self, Source};
+use crate::status::{OpenReport, Status, Verification};
+use crate::tail::Tail;
+use crate::watermark::Watermark;
+use crate::writer::Encoded;
+
+/// The lock's file in a journal's directory.
+pub(crate) const LOCK_FILE: &str = "LOCK";
+
+/// A segmented write-ahead log, open for writing by this process alone.
+///
+/// A handle is cheap to clone, and every method takes `&self`: threads share it as it is. The last handle to go closes
+/// the journal in order; [`Journal::close`] does so at once and says whether it worked.
+#[derive(Clone)]
+pub struct Journal {
+    core: Arc<Core>,
+}
+
+struct Core {
+    commit: GroupCommit,
+    source: Source,
+    watermark: Watermark,
+    log: LogId,
+    options: Options,
+    clock: Arc<dyn Clock>,
+    report: OpenReport,
+    #[cfg(feature = "tokio")]
+    committer: std::sync::Once,
+    /// Given back last: whoever takes it next finds everything closed.
+    _lock: Box<dyn Held>,
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (dir, log) = (&self.core.source.dir, self.core.log);
+        f.debug_struct("Journal")
+            .field("dir", dir)
+            .field("log", &log)
+            .field("durable", &self.durable())
+            .finish()
+    }
+}
+
+impl Journal {
+    /// Opens the journal in `dir` with default options, creating it if the directory is missing or empty.
+    ///
+    /// Recovers what an unclean stop left: see [`Journal::report`].
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if another process writes to it; [`Error::NotAJournal`] or [`Error::NewerFormat`] if the
+    /// directory holds something else, and then no byte of it is touched.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(dir, Options::default())
+    }
+
+    /// Opens the journal in `dir` with these options.
+    ///
+    /// # Errors
+    /// As [`Journal::open`]; [`Error::Option`] if one is out of range.
+    pub fn open_with(dir: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+        Self::open_on(Arc::new(RealDisk), Arc::new(SystemClock), dir.as_ref(), options)
+    }
+
+    /// Opens the journal in `dir` of this disk, with this clock.
+    ///
+    /// # Errors
+    /// As [`Journal::open_with`].
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        dir: &Path,
+        options: Options,
+    ) -> Result<Self, Error> {
+        options.check()?;
+        refuse_foreign(&*disk, dir)?;
+        disk.create_dir(dir).map_err(|error| Error::io("create", dir, error))?;
+        let lock_path = dir.join(LOCK_FILE);
+        let lock = disk.lock(&lock_path, &holder()).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => Error::Locked { path: lock_path.clone(), holder: error.to_string() },
+            _ => Error::io("lock", &lock_path, error),
+        })?;
+        let created = !has_segments(&*disk, dir)?;
+        if created {
+            recovery::create(&*disk, &*clock, dir, &options)?;
+        }
+        let recovered = recovery::recover(disk, Arc::clone(&clock), dir.to_owned(), options)?;
+        let stopped = recovered.report.damage.clone().map(Error::Damaged);
+        Ok(Self {
+            core: Arc::new(Core {
+                commit: GroupCommit::new(recovered.writer, stopped),
+                source: recovered.source,
+                watermark: recovered.watermark,
+                log: recovered.log,
+                options,
+                clock,
+                report: OpenReport { created, ..recovered.report },
+                #[cfg(feature = "tokio")]
+                committer: std::sync::Once::new(),
+                _lock: lock,
+            }),
+        })
+    }
+
+    /// What the open found, and what it did about it.
+    #[must_use]
+    pub fn report(&self) -> &OpenReport {
+        &self.core.report
+    }
+
+    /// Appends one record and returns once it is durable.
+    ///
+    /// Callers in other threads share one write and one sync.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`]; [`Error::Full`]: nothing was kept, append again when there is room; [`Error::Poisoned`] or
+    /// [`Error::Io`]: it is unknown whether the record is durable, reopen to find out; [`Error::Damaged`].
+    pub fn append(&self, payload: impl AsRef<[u8]>) -> Result<Appended, Error> {
+        let payload = payload.as_ref();
+        let (encoded, ids) = self.encode(&[payload])?;
+        let start = self.core.commit.append(encoded, &self.core.source, &self.core.watermark)?;
+        Ok(receipt(start, ids[0], payload.len()))
+    }
+
+    /// Appends records as one atomic batch and returns once all are durable: after a crash all are there, or none.
+    ///
+    /// # Errors
+    /// As [`Journal::append`]; [`Error::TooLarge`] if the batch is larger than [`Options::max_batch_bytes`].
+    pub fn append_batch<P: AsRef<[u8]>>(&self, payloads: &[P]) -> Result<Vec<Appended>, Error> {
+        if payloads.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (encoded, ids) = self.encode(payloads)?;
+        let mut start = self.core.commit.append(encoded, &self.core.source, &self.core.watermark)?;
+        Ok(payloads
+            .iter()
+            .zip(ids)
+            .map(|(payload, id)| {
+                let appended = receipt(start, id, payload.as_ref().len());
+                start = appended.next;
+                appended
+            })
+            .collect())
+    }
+
+    /// Appends one record; the future is ready once it is durable. Any number may be in flight.
+    ///
+    /// The record is queued at the first poll. A future that is dropped after that does not take it back.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    #[cfg(feature = "tokio")]
+    pub async fn append_async(&self, payload: impl AsRef<[u8]>) -> Result<Appended, Error> {
+        let (id, len, receiver) = {
+            let payload = payload.as_ref();
+            let (encoded, ids) = self.encode(&[payload])?;
+            self.start_committer()?;
+            let (receiver, leads) = self.core.commit.enqueue(encoded)?;
+            if leads {
+                self.core.commit.turn.give();
+            }
+            (ids[0], payload.len(), receiver)
+        };
+        let start = receiver.await.unwrap_or(Err(Error::Closed))?;
+        Ok(receipt(start, id, len))
+    }
+
+    #[cfg(feature = "tokio")]
+    fn start_committer(&self) -> Result<(), Error> {
+        let mut started = Ok(());
+        self.core.committer.call_once(|| {
+            let core = Arc::downgrade(&self.core);
+            let turn = Arc::clone(&self.core.commit.turn);
+            let lead = move || {
+                while turn.take() {
+                    let Some(core) = core.upgrade() else { break };
+                    core.commit.lead(&core.source, &core.watermark);
+                }
+            };
+            started = std::thread::Builder::new().name("annals-committer".to_owned()).spawn(lead).map(drop);
+        });
+        started.map_err(|error| Error::io("start a thread for", &self.core.source.dir, error))
+    }
+
+    /// A reader that follows the journal from `from` on, an offset that an append or a batch gave, or zero.
+    #[must_use]
+    pub fn tail(&self, from: Offset) -> Tail<Self> {
+        Tail::new(self.clone(), from)
+    }
+
+    /// The first place that is not durable: the end of what can be read.
+    #[must_use]
+    pub fn durable(&self) -> Offset {
+        self.core.watermark.get()
+    }
+
+    /// The journal's state. Waits for the group that is being written.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let active = self.core.commit.with_writer(|writer| {
+            (writer.active.end, writer.active.header.records_before + writer.active.records)
+        });
+        let (next, records) = active.unwrap_or((self.durable(), self.core.report.records));
+        let mut status = crate::reader::status_of(&self.core.source, self.core.log, self.durable(), records);
+        status.next = next;
+        status.damage = self.core.report.damage.clone();
+        status
+    }
+
+    /// Reads everything that is durable and checks every CRC, every BLAKE3, every commit and every seal.
+    ///
+    /// `progress` is told the bytes done and the bytes in all.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a file cannot be read; what does not verify is no error but a part of the answer.
+    pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verification, Error> {
+        source::verify(&self.core.source, self.durable(), progress)
+    }
+
+    /// Closes the journal for all its handles: waits for what is being written, gives reserved space back, and marks
+    /// the end as clean. Later appends get [`Error::Closed`].
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] or [`Error::Io`] if the end could not be marked; what was acknowledged is durable all the same.
+    pub fn close(self) -> Result<(), Error> {
+        self.core.close()
+    }
+
+    fn encode<P: AsRef<[u8]>>(&self, payloads: &[P]) -> Result<(Encoded, Vec<RecordId>), Error> {
+        let mut len = 0_u64;
+        for payload in payloads {
+            let payload = payload.as_ref().len();
+            if payload > frame::MAX_PAYLOAD {
+                let limit = frame::MAX_PAYLOAD as u64;
+                return Err(Error::TooLarge { what: "a record", bytes: payload as u64, limit });
+            }
+            len += frame::padded(payload) as u64;
+        }
+        let limit = self.core.options.max_batch_bytes;
+        if len > limit {
+            return Err(Error::TooLarge { what: "an atomic batch, frames included", bytes: len, limit });
+        }
+        let mut encoded = Encoded { bytes: Vec::with_capacity(len as usize), ..Encoded::default() };
+        let mut ids = Vec::with_capacity(payloads.len());
+        for payload in payloads {
+            let payload = payload.as_ref();
+            let id = RecordId::of(payload);
+            frame::encode_record(&mut encoded.bytes, &id, payload);
+            encoded.records += 1;
+            encoded.payload_bytes += payload.len() as u64;
+            ids.push(id);
+        }
+        Ok((encoded, ids))
+    }
+}
+
+impl Core {
+    fn close(&self) -> Result<(), Error> {
+        let writer = self.commit.stop(Error::Closed, &self.source, &self.watermark);
+        #[cfg(feature = "tokio")]
+        self.commit.turn.end();
+        let closed = writer.map_or(Ok(()), |mut writer| writer.close());
+        self.watermark.close();
+        closed
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(%error, dir = %self.source.dir.display(), "the journal did not close in order");
+        }
+    }
+}
+
+impl Log for Journal {
+    fn identity(&self) -> LogId {
+        self.core.log
+    }
+
+    fn terms(&self) -> Vec<TermStart> {
+        crate::catalog::terms(&self.core.source.segments())
+    }
+
+    fn bounds(&self) -> Result<Bounds, LogError> {
+        Ok(Bounds { oldest: self.core.source.oldest(), durable: self.durable() })
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Synced
+    }
+
+    fn append(&self, payloads: &[&[u8]]) -> Result<Vec<Appended>, LogError> {
+        Ok(self.append_batch(payloads)?)
+    }
+
+    fn read(&self, from: Offset, limit: ReadLimit) -> Result<Batch, LogError> {
+        Ok(self.core.source.read(from, limit, self.durable())?)
+    }
+
+    fn wait(&self, known: Offset, timeout: Duration) -> Result<Bounds, LogError> {
+        let durable = self.core.watermark.wait(known, timeout);
+        match self.core.commit.stopped() {
+            // A closed journal has nothing more to wait for; a damaged or poisoned one still has readers.
+            Some(Error::Closed) if durable <= known => {
+                Err(LogError::Failed(Box::new(Error::Closed), Kind::Stop))
+            }
+            _ => Ok(Bounds { oldest: self.core.source.oldest(), durable }),
+        }
+    }
+
+    fn lag(&self, from: Offset) -> Result<Lag, LogError> {
+        Ok(crate::reader::lag_of(&self.core.source, &*self.core.clock, from, self.durable())?)
+    }
+}
+
+fn receipt(offset: Offset, id: RecordId, payload: usize) -> Appended {
+    Appended { offset, next: Offset::new(offset.get() + frame::padded(payload) as u64), id }
+}
+
+/// A directory with anything that is not a journal's is left alone, before a lock or a file is put into it.
+fn refuse_foreign(disk: &dyn Disk, dir: &Path) -> Result<(), Error> {
+    let listed = match disk.list(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        listed => listed.map_err(|error| Error::io("list", dir, error))?,
+    };
+    match listed.iter().find(|listed| !recovery::is_ours(&listed.name)) {
+        Some(stranger) => {
+            let reason = format!("it holds the file {:?}", stranger.name);
+            Err(Error::NotAJournal { path: dir.to_owned(), reason })
+        }
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn has_segments(disk: &dyn Disk, dir: &Path) -> Result<bool, Error> {
+    let listed = disk.list(dir).map_err(|error| Error::io("list", dir, error))?;
+    Ok(listed.iter().any(|listed| crate::segment::base_of(&listed.name).is_some()))
+}
+
+/// What a lock's holder says of itself.
+fn holder() -> String {
+    let program = std::env::current_exe().ok();
+    let name = program.as_deref().and_then(Path::file_name).map_or_else(PathBuf::new, PathBuf::from);
+    format!("process {} ({})", std::process::id(), name.display())
+}
+
+#[cfg(test)]
+mod tests;

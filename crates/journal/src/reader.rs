@@ -1,0 +1,208 @@
+//! A journal that is only read: beside the process that writes it, or without one.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use annals_record::{
+    Appended, Batch, Bounds, Durability, Kind, Lag, Log, LogError, LogId, Offset, ReadLimit, TermStart,
+};
+
+use crate::catalog;
+use crate::clock::{Clock, SystemClock};
+use crate::disk::{Disk, RealDisk};
+use crate::error::Error;
+use crate::recovery;
+use crate::segment;
+use crate::source::{self, Source};
+use crate::status::{SegmentStatus, Status, Verification};
+use crate::tail::Tail;
+use crate::watermark::SlotReader;
+
+/// The first pause between two looks for news; it doubles up to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LAST_PAUSE: Duration = Duration::from_millis(20);
+
+/// Reads a journal without a lock and without writing anything. Follows the writing process as it goes, and sees what
+/// that process has made durable.
+///
+/// After an unclean stop the watermark on disk may lag behind what was acknowledged: the next writer's open brings it
+/// up to date.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    core: Arc<Core>,
+}
+
+#[derive(Debug)]
+struct Core {
+    source: Source,
+    slots: SlotReader,
+    log: LogId,
+    clock: Arc<dyn Clock>,
+}
+
+impl Reader {
+    /// Opens the journal in `dir` for reading.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if there is none, [`Error::NotAJournal`] or [`Error::NewerFormat`] if there is something else.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_on(Arc::new(RealDisk), Arc::new(SystemClock), dir.as_ref())
+    }
+
+    /// Opens the journal in `dir` of this disk; the clock only tells the age of what is not yet read.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn open_on(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, dir: &Path) -> Result<Self, Error> {
+        let missing = |error: Error| match error {
+            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Error::Missing { path: dir.to_owned() }
+            }
+            other => other,
+        };
+        let segments = catalog::load(&*disk, dir, &[]).map_err(missing)?;
+        let log = recovery::log_of(&segments, dir)?;
+        let slots = SlotReader::open(&*disk, dir, log).map_err(|error| {
+            let path = dir.join(crate::watermark::FILE_NAME);
+            Error::io("open", &path, error)
+        })?;
+        let source = Source::new(disk, dir.to_owned(), segments);
+        Ok(Self { core: Arc::new(Core { source, slots, log, clock }) })
+    }
+
+    /// A reader that follows the journal from `from` on, an offset that an append or a batch gave, or zero.
+    #[must_use]
+    pub fn tail(&self, from: Offset) -> Tail<Self> {
+        Tail::new(self.clone(), from)
+    }
+
+    /// The first place that is not durable: the end of what can be read.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the watermark cannot be read.
+    pub fn durable(&self) -> Result<Offset, Error> {
+        let path = self.core.source.dir.join(crate::watermark::FILE_NAME);
+        let mark = self.core.slots.newest().map_err(|error| Error::io("read", &path, error))?;
+        Ok(mark.map_or(Offset::ZERO, |mark| mark.durable))
+    }
+
+    /// The journal's state, as far as it is durable.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a file cannot be read.
+    pub fn status(&self) -> Result<Status, Error> {
+        // In this order: the list of segments is never older than the watermark.
+        let durable = self.durable()?;
+        self.core.source.refresh()?;
+        let (records, _) = self.core.source.count_before(durable, durable)?;
+        Ok(status_of(&self.core.source, self.core.log, durable, records))
+    }
+
+    /// Reads everything that is durable and checks every CRC, every BLAKE3, every commit and every seal.
+    ///
+    /// # Errors
+    /// As [`crate::Journal::verify`].
+    pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verification, Error> {
+        let durable = self.durable()?;
+        self.core.source.refresh()?;
+        source::verify(&self.core.source, durable, progress)
+    }
+}
+
+impl Log for Reader {
+    fn identity(&self) -> LogId {
+        self.core.log
+    }
+
+    fn terms(&self) -> Vec<TermStart> {
+        catalog::terms(&self.core.source.segments())
+    }
+
+    fn bounds(&self) -> Result<Bounds, LogError> {
+        Ok(Bounds { oldest: self.core.source.oldest(), durable: self.durable()? })
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Synced
+    }
+
+    fn append(&self, _payloads: &[&[u8]]) -> Result<Vec<Appended>, LogError> {
+        Err(LogError::Failed(Box::new(Error::ReadOnly), Kind::Fix))
+    }
+
+    fn read(&self, from: Offset, limit: ReadLimit) -> Result<Batch, LogError> {
+        Ok(self.core.source.read(from, limit, self.durable()?)?)
+    }
+
+    fn wait(&self, known: Offset, timeout: Duration) -> Result<Bounds, LogError> {
+        let until = Instant::now() + timeout;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let bounds = self.bounds()?;
+            let left = until.saturating_duration_since(Instant::now());
+            if bounds.durable > known || left.is_zero() {
+                return Ok(bounds);
+            }
+            std::thread::park_timeout(pause.min(left));
+            pause = (pause * 2).min(LAST_PAUSE);
+        }
+    }
+
+    fn lag(&self, from: Offset) -> Result<Lag, LogError> {
+        Ok(lag_of(&self.core.source, &*self.core.clock, from, self.durable()?)?)
+    }
+}
+
+/// The state of the journal that `source` reads.
+pub(crate) fn status_of(source: &Source, log: LogId, durable: Offset, records: u64) -> Status {
+    let segments = source.segments();
+    let lengths = source.disk.list(&source.dir).unwrap_or_default();
+    let statuses: Vec<SegmentStatus> = segments
+        .iter()
+        .map(|segment| {
+            let name = segment::file_name(segment.base);
+            let before = segment.header.as_ref().map(|header| header.records_before);
+            let sealed = segment.seal.map(|seal| seal.records);
+            SegmentStatus {
+                base: segment.base,
+                end: segment.next.unwrap_or(durable),
+                records: sealed
+                    .or_else(|| before.ok().map(|before| records.saturating_sub(before)))
+                    .unwrap_or(0),
+                file_bytes: lengths.iter().find(|listed| listed.name == name).map_or(0, |listed| listed.len),
+                sealed: segment.next.is_some(),
+                path: segment.path.clone(),
+            }
+        })
+        .collect();
+    Status {
+        log,
+        term: catalog::terms(&segments).last().map_or(annals_record::Term::FIRST, |newest| newest.term),
+        oldest: source.oldest(),
+        next: durable,
+        durable,
+        records,
+        bytes: statuses.iter().map(|segment| segment.file_bytes).sum(),
+        segments: statuses,
+        durability: Durability::Synced,
+        damage: None,
+    }
+}
+
+/// How far a reader at `from` is behind `durable`.
+pub(crate) fn lag_of(
+    source: &Source,
+    clock: &dyn Clock,
+    from: Offset,
+    durable: Offset,
+) -> Result<Lag, Error> {
+    if from >= durable {
+        return Ok(Lag::default());
+    }
+    let (before, next_time) = source.count_before(from, durable)?;
+    let (all, _) = source.count_before(durable, durable)?;
+    let age = next_time.map_or(0, |time| clock.now_micros().saturating_sub(time).max(0));
+    let bytes = durable.get() - from.get();
+    Ok(Lag { records: all.saturating_sub(before), bytes, seconds: age as f64 / 1e6 })
+}

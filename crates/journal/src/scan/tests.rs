@@ -1,0 +1,88 @@
+use annals_record::{LogId, Term};
+
+use super::*;
+use crate::disk::{Disk, Mode, RealDisk};
+
+/// A segment of `groups`, each a list of payloads; its file and the offset at which each group begins, and the end.
+fn segment(dir: &tempfile::TempDir, groups: &[&[&[u8]]]) -> (SegmentHeader, Box<dyn DiskFile>, Vec<Offset>) {
+    let header = SegmentHeader {
+        log: LogId::from_bytes([1; 16]),
+        term: Term::FIRST,
+        term_start: Offset::ZERO,
+        base: Offset::new(800),
+        chain: [0; 32],
+        records_before: 0,
+        created_micros: 0,
+    };
+    let mut bytes = header.encode();
+    let mut starts = Vec::new();
+    for payloads in groups {
+        let start = header.offset(FilePos(bytes.len() as u64));
+        starts.push(start);
+        for payload in *payloads {
+            place(&header, &mut bytes, |out| frame::encode_record(out, &RecordId::of(payload), payload));
+        }
+        let commit = Commit {
+            batch_start: start,
+            durable_upto: start,
+            time_micros: 1,
+            records: payloads.len() as u32,
+        };
+        place(&header, &mut bytes, |out| frame::encode_commit(out, &commit));
+    }
+    starts.push(header.offset(FilePos(bytes.len() as u64)));
+    bytes.resize(bytes.len() + 5000, 0);
+    let file = RealDisk.open(&dir.path().join("segment"), Mode::CreateNew).unwrap();
+    disk::write_full(&*file, &bytes, 0).unwrap();
+    (header, file, starts)
+}
+
+fn place(header: &SegmentHeader, bytes: &mut Vec<u8>, encode: impl Fn(&mut Vec<u8>)) {
+    let at = bytes.len();
+    encode(bytes);
+    let offset = header.offset(FilePos(at as u64));
+    frame::place(&mut bytes[at..], &header.place(offset));
+}
+
+#[test]
+fn groups_come_in_order_and_zeros_end_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let large = vec![7; WINDOW + 100];
+    let (header, file, starts) = segment(&dir, &[&[b"a", b"b"], &[&large], &[]]);
+    let mut scan = Scan::new(&header, Window::new(&*file, u64::MAX).unwrap(), starts[0], true);
+    for (i, records) in [2, 1, 0].into_iter().enumerate() {
+        let Step::Group(group) = scan.step().unwrap() else { panic!("group {i}") };
+        assert_eq!((group.start, group.end, group.commit.records), (starts[i], starts[i + 1], records));
+        assert_eq!(scan.ids.len(), 32 * records as usize);
+    }
+    assert!(matches!(scan.step().unwrap(), Step::End));
+}
+
+#[test]
+fn a_bad_group_is_left_by_the_next_landmark() {
+    let dir = tempfile::tempdir().unwrap();
+    let (header, file, starts) = segment(&dir, &[&[b"first"], &[b"second", b"more"], &[b"third"]]);
+    file.write_at(b"X", header.file_pos(starts[1]).0 + 41).unwrap();
+    let mut scan = Scan::new(&header, Window::new(&*file, u64::MAX).unwrap(), starts[0], false);
+    assert!(matches!(scan.step().unwrap(), Step::Group(_)));
+    let Step::Bad(reason) = scan.step().unwrap() else { panic!("the second group is bad") };
+    assert_eq!(scan.position(), starts[1]);
+    assert!(reason.contains("segment 0000000000000320, byte 4"), "{reason}");
+    let landmark = next_landmark(&header, scan.window(), starts[1]).unwrap().unwrap();
+    assert_eq!(landmark.resume, starts[2]);
+    scan.seek(landmark.resume);
+    assert!(matches!(scan.step().unwrap(), Step::Group(g) if g.end == starts[3]));
+    assert!(next_landmark(&header, scan.window(), starts[3]).unwrap().is_none());
+}
+
+#[test]
+fn the_end_of_bytes_is_behind_the_last_that_is_not_zero() {
+    let dir = tempfile::tempdir().unwrap();
+    let (header, file, starts) = segment(&dir, &[&[b"first"]]);
+    let mut window = Window::new(&*file, u64::MAX).unwrap();
+    let end = header.file_pos(starts[1]);
+    assert_eq!(end_of_bytes(&mut window, FilePos(end.0 + 1)).unwrap(), FilePos(end.0 + 1));
+    // The last word of a commit frame is reserved: its bytes are zero.
+    let last = end_of_bytes(&mut window, header.file_pos(starts[0])).unwrap();
+    assert!(last < end && last.0 > end.0 - 16, "{last:?}");
+}

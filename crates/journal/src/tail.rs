@@ -1,0 +1,70 @@
+//! Following a log: an iterator below the watermark that crosses segments and can wait for more.
+
+use std::time::Duration;
+
+use annals_record::{Batch, Log, LogError, Offset, ReadLimit};
+
+/// Follows a log from an offset on. As an iterator it gives batches up to the durable end and then ends; it can be asked
+/// again later. [`Tail::next_batch`] waits for more.
+///
+/// Damage is an error that names its range; [`Tail::skip_to`] goes on behind it.
+#[derive(Debug)]
+pub struct Tail<L> {
+    log: L,
+    next: Offset,
+    limit: ReadLimit,
+}
+
+impl<L: Log> Tail<L> {
+    /// Follows `log` from `from` on.
+    #[must_use]
+    pub fn new(log: L, from: Offset) -> Self {
+        Self { log, next: from, limit: ReadLimit::default() }
+    }
+
+    /// Bounds each batch. Default: 10,000 records or 8 MiB.
+    #[must_use]
+    pub fn with_limit(self, limit: ReadLimit) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// The next batch, waiting up to `timeout` for one; none if nothing came.
+    ///
+    /// # Errors
+    /// As [`Log::read`] and [`Log::wait`]. The tail stays where it is.
+    pub fn next_batch(&mut self, timeout: Duration) -> Result<Option<Batch>, LogError> {
+        loop {
+            let batch = self.log.read(self.next, self.limit)?;
+            self.next = batch.next();
+            if !batch.is_empty() {
+                return Ok(Some(batch));
+            }
+            if self.log.wait(self.next, timeout)?.durable <= self.next {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Where the next batch begins.
+    #[must_use]
+    pub fn position(&self) -> Offset {
+        self.next
+    }
+
+    /// Goes on at `offset`: the end of a damaged range, as its error names it.
+    pub fn skip_to(&mut self, offset: Offset) {
+        self.next = offset;
+    }
+}
+
+impl<L: Log> Iterator for Tail<L> {
+    type Item = Result<Batch, LogError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.log.read(self.next, self.limit).inspect(|batch| self.next = batch.next());
+        match batch {
+            Ok(batch) if batch.is_empty() => None,
+            other => Some(other),
+        }
+    }
+}

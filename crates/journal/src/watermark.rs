@@ -1,0 +1,206 @@
+//! The durable watermark, on disk and in memory: how far readers may read.
+//!
+//!   group synced -> slot written -> readers of all processes see it -> slot synced, lazily -> other slot
+//!
+//! I3: the watermark never leads what is durable. On disk it may lag. The slot that was synced last stays untouched
+//! until the other one is synced, so one of the two always verifies.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use annals_record::{LogId, Offset, Term};
+
+use crate::disk::{self, Disk, DiskFile, Mode};
+use crate::frame::{array, long, word};
+
+/// The watermark's file in a journal's directory.
+pub(crate) const FILE_NAME: &str = "watermark";
+
+const MAGIC: &[u8; 8] = b"annalsWM";
+const SLOT: usize = 64;
+const SLOT_SPACING: u64 = 4096;
+/// Sync the slot after this many bytes of log: what an unclean open has to write again at most.
+const SYNC_BYTES: u64 = 4 << 20;
+/// ... or when this much time has passed since the last sync.
+const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What a slot says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) log: LogId,
+    pub(crate) term: Term,
+    pub(crate) durable: Offset,
+    /// The writer closed in order: nothing stands beyond `durable`, and all of it was synced.
+    pub(crate) clean: bool,
+}
+
+fn encode(mark: &Mark, sequence: u64) -> [u8; SLOT] {
+    let mut slot = [0; SLOT];
+    slot[..8].copy_from_slice(MAGIC);
+    slot[8..24].copy_from_slice(mark.log.as_bytes());
+    slot[24..32].copy_from_slice(&mark.term.get().to_le_bytes());
+    slot[32..40].copy_from_slice(&mark.durable.get().to_le_bytes());
+    slot[40..48].copy_from_slice(&sequence.to_le_bytes());
+    slot[48..52].copy_from_slice(&u32::from(mark.clean).to_le_bytes());
+    let crc = crc32c::crc32c(&slot[..60]);
+    slot[60..].copy_from_slice(&crc.to_le_bytes());
+    slot
+}
+
+fn decode(slot: &[u8]) -> Option<(Mark, u64)> {
+    if slot.len() < SLOT || !slot.starts_with(MAGIC) || crc32c::crc32c(&slot[..60]) != word(slot, 60) {
+        return None;
+    }
+    let mark = Mark {
+        log: LogId::from_bytes(array(&slot[8..24])),
+        term: Term::new(long(slot, 24)),
+        durable: Offset::new(long(slot, 32)),
+        clean: word(slot, 48) & 1 != 0,
+    };
+    Some((mark, long(slot, 40)))
+}
+
+/// The newest mark of log `log` in a watermark file, and its slot and sequence; none if neither slot verifies.
+fn newest(file: &dyn DiskFile, log: LogId) -> io::Result<Option<(Mark, u64, u64)>> {
+    let mut best: Option<(Mark, u64, u64)> = None;
+    for slot in 0..2 {
+        let mut bytes = [0; SLOT];
+        let read = disk::read_full(file, &mut bytes, slot * SLOT_SPACING)?;
+        if let Some((mark, sequence)) = decode(&bytes[..read])
+            && mark.log == log
+            && best.is_none_or(|(_, _, known)| sequence > known)
+        {
+            best = Some((mark, slot, sequence));
+        }
+    }
+    Ok(best)
+}
+
+/// A reader's view of the slots.
+#[derive(Debug)]
+pub(crate) struct SlotReader {
+    file: Box<dyn DiskFile>,
+    log: LogId,
+}
+
+impl SlotReader {
+    pub(crate) fn open(disk: &dyn Disk, dir: &Path, log: LogId) -> io::Result<Self> {
+        Ok(Self { file: disk.open(&dir.join(FILE_NAME), Mode::Read)?, log })
+    }
+
+    pub(crate) fn newest(&self) -> io::Result<Option<Mark>> {
+        Ok(newest(&*self.file, self.log)?.map(|(mark, ..)| mark))
+    }
+}
+
+/// The writer's hold on the slots.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    file: Box<dyn DiskFile>,
+    slot: u64,
+    sequence: u64,
+    /// What the last synced mark covers.
+    synced: Offset,
+    synced_at: Instant,
+    pub(crate) path: PathBuf,
+}
+
+impl Slots {
+    /// Opens or creates the file; returns the mark that was there.
+    pub(crate) fn open(disk: &dyn Disk, dir: &Path, log: LogId) -> io::Result<(Self, Option<Mark>)> {
+        let path = dir.join(FILE_NAME);
+        let file = match disk.open(&path, Mode::Write) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                disk::replace(disk, &path, &[0; 2 * SLOT_SPACING as usize])?;
+                disk.open(&path, Mode::Write)?
+            }
+            opened => opened?,
+        };
+        let found = newest(&*file, log)?;
+        // From here on the newest slot is synced, and the next mark goes to the other one.
+        file.sync()?;
+        let (slot, sequence) = found.map_or((0, 0), |(_, slot, sequence)| (1 - slot, sequence));
+        let synced = found.map_or(Offset::ZERO, |(mark, ..)| mark.durable);
+        let slots = Self { file, slot, sequence, synced, synced_at: Instant::now(), path };
+        Ok((slots, found.map(|(mark, ..)| mark)))
+    }
+
+    /// Publishes a mark to the readers of all processes; syncs it when enough has passed since the last sync.
+    pub(crate) fn publish(&mut self, mark: &Mark) -> io::Result<()> {
+        self.write(mark)?;
+        let behind = mark.durable.get().saturating_sub(self.synced.get());
+        if behind >= SYNC_BYTES || self.synced_at.elapsed() >= SYNC_INTERVAL {
+            self.sync(mark)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Publishes a mark and makes it durable.
+    pub(crate) fn publish_durably(&mut self, mark: &Mark) -> io::Result<()> {
+        self.write(mark)?;
+        self.sync(mark)
+    }
+
+    fn write(&mut self, mark: &Mark) -> io::Result<()> {
+        self.sequence += 1;
+        disk::write_full(&*self.file, &encode(mark, self.sequence), self.slot * SLOT_SPACING)
+    }
+
+    fn sync(&mut self, mark: &Mark) -> io::Result<()> {
+        self.file.sync()?;
+        self.slot = 1 - self.slot;
+        self.synced = mark.durable;
+        self.synced_at = Instant::now();
+        Ok(())
+    }
+}
+
+/// The watermark within this process: what tails wait on.
+#[derive(Debug)]
+pub(crate) struct Watermark {
+    durable: AtomicU64,
+    closed: Mutex<bool>,
+    moved: Condvar,
+}
+
+impl Watermark {
+    pub(crate) fn new(durable: Offset) -> Self {
+        Self { durable: AtomicU64::new(durable.get()), closed: Mutex::new(false), moved: Condvar::new() }
+    }
+
+    pub(crate) fn get(&self) -> Offset {
+        Offset::new(self.durable.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn advance(&self, durable: Offset) {
+        let before = self.durable.fetch_max(durable.get(), Ordering::AcqRel);
+        assert!(before <= durable.get(), "I3: the watermark went back from {before} to {durable}");
+        // Taken so that a waiter between its look and its sleep is not missed.
+        drop(self.closed.lock().unwrap_or_else(PoisonError::into_inner));
+        self.moved.notify_all();
+    }
+
+    /// Nothing will move any more: waiters return.
+    pub(crate) fn close(&self) {
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.moved.notify_all();
+    }
+
+    /// Waits until the watermark is beyond `known`, is closed, or `timeout` has passed.
+    pub(crate) fn wait(&self, known: Offset, timeout: Duration) -> Offset {
+        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(
+            self.moved
+                .wait_timeout_while(closed, timeout, |closed| !*closed && self.get() <= known)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        self.get()
+    }
+}
+
+#[cfg(test)]
+mod tests;
