@@ -109,7 +109,8 @@ fn load_one(disk: &dyn Disk, dir: &Path, base: Offset, next: Option<Offset>) -> 
         match read_seal(&*file, header).map_err(failed)? {
             Ok(found) if found.next_base() <= next => seal = Some(found.sealed()),
             Ok(found) => {
-                flaw = Some(format!("the seal ends at {}, the next segment begins before", found.next_base()));
+                flaw =
+                    Some(format!("the seal ends at {}, the next segment begins before", found.next_base()));
             }
             Err(reason) => flaw = Some(reason),
         }

@@ -92,6 +92,7 @@ impl Journal {
     ) -> Result<Self, Error> {
         options.check()?;
         refuse_foreign(&*disk, dir)?;
+        let born = missing(&*disk, dir);
         disk.create_dir(dir).map_err(|error| Error::io("create", dir, error))?;
         let lock_path = dir.join(LOCK_FILE);
         let lock = disk.lock(&lock_path, &holder()).map_err(|error| match error.kind() {
@@ -100,6 +101,12 @@ impl Journal {
         })?;
         let created = !has_segments(&*disk, dir)?;
         if created {
+            // An earlier open may have been cut off between making the directory and this.
+            for path in born.iter().map(PathBuf::as_path).chain([dir]) {
+                let parent =
+                    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                disk.sync_dir(parent).map_err(|error| Error::io("sync", parent, error))?;
+            }
             recovery::create(&*disk, &*clock, dir, &options)?;
         }
         let recovered = recovery::recover(disk, Arc::clone(&clock), dir.to_owned(), options)?;
@@ -349,6 +356,15 @@ fn refuse_foreign(disk: &dyn Disk, dir: &Path) -> Result<(), Error> {
         }
         None => Ok(()),
     }
+}
+
+/// The directories above `dir` that do not exist yet: their names have to be made durable with it.
+fn missing(disk: &dyn Disk, dir: &Path) -> Vec<PathBuf> {
+    let absent = |path: &&Path| {
+        let listed = disk.list(path);
+        !path.as_os_str().is_empty() && listed.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    dir.ancestors().skip(1).take_while(absent).map(Path::to_owned).collect()
 }
 
 pub(crate) fn has_segments(disk: &dyn Disk, dir: &Path) -> Result<bool, Error> {

@@ -58,6 +58,17 @@ pub(crate) fn create(disk: &dyn Disk, clock: &dyn Clock, dir: &Path, options: &O
         records_before: 0,
         created_micros: clock.now_micros(),
     };
+    // A mark without a segment: the log was here, and is gone.
+    let lost = watermark::any_mark(disk, dir)
+        .map_err(|error| Error::io("read", &dir.join(watermark::FILE_NAME), error))?
+        .filter(|mark| mark.durable > Offset::ZERO);
+    if let Some(mark) = lost {
+        let detail = format!(
+            "every segment of log {} is missing; the watermark says {} was durable",
+            mark.log, mark.durable
+        );
+        return Err(Error::Damaged(Damage { offset: Offset::ZERO, len: mark.durable.get(), detail }));
+    }
     // The watermark's file first: a journal without one has lost it.
     Slots::open(disk, dir, header.log)
         .map_err(|error| Error::io("create", &dir.join(watermark::FILE_NAME), error))?;
@@ -211,8 +222,8 @@ fn judge(
             vouched.get_or_insert(landmark.durable_upto);
         }
         resume.get_or_insert(landmark.resume);
-        last = landmark.resume.max(last);
-        from = Offset::new(landmark.resume.get().max(from.get() + 8));
+        last = landmark.end.max(last);
+        from = landmark.end;
     }
     let found = || {
         reason

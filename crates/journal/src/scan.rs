@@ -184,8 +184,11 @@ pub(crate) fn describe(header: &SegmentHeader, at: Offset, reason: &str) -> Stri
 /// A commit or seal frame that verifies somewhere behind bytes that do not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Landmark {
-    /// The end of a commit frame, or the place of a seal: where reading can go on.
+    /// Where reading can go on: at the group that a commit frame ends, if it begins behind the damage, else behind that
+    /// frame; at a seal.
     pub(crate) resume: Offset,
+    /// Where to look for the next landmark.
+    pub(crate) end: Offset,
     /// Everything below this was durable when the landmark was written.
     pub(crate) durable_upto: Offset,
 }
@@ -209,7 +212,7 @@ pub(crate) fn next_landmark(
             continue;
         };
         pos += skip as u64;
-        if let Some(landmark) = landmark_at(header, window, FilePos(pos))? {
+        if let Some(landmark) = landmark_at(header, window, from, FilePos(pos))? {
             return Ok(Some(landmark));
         }
         pos += 8;
@@ -224,6 +227,7 @@ fn is_landmark(word: u32) -> bool {
 fn landmark_at(
     header: &SegmentHeader,
     window: &mut Window<'_>,
+    from: Offset,
     pos: FilePos,
 ) -> io::Result<Option<Landmark>> {
     let at = header.offset(pos);
@@ -237,9 +241,13 @@ fn landmark_at(
     }
     Ok(match parsed {
         Parsed::Frame(Frame::Commit(commit), whole) => {
-            Some(Landmark { resume: Offset::new(at.get() + whole as u64), durable_upto: commit.durable_upto })
+            let end = Offset::new(at.get() + whole as u64);
+            let resume = if (from..=at).contains(&commit.batch_start) { commit.batch_start } else { end };
+            Some(Landmark { resume, end, durable_upto: commit.durable_upto })
         }
-        Parsed::Frame(Frame::Seal, _) => Some(Landmark { resume: at, durable_upto: at }),
+        Parsed::Frame(Frame::Seal, whole) => {
+            Some(Landmark { resume: at, end: Offset::new(at.get() + whole as u64), durable_upto: at })
+        }
         _ => None,
     })
 }

@@ -63,14 +63,22 @@ fn decode(slot: &[u8]) -> Option<(Mark, u64)> {
     Some((mark, long(slot, 40)))
 }
 
-/// The newest mark of log `log` in a watermark file, and its slot and sequence; none if neither slot verifies.
-fn newest(file: &dyn DiskFile, log: LogId) -> io::Result<Option<(Mark, u64, u64)>> {
+/// The newest mark of whatever log in the directory's watermark file, if there is one.
+pub(crate) fn any_mark(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Mark>> {
+    match disk.open(&dir.join(FILE_NAME), Mode::Read) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => Ok(newest(&*opened?, None)?.map(|(mark, ..)| mark)),
+    }
+}
+
+/// The newest mark of log `log`, or of any, and its slot and sequence; none if neither slot verifies.
+fn newest(file: &dyn DiskFile, log: Option<LogId>) -> io::Result<Option<(Mark, u64, u64)>> {
     let mut best: Option<(Mark, u64, u64)> = None;
     for slot in 0..2 {
         let mut bytes = [0; SLOT];
         let read = disk::read_full(file, &mut bytes, slot * SLOT_SPACING)?;
         if let Some((mark, sequence)) = decode(&bytes[..read])
-            && mark.log == log
+            && log.is_none_or(|log| log == mark.log)
             && best.is_none_or(|(_, _, known)| sequence > known)
         {
             best = Some((mark, slot, sequence));
@@ -92,7 +100,7 @@ impl SlotReader {
     }
 
     pub(crate) fn newest(&self) -> io::Result<Option<Mark>> {
-        Ok(newest(&*self.file, self.log)?.map(|(mark, ..)| mark))
+        Ok(newest(&*self.file, Some(self.log))?.map(|(mark, ..)| mark))
     }
 }
 
@@ -119,7 +127,7 @@ impl Slots {
             }
             opened => opened?,
         };
-        let found = newest(&*file, log)?;
+        let found = newest(&*file, Some(log))?;
         // From here on the newest slot is synced, and the next mark goes to the other one.
         file.sync()?;
         let (slot, sequence) = found.map_or((0, 0), |(_, slot, sequence)| (1 - slot, sequence));
