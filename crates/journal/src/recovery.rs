@@ -122,7 +122,12 @@ pub(crate) fn recover(
     let tail = scan_active(&mut active, mark).map_err(failed)?;
     report.records = header.records_before + active.records;
     let written = mark.map_or(header.base, |mark| mark.durable.clamp(header.base, active.end));
-    let needs_rewrite = !mark.is_some_and(|mark| mark.clean && mark.durable == active.end);
+    // A seal's own sync may have failed: it is written again too.
+    let written_end = match &tail {
+        Tail::Sealed(seal) => seal.next_base(),
+        _ => active.end,
+    };
+    let needs_rewrite = !mark.is_some_and(|mark| mark.clean && mark.durable == written_end);
     let end = active.end;
     let mut writer = match tail {
         Tail::Damaged { damage, durable } => {
@@ -133,7 +138,7 @@ pub(crate) fn recover(
         _ => Writer::new(disk, clock, dir, options, active, slots, written),
     };
     if needs_rewrite {
-        report.rewritten_bytes = writer.rewrite(written)?;
+        report.rewritten_bytes = writer.rewrite(written, written_end)?;
     }
     writer.durable = end;
     let watermark = Watermark::new(end);

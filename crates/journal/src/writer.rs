@@ -367,10 +367,10 @@ impl Writer {
     }
 
     /// Writes again what the medium may not have, and syncs it: see I8.
-    pub(crate) fn rewrite(&mut self, from: Offset) -> Result<u64, Error> {
+    pub(crate) fn rewrite(&mut self, from: Offset, to: Offset) -> Result<u64, Error> {
         let failed = |error| Error::io("write again", &self.active.path, error);
         let (mut pos, end) =
-            (self.active.header.file_pos(from).0, self.active.header.file_pos(self.active.end).0);
+            (self.active.header.file_pos(from).0, self.active.header.file_pos(to).0);
         let all = end - pos;
         let mut chunk = vec![0; (1 << 20).min(all as usize)];
         while pos < end {
@@ -389,9 +389,14 @@ impl Writer {
         self.poison_with(Error::Io { op, path, source: Arc::new(error) })
     }
 
+    /// Nothing is acknowledged any more. The error handed out is of kind `Stop` whatever the cause, for the group may be
+    /// durable all the same.
     pub(crate) fn poison_with(&mut self, error: Error) -> Error {
-        self.poison.get_or_insert_with(|| Error::Poisoned { reason: error.to_string() });
-        error
+        let reason = match error {
+            Error::Poisoned { reason } => reason,
+            other => other.to_string(),
+        };
+        self.poison.get_or_insert(Error::Poisoned { reason }).clone()
     }
 }
 

@@ -1,0 +1,135 @@
+//! A data directory: what lies where, and how ours is told from anybody else's.
+//!
+//!   annals.json   what this is: {"annals":1}
+//!   journal/      the truth
+//!   store/        generations derived from it, and CURRENT, which names one
+//!   status.json   the owner's last word, for other processes
+//!
+//! D1: A directory with anything in it that is not ours is left as it is, to the byte.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+const MARKER: &str = "annals.json";
+const MARKER_ASIDE: &str = "annals.json.tmp";
+/// The newest layout known here.
+const LAYOUT: u32 = 1;
+/// As much of the marker as is read: it may be anything.
+const MARKER_BYTES: u64 = 4096;
+
+/// The paths in a data directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Directory {
+    root: PathBuf,
+}
+
+impl Directory {
+    /// The data directory at `root`, which must be one already.
+    pub(crate) fn existing(root: &Path) -> Result<Self, Error> {
+        match look(root)? {
+            Found::Ours => Ok(Self { root: root.to_owned() }),
+            Found::Nothing => Err(Error::Missing { path: root.to_owned() }),
+        }
+    }
+
+    /// The data directory at `root`; made if there is nothing yet.
+    pub(crate) fn existing_or_new(root: &Path) -> Result<Self, Error> {
+        if matches!(look(root)?, Found::Nothing) {
+            fs::create_dir_all(root).map_err(Error::io("create", root))?;
+            let marker = root.join(MARKER);
+            write_aside(&root.join(MARKER_ASIDE), &marker, format!("{{\"annals\":{LAYOUT}}}\n").as_bytes())
+                .map_err(Error::io("write", &marker))?;
+        }
+        Ok(Self { root: root.to_owned() })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.root.join("journal")
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.root.join("store")
+    }
+
+    pub(crate) fn status_file(&self) -> PathBuf {
+        self.root.join("status.json")
+    }
+}
+
+/// What the marker says. A newer version may say more.
+#[derive(serde::Deserialize)]
+struct Marker {
+    annals: u32,
+}
+
+enum Found {
+    Ours,
+    Nothing,
+}
+
+/// Looks before anything is touched.
+fn look(root: &Path) -> Result<Found, Error> {
+    let marker = root.join(MARKER);
+    match read_bounded(&marker) {
+        Ok(bytes) => return layout_of(&marker, &bytes).map(|()| Found::Ours),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Err(Error::NotOurs { path: root.to_owned(), reason: "it is no directory".to_owned() });
+        }
+        Err(error) => return Err(Error::io("read", &marker)(error)),
+    }
+    let entries = match fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) => return Err(Error::io("list", root)(error)),
+    };
+    for entry in entries {
+        let name = entry.map_err(Error::io("list", root))?.file_name();
+        // A creation that was cut off leaves the marker under its temporary name.
+        if name != MARKER_ASIDE {
+            let reason = format!("it holds {:?} and no {MARKER}", name.display().to_string());
+            return Err(Error::NotOurs { path: root.to_owned(), reason });
+        }
+    }
+    Ok(Found::Nothing)
+}
+
+fn layout_of(marker: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let refuse = || {
+        let reason = format!("its {MARKER} is not one of ours");
+        Error::NotOurs { path: marker.parent().unwrap_or(marker).to_owned(), reason }
+    };
+    match serde_json::from_slice::<Marker>(bytes) {
+        Ok(Marker { annals: LAYOUT }) => Ok(()),
+        Ok(Marker { annals: found }) if found > LAYOUT => {
+            Err(Error::NewerFormat { path: marker.to_owned(), found, known: LAYOUT })
+        }
+        _ => Err(refuse()),
+    }
+}
+
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    use io::Read;
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MARKER_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Replaces a small file at once and durably: whoever reads it finds the old one or the new one.
+pub(crate) fn write_aside(aside: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(aside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(aside, path)?;
+    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+}
+
+#[cfg(test)]
+mod tests;

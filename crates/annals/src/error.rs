@@ -1,0 +1,109 @@
+//! Why Annals could not do it: place, cause and next step, in a few kinds.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use annals_record::{EncodingMismatch, Kind, LogError, Offset, RecordError};
+
+/// Why Annals could not do it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is nothing at this place.
+    #[error("{path}: there is no Annals data here; `import` or `append` creates it")]
+    Missing {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Something else is at this place.
+    #[error("{path} is no Annals data directory: {reason}; nothing was touched, choose another directory")]
+    NotOurs {
+        /// The directory.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// Another process owns the data.
+    #[error("{path} is in use by {holder}; wait for it to finish, or ask that process (`tail`, `status` and `export` work beside it)")]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+        /// What the owner says of itself.
+        holder: String,
+    },
+    /// A later version wrote it.
+    #[error("{path} has layout {found}, this version reads up to {known}: use a newer version; nothing was touched")]
+    NewerFormat {
+        /// The file that says so.
+        path: PathBuf,
+        /// Its layout.
+        found: u32,
+        /// The newest layout known here.
+        known: u32,
+    },
+    /// The log failed.
+    #[error(transparent)]
+    Journal(#[from] annals_journal::Error),
+    /// The log could not be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] annals_storage::Error),
+    /// The worker stopped, or a cursor does not fit the log.
+    #[error(transparent)]
+    Ingest(#[from] annals_ingest::Error),
+    /// A record breaks a limit.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// This program was built so that it would write other bytes.
+    #[error(transparent)]
+    Encoding(#[from] EncodingMismatch),
+    /// It was not applied in time; the worker goes on.
+    #[error("offset {offset} was not applied within {waited:?}; the worker is at {applied} and goes on")]
+    Timeout {
+        /// What was waited for.
+        offset: Offset,
+        /// How far the worker is.
+        applied: Offset,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// A file could not be read or written.
+    #[error("cannot {op} {path}: {source}")]
+    Io {
+        /// What was tried.
+        op: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// What to do next.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Missing { .. }
+            | Self::NotOurs { .. }
+            | Self::NewerFormat { .. }
+            | Self::Record(_)
+            | Self::Encoding(_) => Kind::Fix,
+            Self::Locked { .. } | Self::Timeout { .. } => Kind::Retry,
+            Self::Journal(error) => error.kind(),
+            Self::Log(error) => error.kind(),
+            Self::Store(error) => error.kind(),
+            Self::Ingest(error) => error.kind(),
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => Kind::Retry,
+            Self::Io { .. } => Kind::Stop,
+        }
+    }
+
+    /// For use in `map_err`.
+    pub(crate) fn io(op: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { op, path: path.to_owned(), source }
+    }
+}

@@ -1,0 +1,90 @@
+//! Importing: appends in batches that leave out what the log holds already.
+
+use std::collections::{HashMap, VecDeque};
+
+use annals_record::{Appended, Offset, Record, RecordId};
+use annals_storage::KvStore;
+
+use crate::{Annals, Error};
+
+/// Appends records in atomic batches, each record once however often it comes.
+///
+/// A duplicate is a record whose id stands earlier in the log or in this import. What other threads append meanwhile is
+/// not looked at; should they append the same, the store still keeps each record once.
+pub struct Importer<'a> {
+    annals: &'a Annals,
+    queue: Vec<Vec<u8>>,
+    /// What this import has appended or queued and the store may not show yet; none while it is queued.
+    recent: HashMap<RecordId, Option<Offset>>,
+    /// The appended ones of `recent`, oldest first.
+    unapplied: VecDeque<(Offset, RecordId)>,
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// It is in the next batch.
+    Queued,
+    /// It stands in the log, or in the next batch, already.
+    Duplicate {
+        /// Where it stands; none if it is still queued.
+        first: Option<Offset>,
+    },
+}
+
+impl<'a> Importer<'a> {
+    pub(crate) fn new(annals: &'a Annals) -> Self {
+        Self { annals, queue: Vec::new(), recent: HashMap::new(), unapplied: VecDeque::new() }
+    }
+
+    /// Puts a record into the next batch, unless it is a duplicate.
+    ///
+    /// # Errors
+    /// [`Error::Record`] if it breaks a limit; [`Error::Store`] if the store cannot be read.
+    pub fn add(&mut self, record: &Record) -> Result<Added, Error> {
+        let payload = record.payload()?;
+        let id = RecordId::of(&payload);
+        if let Some(first) = self.recent.get(&id) {
+            return Ok(Added::Duplicate { first: *first });
+        }
+        if let Some(first) = self.annals.store().first_offset(&id)? {
+            return Ok(Added::Duplicate { first: Some(first) });
+        }
+        self.recent.insert(id, None);
+        self.queue.push(payload);
+        Ok(Added::Queued)
+    }
+
+    /// How many records the next batch has.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Appends the batch and returns once it is durable: a receipt for each queued record, in their order.
+    ///
+    /// # Errors
+    /// As [`Annals::append_batch`]. The batch stays queued.
+    pub fn flush(&mut self) -> Result<Vec<Appended>, Error> {
+        let receipts = self.annals.journal().append_batch(&self.queue)?;
+        self.queue.clear();
+        for receipt in &receipts {
+            self.recent.insert(receipt.id, Some(receipt.offset));
+            self.unapplied.push_back((receipt.offset, receipt.id));
+        }
+        self.forget_applied()?;
+        Ok(receipts)
+    }
+
+    /// What the store shows need not be remembered.
+    fn forget_applied(&mut self) -> Result<(), Error> {
+        let applied = self.annals.store().cursor()?.map_or(Offset::ZERO, |cursor| cursor.next);
+        while let Some((offset, id)) = self.unapplied.front().copied()
+            && offset < applied
+        {
+            self.unapplied.pop_front();
+            self.recent.remove(&id);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,63 @@
+//! An embedded, event-sourced pipeline for knowledge bases.
+//!
+//!   append -> group commit -> segment -> tail -> decode -> apply -> commit cursor -> query
+//!
+//! An application appends **assertions** (claims), **votes** (consensus on claims) and **epochs** (paradigms) to a
+//! journal. A worker tails the journal and keeps a store by content-addressed keys. The store is derived: it can be
+//! thrown away at any time and rebuilt from the journal, to the same digests.
+//!
+//! It is a library, not a server: one process owns a data directory. It keeps contradictions side by side and counts
+//! votes; it does not decide what is true.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! # let dir = dir.path().join("data");
+//! use annals::{Annals, Assertion, Record, Stance, Value, Vote};
+//!
+//! let annals = Annals::open(dir)?;
+//! let boils = Assertion::new("water", "boils at", Value::Quantity { amount: "100".parse()?, unit: "°C".into() });
+//! let claim = annals.append(&Record::Assertion(boils))?;
+//! let vote = annals.append(&Record::Vote(Vote::new(claim.id, "alice", Stance::For)))?;
+//! annals.wait_for(vote.next, std::time::Duration::from_secs(10))?;
+//! assert_eq!(annals.subject("water", None, 10)?[0].id, claim.id);
+//! assert_eq!(annals.tally(&claim.id)?.map(|tally| tally.for_voters), Some(1));
+//! annals.close()?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod annals;
+mod bounded;
+mod directory;
+mod error;
+mod importer;
+mod options;
+mod rebuild;
+mod status;
+mod verify;
+
+pub use annals::Annals;
+pub use annals_ingest::Ingestor;
+pub use annals_journal::{
+    Clock, Damage, Disk, Journal, OpenReport, Options as JournalOptions, Reader, SegmentStatus, Status as JournalStatus,
+    SystemClock, Tail, TornTail, Verification,
+};
+pub use annals_record::*;
+pub use annals_storage::{
+    Compared, Counts, Digest, Digests, EpochEntry, HybridStore, IdPrefix, KvStore, Options as StoreOptions, Snapshot,
+    Stored, SubjectEntry, Tally, Walk,
+};
+pub use error::Error;
+pub use importer::{Added, Importer};
+pub use options::Options;
+pub use rebuild::{Rebuilt, rebuild};
+pub use status::{Status, StoreStatus, log_reader, status_beside};
+pub use verify::{Index, Step, Verified, verify_at};
+
+/// The parts' own errors, for those who look closer than [`Error::kind`].
+pub mod parts {
+    pub use annals_ingest::{Error as IngestError, State as WorkerState};
+    pub use annals_journal::Error as JournalError;
+    pub use annals_storage::{Damage as StoreDamage, Error as StoreError};
+}

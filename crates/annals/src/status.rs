@@ -1,0 +1,230 @@
+//! What the pipeline says of itself, also to other processes.
+//!
+//!   owner -> status.json, once a second while something changes -> status of a process beside it
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use annals_journal::Reader;
+use annals_record::{Lag, Log, Offset};
+use annals_storage::Counts;
+use serde::{Deserialize, Serialize};
+
+use crate::annals::Serving;
+use crate::directory::{self, Directory};
+use crate::error::Error;
+
+/// How often the owner tells others how far it is.
+const RHYTHM: Duration = Duration::from_secs(1);
+
+/// The state of journal, store and worker.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// The journal.
+    pub journal: annals_journal::Status,
+    /// The store; none if there is none yet, or its owner has not said anything.
+    pub store: Option<StoreStatus>,
+    /// How far the store is behind the journal.
+    pub lag: Lag,
+    /// The process that owns the data, if it is another one.
+    pub owner: Option<String>,
+}
+
+/// The state of a store and of the worker that fills it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreStatus {
+    /// The next offset to apply; none before the first.
+    pub cursor: Option<Offset>,
+    /// What it holds.
+    pub counts: Counts,
+    /// Its generation.
+    pub generation: String,
+    /// Why the worker has stopped, if it has.
+    pub worker_error: Option<String>,
+}
+
+/// The status file's words.
+#[derive(Serialize, Deserialize, PartialEq, Clone)]
+struct Words {
+    owner: Option<String>,
+    generation: String,
+    cursor: Option<u64>,
+    assertions: u64,
+    votes: u64,
+    epochs: u64,
+    epoch_versions: u64,
+    subjects: u64,
+    dead_letters: u64,
+    application: u64,
+    worker_error: Option<String>,
+}
+
+impl StoreStatus {
+    pub(crate) fn of(serving: &Serving) -> Result<Self, Error> {
+        let snapshot = serving.store.snapshot()?;
+        let progress = serving.ingestor.progress();
+        let failed = progress.state == annals_ingest::State::Failed;
+        Ok(Self {
+            cursor: snapshot.cursor().map(|cursor| cursor.next),
+            counts: snapshot.counts()?,
+            generation: serving.generation.to_string(),
+            worker_error: progress.last_error.filter(|_| failed).map(|error| error.to_string()),
+        })
+    }
+
+    fn words(&self, owner: Option<String>) -> Words {
+        let Counts { assertions, votes, epochs, epoch_versions, subjects, dead_letters, application } = self.counts;
+        Words {
+            owner,
+            generation: self.generation.clone(),
+            cursor: self.cursor.map(Offset::get),
+            assertions,
+            votes,
+            epochs,
+            epoch_versions,
+            subjects,
+            dead_letters,
+            application,
+            worker_error: self.worker_error.clone(),
+        }
+    }
+}
+
+impl From<Words> for StoreStatus {
+    fn from(words: Words) -> Self {
+        let Words { assertions, votes, epochs, epoch_versions, subjects, dead_letters, application, .. } = words;
+        Self {
+            cursor: words.cursor.map(Offset::new),
+            counts: Counts { assertions, votes, epochs, epoch_versions, subjects, dead_letters, application },
+            generation: words.generation,
+            worker_error: words.worker_error,
+        }
+    }
+}
+
+/// The state of a data directory as another process can see it: the journal as it is, the store as its owner last said.
+///
+/// # Errors
+/// [`Error::Missing`] or [`Error::NotOurs`] if there is no data; [`Error::Journal`] if the journal cannot be read.
+pub fn status_beside(dir: &Path) -> Result<Status, Error> {
+    let directory = Directory::existing(dir)?;
+    let reader = open_reader(&directory)?;
+    let words = read_words(&directory.status_file());
+    let journal = reader.status()?;
+    let owner = words.as_ref().and_then(|words| words.owner.clone());
+    let store = words.map(StoreStatus::from);
+    let cursor = store.as_ref().and_then(|store| store.cursor).unwrap_or(Offset::ZERO);
+    let lag = reader.lag(cursor)?;
+    Ok(Status { journal, store, lag, owner })
+}
+
+/// The log of a data directory, to be read beside whatever process owns it.
+///
+/// # Errors
+/// As [`status_beside`].
+pub fn log_reader(dir: &Path) -> Result<Reader, Error> {
+    open_reader(&Directory::existing(dir)?)
+}
+
+fn open_reader(directory: &Directory) -> Result<Reader, Error> {
+    match Reader::open(directory.journal()) {
+        Err(annals_journal::Error::Missing { .. }) => Err(Error::Missing { path: directory.root().to_owned() }),
+        opened => Ok(opened?),
+    }
+}
+
+fn read_words(path: &Path) -> Option<Words> {
+    // A hint for reports: absent or unreadable, it says nothing.
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+/// The status file, kept up to date by a thread of its own.
+pub(crate) struct StatusFile {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    path: PathBuf,
+    serving: Arc<RwLock<Serving>>,
+    closed: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl StatusFile {
+    pub(crate) fn keep(path: PathBuf, serving: Arc<RwLock<Serving>>) -> Result<Self, Error> {
+        let shared = Arc::new(Shared { path, serving, closed: Mutex::new(false), changed: Condvar::new() });
+        let keeper = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("annals-status".to_owned())
+            .spawn(move || keeper.run())
+            .map_err(Error::io("start a thread for", &shared.path))?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Says a last time how things stand: nobody owns the data any more.
+    pub(crate) fn close(mut self) -> Result<(), Error> {
+        self.end();
+        self.shared.write(None).map_err(Error::io("write", &self.shared.path))
+    }
+
+    fn end(&mut self) {
+        *self.shared.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.shared.changed.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // A panic of the keeper loses a hint, nothing else.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for StatusFile {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.end();
+            // Nobody can be told any more; the file is a hint.
+            let _ = self.shared.write(None);
+        }
+    }
+}
+
+impl Shared {
+    fn run(&self) {
+        let owner = format!("process {}", std::process::id());
+        let mut said = None;
+        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*closed {
+            drop(closed);
+            let words = self.words(Some(owner.clone()));
+            if words.is_some() && words != said {
+                if let Err(error) = self.replace(words.as_ref()) {
+                    tracing::warn!(%error, path = %self.path.display(), "the status file cannot be written");
+                }
+                said = words;
+            }
+            closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+            let waited = self.changed.wait_timeout_while(closed, RHYTHM, |closed| !*closed);
+            closed = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn words(&self, owner: Option<String>) -> Option<Words> {
+        let serving = self.serving.read().unwrap_or_else(PoisonError::into_inner);
+        StoreStatus::of(&serving).ok().map(|status| status.words(owner))
+    }
+
+    fn write(&self, owner: Option<String>) -> std::io::Result<()> {
+        self.replace(self.words(owner).as_ref())
+    }
+
+    fn replace(&self, words: Option<&Words>) -> std::io::Result<()> {
+        let Some(words) = words else { return Ok(()) };
+        let mut bytes = serde_json::to_vec(words)?;
+        bytes.push(b'\n');
+        directory::write_aside(&self.path.with_extension("json.tmp"), &self.path, &bytes)
+    }
+}

@@ -1,0 +1,75 @@
+//! Why a worker could not go on.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use annals_record::{CursorRefusal, EncodingMismatch, Kind, LogError, Offset};
+
+/// Why a worker could not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The store was filled from another log, or from another past of this one.
+    #[error("the store's {part} does not fit the log: {refusal}")]
+    Refused {
+        /// `cursor`, or `content` where a crash left more of it than the cursor covers.
+        part: &'static str,
+        /// What does not fit, and the repair.
+        refusal: CursorRefusal,
+    },
+    /// The log could not be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The store could not be written.
+    #[error(transparent)]
+    Store(#[from] annals_storage::Error),
+    /// This build lays records out differently from all others.
+    #[error(transparent)]
+    Encoding(#[from] EncodingMismatch),
+    /// The worker stopped because of an error.
+    #[error("the worker has stopped: {0}")]
+    Failed(#[source] Arc<Error>),
+    /// The worker was stopped before the offset was reached.
+    #[error("the worker was stopped at {cursor}, before offset {wanted}: start it again")]
+    Stopped {
+        /// What was waited for.
+        wanted: Offset,
+        /// How far it has come.
+        cursor: Offset,
+    },
+    /// The offset was not reached in time.
+    #[error("offset {wanted} was not applied within {timeout:?}; the worker is at {cursor} and goes on")]
+    Timeout {
+        /// What was waited for.
+        wanted: Offset,
+        /// How far the worker had come.
+        cursor: Offset,
+        /// How long was waited.
+        timeout: Duration,
+    },
+    /// The worker has not taken its log yet.
+    #[error("the worker was not started yet")]
+    NotStarted,
+    /// The worker panicked: a bug of ours, of the log or of the store.
+    #[error("the worker panicked; please report it with the output of the panic")]
+    Panicked,
+    /// The worker's thread could not be started.
+    #[error("could not start the worker's thread: {0}")]
+    Spawn(#[source] io::Error),
+}
+
+impl Error {
+    /// What to do next.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Refused { .. } | Self::Encoding(_) | Self::NotStarted => Kind::Fix,
+            Self::Log(error) => error.kind(),
+            Self::Store(error) => error.kind(),
+            Self::Failed(error) => error.kind(),
+            Self::Stopped { .. } | Self::Timeout { .. } | Self::Spawn(_) => Kind::Retry,
+            Self::Panicked => Kind::Stop,
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The worker of Annals: from a log into a store, exactly once in effect.
+//!
+//!   read batch -> decode -> apply -> cursor moves -> checkpoint, now and then
+//!
+//! [`Projector::step`] is all of it, without a thread; [`Ingestor`] runs it in the background, waits, backs off and
+//! stops. Neither knows which log it reads or how the store keeps anything.
+//!
+//! W1: The cursor moves only together with the effects of all records before it.
+//! W2: A cursor that does not fit the log is refused with the repair, never reset.
+//! W3: A record that cannot be applied is parked with its reason, and counted; the ones after it go on.
+//! W4: Whoever waits for an offset wakes: when it is visible, when the worker stops, or when the time is up.
+
+mod backoff;
+mod board;
+mod compare;
+mod decode;
+mod error;
+mod ingestor;
+mod options;
+mod projector;
+mod resume;
+mod rhythm;
+mod worker;
+
+pub use board::{State, Status};
+pub use compare::compare;
+pub use decode::{change, decode};
+pub use error::Error;
+pub use ingestor::Ingestor;
+pub use options::Options;
+pub use projector::{Progress, Projector};

@@ -1,0 +1,139 @@
+//! One step of ingest, without threads: all of what a worker does to a store can be read here.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use annals_record::{Applied, Cursor, Log, Offset, ReadLimit};
+use annals_storage::{Change, Effect, KvStore, Outcome};
+
+use crate::decode::decode;
+use crate::resume::{newest_term, resume};
+use crate::rhythm::Rhythm;
+use crate::{Error, Options};
+
+/// Brings a store up to a log, a batch at a time.
+pub struct Projector<L, S> {
+    log: Arc<L>,
+    store: Arc<S>,
+    cursor: Cursor,
+    limit: ReadLimit,
+}
+
+/// What a step has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// There was nothing to do: the store is up with the log.
+    Idle,
+    /// A batch was applied and is visible.
+    Applied {
+        /// Where the cursor stands now.
+        next: Offset,
+        /// How many records the batch had.
+        records: u64,
+        /// How many payload bytes.
+        bytes: u64,
+        /// What became of them.
+        outcome: Outcome,
+    },
+}
+
+impl<L: Log, S: KvStore> Projector<L, S> {
+    /// A projector that goes on where the store stands, if the store belongs to the log.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if it does not (W2); what log and store say if they cannot be read.
+    pub fn new(log: Arc<L>, store: Arc<S>) -> Result<Self, Error> {
+        let cursor = resume(&*log, &*store)?;
+        Ok(Self { log, store, cursor, limit: ReadLimit::default() })
+    }
+
+    /// With another size of batches than 10,000 records or 8 MiB.
+    #[must_use]
+    pub fn with_limit(self, limit: ReadLimit) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// How far the store has come.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+
+    /// Applies the next batch, if there is one.
+    ///
+    /// # Errors
+    /// Kind Retry: nothing happened, the same step may succeed later. Kind Stop or Fix: going on needs someone.
+    pub fn step(&mut self) -> Result<Progress, Error> {
+        let batch = self.log.read(self.cursor.next, self.limit)?;
+        if batch.is_empty() && batch.next() <= self.cursor.next {
+            return Ok(Progress::Idle);
+        }
+        let changes = decode(&batch)?;
+        let cursor = self.after(&changes, batch.next());
+        let outcome = self.store.apply(&changes, &cursor)?;
+        self.cursor = cursor;
+        report_dead_letters(&changes);
+        let bytes = batch.iter().map(|entry| entry.payload.len() as u64).sum();
+        Ok(Progress::Applied { next: cursor.next, records: batch.len() as u64, bytes, outcome })
+    }
+
+    /// Makes everything applied durable.
+    ///
+    /// # Errors
+    /// Kind Stop: the store has to be opened again.
+    pub fn checkpoint(&self) -> Result<(), Error> {
+        Ok(self.store.checkpoint()?)
+    }
+
+    /// Steps until the cursor has reached `until` or the log ends, with checkpoints as a worker makes them and one at
+    /// the end. `go_on` hears of every step and ends the run early by returning false.
+    ///
+    /// # Errors
+    /// As [`Projector::step`] and [`Projector::checkpoint`].
+    pub fn run_to(
+        &mut self,
+        until: Offset,
+        options: &Options,
+        go_on: &mut dyn FnMut(&Progress) -> bool,
+    ) -> Result<Offset, Error> {
+        let mut rhythm = Rhythm::new(options);
+        while self.cursor.next < until {
+            let progress = self.step()?;
+            let Progress::Applied { bytes, .. } = progress else { break };
+            rhythm.applied(bytes, Instant::now());
+            if !go_on(&progress) {
+                break;
+            }
+            if rhythm.is_due(Instant::now()) {
+                self.checkpoint()?;
+                rhythm.checkpointed();
+            }
+        }
+        self.checkpoint()?;
+        Ok(self.cursor.next)
+    }
+
+    /// The cursor once these changes are applied.
+    fn after(&self, changes: &[Change<'_>], next: Offset) -> Cursor {
+        let last = changes.last().map(|change| Applied { offset: change.offset, id: change.id });
+        Cursor {
+            log: self.cursor.log,
+            // Read after the batch: what it holds was durable by then, so it lies in this term or an earlier one.
+            term: newest_term(&*self.log),
+            next,
+            last: last.or(self.cursor.last),
+        }
+    }
+}
+
+/// Says which records were parked (W3).
+fn report_dead_letters(changes: &[Change<'_>]) {
+    for change in changes {
+        if let Effect::DeadLetter { reason } = &change.effect {
+            tracing::warn!(offset = change.offset.get(), id = %change.id, %reason, "dead letter");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! The words of Annals: what every crate says, and none of them owns.
+//!
+//!   payload -> [`RecordId`] -> [`Offset`] -> [`Batch`] -> [`Cursor`]
+//!
+//! Without features this crate knows positions, hashes and the [`Log`] trait. Feature `model` adds the payloads
+//! (assertions, votes, epochs and their bytes), feature `json` the form a person writes by hand. It knows nothing of
+//! files, clocks or threads.
+
+mod cursor;
+mod identity;
+mod kind;
+mod log;
+mod offset;
+mod record_type;
+#[cfg(all(test, feature = "model"))]
+mod samples;
+mod source;
+
+#[cfg(feature = "model")]
+mod assertion;
+#[cfg(feature = "model")]
+mod decimal;
+#[cfg(feature = "model")]
+mod epoch;
+#[cfg(feature = "json")]
+mod json;
+#[cfg(feature = "model")]
+pub mod limits;
+#[cfg(feature = "model")]
+mod payload;
+#[cfg(feature = "model")]
+mod record;
+#[cfg(feature = "model")]
+mod time;
+#[cfg(feature = "model")]
+mod value;
+#[cfg(feature = "model")]
+mod vote;
+
+pub use cursor::{Applied, Cursor, CursorRefusal};
+pub use identity::{LogId, ParseIdError, RecordId, Term};
+pub use kind::Kind;
+pub use log::{Appended, Batch, Bounds, Durability, Entry, Lag, Log, LogError, ReadLimit, TermStart};
+pub use offset::Offset;
+pub use record_type::RecordType;
+pub use source::IntoLog;
+
+#[cfg(feature = "model")]
+pub use assertion::{Assertion, Interval, Link, LinkKind, Polarity, Qualifier};
+#[cfg(feature = "model")]
+pub use decimal::{Decimal, DecimalError};
+#[cfg(feature = "model")]
+pub use epoch::{Epoch, EpochId, Supersession, SupersessionKind};
+#[cfg(feature = "json")]
+pub use json::{JsonError, JsonRecord};
+#[cfg(feature = "model")]
+pub use limits::LimitError;
+#[cfg(feature = "model")]
+pub use payload::{
+    DecodeError, EncodingMismatch, PAYLOAD_HEADER, RecordError, check_encoding, record_type,
+    serialize_assertion, serialize_epoch, serialize_vote,
+};
+#[cfg(feature = "model")]
+pub use record::Record;
+#[cfg(feature = "model")]
+pub use time::{Precision, Time, TimeError, format_instant, parse_instant};
+#[cfg(feature = "model")]
+pub use value::Value;
+#[cfg(feature = "model")]
+pub use vote::{Stance, Vote};

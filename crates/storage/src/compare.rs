@@ -1,0 +1,177 @@
+//! A store compared with the log it came from, in memory that does not grow with either.
+//!
+//!   each change of the log -> what the store has under its id -> found, and the first: into the sums
+//!                                                             -> found before: a duplicate
+//!                                                             -> missing or different: damage
+//!
+//! A record counts where the store says it came first. If the store is wrong about that place, no change ever stands
+//! there, the sums miss a record, and they differ from the store's.
+
+use annals_record::{Offset, RecordId};
+
+use crate::content::{Kept, Place};
+use crate::keys::{assertion_key, epoch_key, readable, vote_key};
+use crate::walk::Findings;
+use crate::{Change, Counts, Damage, Digests, Effect, Error, Family, Snapshot};
+
+/// A comparison under way. Every change of the log from its beginning to the snapshot's offset goes through it.
+pub struct Comparison<'s> {
+    snapshot: &'s Snapshot<'s>,
+    found: Findings,
+    counts: Counts,
+    digests: Digests,
+    records: u64,
+    duplicates: u64,
+}
+
+/// What a comparison found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// The offset it reflects.
+    pub as_of: Offset,
+    /// How many records of the log were compared.
+    pub records: u64,
+    /// How many of them stand earlier in the log.
+    pub duplicates: u64,
+    /// What the log holds, but for the number of subjects and of epochs by name, which are the store's.
+    pub counts: Counts,
+    /// The sums over what the log holds.
+    pub digests: Digests,
+    /// What the store says it holds.
+    pub stored_counts: Counts,
+    /// The store's sums.
+    pub stored_digests: Digests,
+    /// Keys that are not as the log has them, the first thousand.
+    pub damaged: Vec<Damage>,
+    /// How many such keys there are.
+    pub damaged_total: u64,
+}
+
+impl Compared {
+    /// Whether the store is what the log says.
+    #[must_use]
+    pub fn is_same(&self) -> bool {
+        self.damaged_total == 0 && self.counts == self.stored_counts && self.digests == self.stored_digests
+    }
+
+    /// The families in which they differ.
+    #[must_use]
+    pub fn differing(&self) -> Vec<Family> {
+        self.digests.differing(&self.stored_digests)
+    }
+}
+
+impl<'s> Comparison<'s> {
+    /// A comparison with this snapshot.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn new(snapshot: &'s Snapshot<'s>) -> Result<Self, Error> {
+        let Counts { subjects, epochs, .. } = snapshot.counts()?;
+        Ok(Self {
+            snapshot,
+            found: Findings::default(),
+            counts: Counts { subjects, epochs, ..Counts::default() },
+            digests: Digests::default(),
+            records: 0,
+            duplicates: 0,
+        })
+    }
+
+    /// Compares one change. Changes at or beyond the snapshot's offset are left out.
+    ///
+    /// # Errors
+    /// When the store cannot be read; what is damaged in it is no error but part of the answer.
+    pub fn add(&mut self, change: &Change<'_>) -> Result<(), Error> {
+        if !self.snapshot.shows(change.offset) {
+            return Ok(());
+        }
+        self.records += 1;
+        match &change.effect {
+            Effect::Assertion { subject } => {
+                if self.is_first(Family::Assertions, change, &assertion_key(&change.id), None)? {
+                    self.counts.assertions += 1;
+                    self.digests.add_assertion(&change.id);
+                    self.digests.add_subject(subject.as_str(), &change.id);
+                }
+            }
+            Effect::Vote { assertion } => {
+                let key = vote_key(assertion, &change.id);
+                if self.is_first(Family::Votes, change, &key, Some(&change.id))? {
+                    self.counts.votes += 1;
+                    self.digests.add_vote(assertion, &change.id);
+                }
+            }
+            Effect::Epoch { epoch } => {
+                let place = self.found.take(Family::Epochs, self.snapshot.content.place(&change.id))?.flatten();
+                // A record without a place is looked for, and not found, where it would stand had it come first.
+                let key = epoch_key(epoch, place.map_or(change.offset, |place| place.offset));
+                if self.is_first(Family::Epochs, change, &key, Some(&change.id))? {
+                    self.counts.epoch_versions += 1;
+                    self.digests.add_epoch(epoch, &change.id);
+                }
+            }
+            Effect::Application => self.counts.application += 1,
+            Effect::DeadLetter { .. } => {
+                self.counts.dead_letters += 1;
+                let before = change.offset.get().checked_sub(1).map(Offset::new);
+                let parked = self.snapshot.index.dead_letters(before, 1)?;
+                if !parked.iter().any(|letter| letter.offset == change.offset && letter.id == change.id) {
+                    let key = format!("dead letter {}", change.offset);
+                    self.found.add(None, key, "the log has it, the store does not");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What was found.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn finish(self) -> Result<Compared, Error> {
+        Ok(Compared {
+            as_of: self.snapshot.as_of(),
+            records: self.records,
+            duplicates: self.duplicates,
+            counts: self.counts,
+            digests: self.digests,
+            stored_counts: self.snapshot.counts()?,
+            stored_digests: self.snapshot.digests()?,
+            damaged: self.found.damaged,
+            damaged_total: self.found.total,
+        })
+    }
+
+    /// Whether the store has this record, and from here.
+    fn is_first(
+        &mut self,
+        family: Family,
+        change: &Change<'_>,
+        key: &[u8],
+        placed: Option<&RecordId>,
+    ) -> Result<bool, Error> {
+        let kept = self.found.take(family, self.snapshot.content.get(key))?.flatten();
+        let Some(Kept { offset, payload }) = kept else {
+            self.found.add(family, readable(key), format!("the log has it at offset {}, the store does not", change.offset));
+            return Ok(false);
+        };
+        if *payload != *change.payload {
+            self.found.add(family, readable(key), "its bytes are not those of the log");
+            return Ok(false);
+        }
+        if offset > change.offset {
+            let detail = format!("the store has it from offset {offset} on, the log from {}", change.offset);
+            self.found.add(family, readable(key), detail);
+            return Ok(false);
+        }
+        if let Some(id) = placed {
+            let place: Option<Place> = self.found.take(family, self.snapshot.content.place(id))?.flatten();
+            if place.map(|place| place.offset) != Some(offset) {
+                self.found.add(family, format!("I:{id}"), "it does not name the record's place");
+            }
+        }
+        self.duplicates += u64::from(offset < change.offset);
+        Ok(offset == change.offset)
+    }
+}

@@ -1,0 +1,270 @@
+//! The bytes of records under content-addressed keys, in fjall.
+//!
+//! A value is the offset at which the record was applied first (u64, little-endian), then its payload. Writes come in
+//! batches that are atomic and survive a killed process at once; [`Content::persist`] makes them survive a power cut.
+
+use std::ops::{Deref, RangeInclusive};
+use std::path::{Path, PathBuf};
+
+use annals_record::{Cursor, EpochId, Offset, RecordId};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice};
+
+use crate::cursor_bytes::{cursor_from_bytes, cursor_to_bytes};
+use crate::keys::{self, readable};
+use crate::Error;
+
+const OFFSET_BYTES: usize = 8;
+
+/// The content-addressed half of a store.
+pub(crate) struct Content {
+    database: Database,
+    keyspace: Keyspace,
+    path: PathBuf,
+}
+
+/// What stands under a key: a payload and the offset at which it was applied first.
+pub(crate) struct Kept {
+    pub(crate) offset: Offset,
+    pub(crate) payload: Payload,
+}
+
+/// The payload of a stored record, shared with the store's cache.
+#[derive(Clone)]
+pub struct Payload(Slice);
+
+/// Where a vote or an epoch record stands, found by its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) offset: Offset,
+    pub(crate) home: Home,
+}
+
+/// The key a record that is no assertion stands under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Home {
+    Vote(RecordId),
+    Epoch(EpochId),
+}
+
+/// Writes that take effect together.
+pub(crate) struct ContentBatch {
+    batch: OwnedWriteBatch,
+    keyspace: Keyspace,
+}
+
+impl Content {
+    /// Opens the directory, or creates it. `cache_bytes` is how much of what was read stays in memory.
+    pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Self, Error> {
+        let open = |error: fjall::Error| match error {
+            fjall::Error::Locked => {
+                Error::Locked { path: path.to_owned(), holder: "another process".to_owned() }
+            }
+            error => Error::engine("content", "open", path, error),
+        };
+        let database = Database::builder(path).cache_size(cache_bytes).open().map_err(open)?;
+        let keyspace = database.keyspace("content", KeyspaceCreateOptions::default).map_err(open)?;
+        Ok(Self { database, keyspace, path: path.to_owned() })
+    }
+
+    /// How far the log's effects reach at most.
+    pub(crate) fn reach(&self) -> Result<Option<Cursor>, Error> {
+        let Some(bytes) = self.keyspace.get(keys::REACH).map_err(self.reading())? else {
+            return Ok(None);
+        };
+        match cursor_from_bytes(&bytes) {
+            Some(cursor) => Ok(Some(cursor)),
+            None => Err(damaged(keys::REACH, "it holds no cursor")),
+        }
+    }
+
+    /// What stands under a key of `H:`, `V:` or `E:`.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Kept>, Error> {
+        match self.keyspace.get(key).map_err(self.reading())? {
+            Some(value) => Kept::read(key, value).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Where a vote or an epoch record stands.
+    pub(crate) fn place(&self, id: &RecordId) -> Result<Option<Place>, Error> {
+        let key = keys::place_key(id);
+        match self.keyspace.get(key).map_err(self.reading())? {
+            Some(value) => Place::read(&key, &value).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Everything under keys that begin so, in the order of keys; from either end.
+    pub(crate) fn prefix(&self, prefix: &[u8]) -> Entries<'_> {
+        Entries { entries: self.keyspace.prefix(prefix), content: self }
+    }
+
+    /// Everything under these keys, in their order; from either end.
+    pub(crate) fn range<K: AsRef<[u8]>>(&self, keys: RangeInclusive<K>) -> Entries<'_> {
+        Entries { entries: self.keyspace.range(keys), content: self }
+    }
+
+    /// An empty batch.
+    pub(crate) fn batch(&self, capacity: usize) -> ContentBatch {
+        ContentBatch {
+            batch: OwnedWriteBatch::with_capacity(self.database.clone(), capacity),
+            keyspace: self.keyspace.clone(),
+        }
+    }
+
+    /// Writes a batch, and with it how far the log's effects reach now.
+    pub(crate) fn commit(&self, mut batch: ContentBatch, reach: &Cursor) -> Result<(), Error> {
+        batch.batch.insert(&self.keyspace, keys::REACH, cursor_to_bytes(reach).as_slice());
+        let batch = batch.batch.durability(Some(PersistMode::Buffer));
+        batch.commit().map_err(|error| Error::engine("content", "commit", &self.path, error))
+    }
+
+    /// Makes every batch so far survive a power cut.
+    pub(crate) fn persist(&self) -> Result<(), Error> {
+        let synced = self.database.persist(PersistMode::SyncAll);
+        synced.map_err(|error| Error::engine("content", "sync", &self.path, error))
+    }
+
+    fn reading(&self) -> impl Fn(fjall::Error) -> Error + '_ {
+        |error| Error::engine("content", "read", &self.path, error)
+    }
+}
+
+/// Keys and values of content, read one after the other.
+pub(crate) struct Entries<'c> {
+    entries: fjall::Iter,
+    content: &'c Content,
+}
+
+impl Entries<'_> {
+    fn read(&self, entry: fjall::Guard) -> Result<(Slice, Slice), Error> {
+        entry.into_inner().map_err(self.content.reading())
+    }
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Result<(Slice, Slice), Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let entry = self.entries.next()?;
+        Some(self.read(entry))
+    }
+}
+
+impl DoubleEndedIterator for Entries<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let entry = self.entries.next_back()?;
+        Some(self.read(entry))
+    }
+}
+
+impl ContentBatch {
+    /// Puts a record under its key.
+    pub(crate) fn put(&mut self, key: &[u8], offset: Offset, payload: &[u8]) {
+        let mut value = Vec::with_capacity(OFFSET_BYTES + payload.len());
+        value.extend_from_slice(&offset.get().to_le_bytes());
+        value.extend_from_slice(payload);
+        self.batch.insert(&self.keyspace, key, value);
+    }
+
+    /// Writes down where a vote or an epoch record stands.
+    pub(crate) fn place(&mut self, id: &RecordId, place: Place) {
+        self.batch.insert(&self.keyspace, keys::place_key(id), place.to_bytes().as_slice());
+    }
+
+    /// Takes a key away.
+    pub(crate) fn remove(&mut self, key: &[u8]) {
+        self.batch.remove(&self.keyspace, key);
+    }
+}
+
+impl Kept {
+    /// Takes a value of `H:`, `V:` or `E:` apart.
+    pub(crate) fn read(key: &[u8], value: Slice) -> Result<Self, Error> {
+        match value.first_chunk::<OFFSET_BYTES>() {
+            Some(offset) => {
+                Ok(Self { offset: Offset::new(u64::from_le_bytes(*offset)), payload: Payload(value) })
+            }
+            None => Err(damaged(key, "its value is shorter than an offset")),
+        }
+    }
+
+    /// Whether the payload is the one with this id.
+    pub(crate) fn is_intact(&self, id: &RecordId) -> bool {
+        RecordId::of(&self.payload) == *id
+    }
+}
+
+impl Place {
+    const BYTES: usize = OFFSET_BYTES + 1 + 32;
+
+    fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[..OFFSET_BYTES].copy_from_slice(&self.offset.get().to_le_bytes());
+        let (letter, id) = match &self.home {
+            Home::Vote(assertion) => (b'V', assertion.as_bytes()),
+            Home::Epoch(epoch) => (b'E', epoch.as_bytes()),
+        };
+        bytes[OFFSET_BYTES] = letter;
+        bytes[OFFSET_BYTES + 1..].copy_from_slice(id);
+        bytes
+    }
+
+    /// Takes a value of `I:` apart.
+    pub(crate) fn read(key: &[u8], value: &[u8]) -> Result<Self, Error> {
+        let bytes: &[u8; Self::BYTES] =
+            value.try_into().map_err(|_| damaged(key, "its value has another length than a place"))?;
+        let (offset, rest) = bytes.split_at(OFFSET_BYTES);
+        let mut number = [0; OFFSET_BYTES];
+        number.copy_from_slice(offset);
+        let mut id = [0; 32];
+        id.copy_from_slice(&rest[1..]);
+        let home = match rest[0] {
+            b'V' => Home::Vote(RecordId::from_bytes(id)),
+            b'E' => Home::Epoch(EpochId::from_bytes(id)),
+            _ => return Err(damaged(key, "its value names neither a vote nor an epoch")),
+        };
+        Ok(Self { offset: Offset::new(u64::from_le_bytes(number)), home })
+    }
+
+    /// The key under which the record itself stands.
+    pub(crate) fn key(&self, id: &RecordId) -> Vec<u8> {
+        match self.home {
+            Home::Vote(assertion) => keys::vote_key(&assertion, id).to_vec(),
+            Home::Epoch(epoch) => keys::epoch_key(&epoch, self.offset).to_vec(),
+        }
+    }
+}
+
+impl Deref for Payload {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0[OFFSET_BYTES..]
+    }
+}
+
+impl AsRef<[u8]> for Payload {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        self[..] == other[..]
+    }
+}
+
+impl Eq for Payload {}
+
+impl std::fmt::Debug for Payload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes", self.len())
+    }
+}
+
+/// What stands under a key cannot be.
+pub(crate) fn damaged(key: &[u8], detail: impl Into<String>) -> Error {
+    Error::Damaged { key: readable(key), detail: detail.into() }
+}

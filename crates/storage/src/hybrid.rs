@@ -1,0 +1,351 @@
+//! The store: content and index, and the order between them.
+//!
+//!   apply:       changes -> plan -> content batch -> index commit with the cursor
+//!   checkpoint:  content synced -> index and cursor synced
+//!
+//! Everything that writes holds the one committer; readers take snapshots and wait for no one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use annals_record::{Applied, Cursor, Offset, RecordId};
+
+use crate::content::Content;
+use crate::index::Index;
+use crate::keys::assertion_key;
+use crate::lock::{LOCK_FILE, Lock};
+use crate::plan::{Plan, Planner};
+use crate::{Change, Counts, Digests, Error, KvStore, Outcome, Snapshot};
+
+const CONTENT_DIR: &str = "content";
+const INDEX_FILE: &str = "index.redb";
+
+/// How a store uses memory. Nothing of it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// How much of the records' bytes stays in memory once read. Default: 64 MiB.
+    pub content_cache_bytes: u64,
+    /// How much of the index stays in memory; what a checkpoint has not written yet is part of it. Default: 128 MiB.
+    pub index_cache_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { content_cache_bytes: 64 << 20, index_cache_bytes: 128 << 20 }
+    }
+}
+
+/// A store over fjall, which keeps records by their ids, and redb, which keeps subjects, order and the cursor.
+///
+/// All methods take `&self`; share it in an `Arc`. One process opens a directory at a time.
+pub struct HybridStore {
+    // The order of the fields is the order in which they close: the lock goes last.
+    committer: Mutex<Committer>,
+    index: Index,
+    content: Content,
+    _lock: Lock,
+    path: PathBuf,
+}
+
+/// The right to write, and what is known about writing.
+struct Committer {
+    /// How far content reaches at most; beyond the cursor after a crash.
+    reach: Option<Cursor>,
+    /// Whether anything was applied since the last checkpoint.
+    pending: bool,
+    /// What failed; nothing is written any more.
+    poison: Option<String>,
+}
+
+impl HybridStore {
+    /// Opens the store in a directory, or creates it there if the directory is missing or empty.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if another process has it, [`Error::NotAStore`] if something else is there,
+    /// [`Error::NewerFormat`], [`Error::OtherProjection`], [`Error::ContentBehind`] or [`Error::Swapped`] if it cannot
+    /// be used as it is, and what the file system and the engines say. What cannot be used is left as it is.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(path, Options::default())
+    }
+
+    /// As [`HybridStore::open`], with options.
+    ///
+    /// # Errors
+    /// As [`HybridStore::open`].
+    pub fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+        let path = path.as_ref();
+        match found_at(path)? {
+            Found::Store => {}
+            Found::Nothing => fs::create_dir_all(path).map_err(Error::io("create", path))?,
+        }
+        Self::open_at(path, options)
+    }
+
+    /// Opens the store in a directory; creates nothing.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if there is none, otherwise as [`HybridStore::open`].
+    pub fn open_existing(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_existing_with(path, Options::default())
+    }
+
+    /// As [`HybridStore::open_existing`], with options.
+    ///
+    /// # Errors
+    /// As [`HybridStore::open_existing`].
+    pub fn open_existing_with(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+        let path = path.as_ref();
+        match found_at(path)? {
+            Found::Store => Self::open_at(path, options),
+            Found::Nothing => Err(Error::Missing { path: path.to_owned() }),
+        }
+    }
+
+    fn open_at(path: &Path, options: Options) -> Result<Self, Error> {
+        let lock = Lock::take(path)?;
+        let content = Content::open(&path.join(CONTENT_DIR), options.content_cache_bytes)?;
+        let index = Index::open(&path.join(INDEX_FILE), options.index_cache_bytes)?;
+        let reach = content.reach()?;
+        belong_together(path, index.read()?.cursor()?, reach)?;
+        let committer = Mutex::new(Committer { reach, pending: false, poison: None });
+        Ok(Self { committer, index, content, _lock: lock, path: path.to_owned() })
+    }
+
+    /// Everything applied so far, unchanged by what is applied later.
+    ///
+    /// A snapshot keeps pages of the index from being used again: take one per question, not one per program.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn snapshot(&self) -> Result<Snapshot<'_>, Error> {
+        // The index first: content that comes later lies beyond the cursor that was read, and is left out (S4).
+        Snapshot::new(self.index.read()?, &self.content)
+    }
+
+    /// Where the record with this id stands in the log, of whatever type: its first appearance among what was applied.
+    /// Cheaper than a snapshot, and not bound to one.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn first_offset(&self, id: &RecordId) -> Result<Option<Offset>, Error> {
+        if let Some(kept) = self.content.get(&assertion_key(id))? {
+            return Ok(Some(kept.offset));
+        }
+        Ok(self.content.place(id)?.map(|place| place.offset))
+    }
+
+    /// The cursor as of the last checkpoint: what a power cut would leave.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn durable_cursor(&self) -> Result<Option<Cursor>, Error> {
+        self.index.read()?.durable()
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes everything durable and lets go of the directory. Dropping the store does the same, but cannot say whether
+    /// it worked.
+    ///
+    /// # Errors
+    /// As [`KvStore::checkpoint`].
+    pub fn close(self) -> Result<(), Error> {
+        self.checkpoint()
+    }
+
+    fn committer(&self) -> MutexGuard<'_, Committer> {
+        // A panic leaves nothing half done that the poison below does not cover: it is set before a write begins.
+        self.committer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a write. Until it has succeeded the store counts as poisoned, so neither an error nor a panic lets
+    /// another write follow (S5), and the index is not written when it is closed.
+    fn writing<T>(
+        &self,
+        committer: &mut Committer,
+        write: impl FnOnce(&mut Committer) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        committer.poison = Some("a write did not return".to_owned());
+        let written = write(committer);
+        committer.poison = written.as_ref().err().map(ToString::to_string);
+        if written.is_err() {
+            self.index.shut();
+        }
+        written
+    }
+}
+
+impl Committer {
+    fn check(&self) -> Result<(), Error> {
+        match &self.poison {
+            Some(reason) => Err(Error::Poisoned { reason: reason.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl KvStore for HybridStore {
+    fn cursor(&self) -> Result<Option<Cursor>, Error> {
+        self.index.read()?.cursor()
+    }
+
+    fn reach(&self) -> Result<Option<Cursor>, Error> {
+        Ok(self.committer().reach)
+    }
+
+    fn apply(&self, changes: &[Change<'_>], cursor: &Cursor) -> Result<Outcome, Error> {
+        let mut committer = self.committer();
+        committer.check()?;
+        let index = self.index.read()?;
+        let at = index.cursor()?;
+        follows(at, changes, cursor)?;
+        let base = at.map_or(Offset::ZERO, |at| at.next);
+        let Plan { batch, edits, outcome } = Planner::plan(changes, base, &self.content, &index)?;
+        drop(index);
+        let reach = committer.reach.filter(|reach| reach.next > cursor.next).unwrap_or(*cursor);
+        self.writing(&mut committer, |committer| {
+            self.content.commit(batch, &reach)?;
+            self.index.commit(&edits, cursor)?;
+            committer.reach = Some(reach);
+            committer.pending = true;
+            Ok(outcome)
+        })
+    }
+
+    fn checkpoint(&self) -> Result<(), Error> {
+        let mut committer = self.committer();
+        committer.check()?;
+        if !committer.pending {
+            return Ok(());
+        }
+        let Some(cursor) = self.index.read()?.cursor()? else {
+            return Ok(());
+        };
+        self.writing(&mut committer, |committer| {
+            self.content.persist()?;
+            self.index.checkpoint(&cursor)?;
+            committer.pending = false;
+            Ok(())
+        })
+    }
+
+    fn counts(&self) -> Result<Counts, Error> {
+        self.index.read()?.counts()
+    }
+
+    fn digests(&self) -> Result<Digests, Error> {
+        self.index.read()?.digests()
+    }
+}
+
+impl Drop for HybridStore {
+    fn drop(&mut self) {
+        match self.checkpoint() {
+            Ok(()) => {}
+            // It was reported when it happened; the log has what was not kept.
+            Err(Error::Poisoned { .. }) => self.index.shut(),
+            Err(error) => {
+                self.index.shut();
+                tracing::warn!(path = %self.path.display(), %error, "the store was closed without a checkpoint");
+            }
+        }
+    }
+}
+
+/// What is in a directory.
+enum Found {
+    /// A store, or the beginning of one.
+    Store,
+    /// No directory, or an empty one.
+    Nothing,
+}
+
+/// Looks before anything is touched.
+fn found_at(path: &Path) -> Result<Found, Error> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+            return Err(Error::NotAStore { path: path.to_owned(), reason: "it is no directory".to_owned() });
+        }
+        Err(error) => return Err(Error::io("read", path)(error)),
+    };
+    let mut foreign = None;
+    let mut empty = true;
+    for entry in entries {
+        let name = entry.map_err(Error::io("read", path))?.file_name();
+        if name == CONTENT_DIR || name == INDEX_FILE {
+            return Ok(Found::Store);
+        }
+        if name != LOCK_FILE {
+            empty = false;
+            foreign.get_or_insert(name);
+        }
+    }
+    match foreign {
+        None if empty => Ok(Found::Nothing),
+        _ => {
+            let name = foreign.unwrap_or_default();
+            let reason = format!("it holds {} and neither {CONTENT_DIR} nor {INDEX_FILE}", name.display());
+            Err(Error::NotAStore { path: path.to_owned(), reason })
+        }
+    }
+}
+
+/// Checks that content covers what the index says was applied.
+fn belong_together(path: &Path, cursor: Option<Cursor>, reach: Option<Cursor>) -> Result<(), Error> {
+    let path = path.to_owned();
+    match (cursor, reach) {
+        (None, _) => Ok(()),
+        (Some(cursor), Some(reach)) if cursor.log != reach.log => {
+            Err(Error::Swapped { path, content: reach.log, index: cursor.log })
+        }
+        (Some(cursor), Some(reach)) if reach.next >= cursor.next => Ok(()),
+        (Some(cursor), reach) => Err(Error::ContentBehind {
+            path,
+            cursor: cursor.next,
+            reach: reach.map_or(Offset::ZERO, |reach| reach.next),
+        }),
+    }
+}
+
+/// Checks that changes and the cursor after them follow the cursor before.
+fn follows(at: Option<Cursor>, changes: &[Change<'_>], cursor: &Cursor) -> Result<(), Error> {
+    let from = at.map_or(Offset::ZERO, |at| at.next);
+    let refuse = |reason| Err(Error::OutOfOrder { cursor: from, next: cursor.next, reason });
+    if at.is_some_and(|at| at.log != cursor.log) {
+        return refuse("they come from another log");
+    }
+    if at.is_some_and(|at| at.term > cursor.term) {
+        return refuse("their term lies before the cursor's");
+    }
+    if cursor.next < from {
+        return refuse("they would move the cursor back");
+    }
+    if !changes.is_sorted_by(|a, b| a.offset < b.offset) {
+        return refuse("their offsets do not rise");
+    }
+    let (first, last) = match changes {
+        [] if cursor.last == at.and_then(|at| at.last) => return Ok(()),
+        [] => return refuse("nothing was applied, yet the last record is another one"),
+        [first, ..] => (first, &changes[changes.len() - 1]),
+    };
+    if first.offset < from {
+        return refuse("they begin before the cursor");
+    }
+    if last.offset >= cursor.next {
+        return refuse("they end beyond the cursor they bring");
+    }
+    if cursor.last != Some(Applied { offset: last.offset, id: last.id }) {
+        return refuse("the cursor they bring names another last record");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! The derived store of Annals: what the log says, arranged for questions.
+//!
+//!   changes -> content (fjall) -> index and cursor (redb) -> snapshot -> answers
+//!
+//! The log is the truth and this is a function of it: the store can be thrown away at any time and rebuilt to the same
+//! digests. It knows nothing of segments, threads or where changes come from.
+//!
+//! S1: Content goes before index: an entry of the index never names bytes that are not there.
+//! S2: At a checkpoint content is durable before the cursor is: a crash replays, never skips.
+//! S3: The same record is kept once, at the lowest offset it was applied at, however often and in whichever batches it
+//!     comes; the same changes give the same digests.
+//! S4: Every answer of a [`Snapshot`] holds exactly as of one offset, which it names.
+//! S5: After a failed write nothing more is written until the store is opened again.
+//!
+//! The keys, `big` and `little` telling the order of a number's bytes:
+//!
+//! | where | key | value |
+//! |---|---|---|
+//! | content | `H:` id (32 bytes) | offset (u64 little), the assertion's payload |
+//! | content | `V:` assertion (32) `:` vote (32) | offset, payload |
+//! | content | `E:` epoch (64 hex digits) `:` offset (u64 big) | offset, payload |
+//! | content | `I:` id of a vote or epoch record (32) | offset, `V` or `E`, the assertion or epoch (32) |
+//! | content | `R:` | how far content reaches, as a cursor |
+//! | index `S` | subject, a zero byte, run number (u32 big) | up to 100 times offset (u64 little), id (32) |
+//! | index `subjects` | subject | count (u64 little), offset of its first assertion (u64 little) |
+//! | index `epochs` | offset of the name's first record | epoch (32) |
+//! | index `dead_letters` | offset | id (32), reason |
+//! | index `meta` | `format`, `projection`, `cursor`, `counts`, `digests` | |
+
+mod change;
+mod compare;
+mod content;
+mod counts;
+mod cursor_bytes;
+mod digest;
+mod error;
+mod gate;
+mod generations;
+mod hybrid;
+mod index;
+mod keys;
+mod lock;
+mod plan;
+mod runs;
+#[cfg(test)]
+mod scene;
+mod snapshot;
+mod store;
+mod tally;
+mod walk;
+
+pub use change::{Change, Effect, Subject, SubjectError};
+pub use compare::{Comparison, Compared};
+pub use content::Payload;
+pub use counts::Counts;
+pub use digest::{Digest, Digests, Family};
+pub use error::Error;
+pub use generations::{Generation, Generations};
+pub use hybrid::{HybridStore, Options};
+pub use keys::IdPrefix;
+pub use index::DeadLetter;
+pub use runs::Listed;
+pub use snapshot::{EpochEntry, Snapshot, Stored, SubjectEntry};
+pub use store::{KvStore, Outcome};
+pub use tally::Tally;
+pub use walk::{Damage, Walk};

@@ -1,0 +1,174 @@
+//! Questions, answered as of one offset.
+//!
+//!   index as of one commit -> its cursor -> content below that cursor
+//!
+//! The index is a transaction's view; content is written once under each key and carries the offset it came from. So
+//! what lies below the cursor is exactly what had been applied then, whatever is applied meanwhile.
+
+mod lists;
+
+use annals_record::{Cursor, DecodeError, Offset, Record, RecordId};
+
+use crate::content::{Content, Kept, Place, damaged};
+use crate::index::IndexReader;
+use crate::keys::{IdPrefix, assertion_key, id_of_key, place_key};
+use crate::{Counts, Digests, Error, Payload};
+
+pub use lists::{EpochEntry, SubjectEntry};
+
+/// A store as of one offset.
+///
+/// It keeps pages of the index from being used again, so take one per question.
+pub struct Snapshot<'s> {
+    pub(crate) index: IndexReader,
+    pub(crate) content: &'s Content,
+    cursor: Option<Cursor>,
+}
+
+/// A record as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Where it stands in the log: its first appearance.
+    pub offset: Offset,
+    /// Its identity.
+    pub id: RecordId,
+    /// Its payload; it hashes to the id, that was checked when it was read.
+    pub payload: Payload,
+}
+
+impl Stored {
+    /// What the payload says.
+    ///
+    /// # Errors
+    /// Never for what a worker stored; a store that was put together otherwise may hold anything.
+    pub fn record(&self) -> Result<Record, DecodeError> {
+        Record::decode(&self.payload)
+    }
+}
+
+/// How many records an ambiguous prefix is answered with.
+const CANDIDATES: usize = 10;
+
+impl<'s> Snapshot<'s> {
+    pub(crate) fn new(index: IndexReader, content: &'s Content) -> Result<Self, Error> {
+        let cursor = index.cursor()?;
+        Ok(Self { index, content, cursor })
+    }
+
+    /// The offset this snapshot reflects: everything before it, nothing at or after it.
+    #[must_use]
+    pub fn as_of(&self) -> Offset {
+        self.cursor.map_or(Offset::ZERO, |cursor| cursor.next)
+    }
+
+    /// The cursor this snapshot reflects; `None` before anything was applied.
+    #[must_use]
+    pub fn cursor(&self) -> Option<Cursor> {
+        self.cursor
+    }
+
+    /// How much the store holds.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn counts(&self) -> Result<Counts, Error> {
+        self.index.counts()
+    }
+
+    /// What the store holds, as sums to compare.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn digests(&self) -> Result<Digests, Error> {
+        self.index.digests()
+    }
+
+    /// The record with this id, of whatever type; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if its bytes do not hash to its id; when the store cannot be read.
+    pub fn get(&self, id: &RecordId) -> Result<Option<Stored>, Error> {
+        let key = assertion_key(id);
+        if let Some(kept) = self.content.get(&key)?
+            && self.shows(kept.offset)
+        {
+            return intact(&key, kept, id).map(Some);
+        }
+        match self.content.place(id)? {
+            Some(place) if self.shows(place.offset) => self.at_place(&place, id).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The one record whose id begins so, of whatever type; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Ambiguous`], listing the first few, if there are several; otherwise as [`Snapshot::get`].
+    pub fn find(&self, prefix: &IdPrefix) -> Result<Option<Stored>, Error> {
+        if let Some(id) = prefix.whole() {
+            return self.get(&id);
+        }
+        let (low, high) = prefix.bounds();
+        let mut found = Vec::new();
+        for entry in self.content.range(assertion_key(&low)..=assertion_key(&high)) {
+            let (key, value) = entry?;
+            let shows = self.shows(Kept::read(&key, value)?.offset);
+            found.extend(id_of_key(&key).filter(|_| shows));
+            if found.len() > CANDIDATES {
+                break;
+            }
+        }
+        for entry in self.content.range(place_key(&low)..=place_key(&high)) {
+            let (key, value) = entry?;
+            let shows = self.shows(Place::read(&key, &value)?.offset);
+            found.extend(id_of_key(&key).filter(|_| shows));
+            if found.len() > CANDIDATES * 2 {
+                break;
+            }
+        }
+        match found[..] {
+            [] => Ok(None),
+            [id] => self.get(&id),
+            _ => {
+                found.sort_unstable();
+                let more = found.len() > CANDIDATES;
+                found.truncate(CANDIDATES);
+                Err(Error::Ambiguous { prefix: prefix.to_string(), candidates: found, more })
+            }
+        }
+    }
+
+    /// Whether something that was applied at this offset belongs to this snapshot.
+    pub(crate) fn shows(&self, offset: Offset) -> bool {
+        offset < self.as_of()
+    }
+
+    /// The assertion that an entry of the index names.
+    fn listed(&self, id: &RecordId) -> Result<Stored, Error> {
+        let key = assertion_key(id);
+        match self.content.get(&key)? {
+            Some(kept) => intact(&key, kept, id),
+            None => Err(damaged(&key, "a subject lists it, but it is not there")),
+        }
+    }
+
+    /// The vote or epoch record at its place.
+    fn at_place(&self, place: &Place, id: &RecordId) -> Result<Stored, Error> {
+        let key = place.key(id);
+        match self.content.get(&key)? {
+            Some(kept) => intact(&key, kept, id),
+            None => Err(damaged(&place_key(id), "it names a place where nothing is")),
+        }
+    }
+}
+
+/// A record whose bytes are the ones its id names.
+fn intact(key: &[u8], kept: Kept, id: &RecordId) -> Result<Stored, Error> {
+    if !kept.is_intact(id) {
+        return Err(damaged(key, "its bytes do not hash to its id"));
+    }
+    Ok(Stored { offset: kept.offset, id: *id, payload: kept.payload })
+}
+
+#[cfg(test)]
+mod tests;

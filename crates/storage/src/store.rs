@@ -1,0 +1,63 @@
+//! What a worker needs from a store.
+
+use annals_record::Cursor;
+
+use crate::{Change, Counts, Digests, Error};
+
+/// A store that a worker fills from a log.
+///
+/// Effects and cursor move together: after a crash the cursor never covers a record whose effects are gone, and a
+/// record applied again changes nothing.
+pub trait KvStore: Send + Sync {
+    /// The cursor of the last `apply`; `None` before the first. Work resumes here.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn cursor(&self) -> Result<Option<Cursor>, Error>;
+
+    /// The farthest place of the log of which anything may be in the store: the cursor, or a place beyond it after a
+    /// crash between content and index. It has to fit the log as the cursor has, or bytes of another past would show.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn reach(&self) -> Result<Option<Cursor>, Error>;
+
+    /// Applies changes in the log's order and moves the cursor, all or nothing. Visible on return, durable at the next
+    /// checkpoint. `changes` are all records from the present cursor up to `cursor.next`.
+    ///
+    /// # Errors
+    /// Kind Fix if changes or cursor do not follow the present cursor; kind Stop if a write failed: nothing more is
+    /// written until the store is opened again.
+    fn apply(&self, changes: &[Change<'_>], cursor: &Cursor) -> Result<Outcome, Error>;
+
+    /// Makes everything applied durable, the cursor last. Cheap if nothing was applied since.
+    ///
+    /// # Errors
+    /// Kind Stop: nothing more is written until the store is opened again.
+    fn checkpoint(&self) -> Result<(), Error>;
+
+    /// How much the store holds.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn counts(&self) -> Result<Counts, Error>;
+
+    /// What the store holds, as sums to compare.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn digests(&self) -> Result<Digests, Error>;
+}
+
+/// What became of the changes of one `apply`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Assertions, votes and epoch records that were not there before.
+    pub fresh: u64,
+    /// Assertions, votes and epoch records that were.
+    pub duplicates: u64,
+    /// Parked.
+    pub dead_letters: u64,
+    /// The application's own.
+    pub application: u64,
+}
