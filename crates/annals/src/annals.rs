@@ -79,7 +79,15 @@ impl Annals {
         let store = Arc::new(HybridStore::open_with(generations.path(generation), options.store)?);
         let serving = Arc::new(RwLock::new(Serving::start(&journal, store, generation, &options)));
         let status_file = StatusFile::keep(directory.status_file(), Arc::clone(&serving))?;
-        Ok(Self { status_file, serving, rebuilding: Mutex::default(), generations, journal, directory, options })
+        Ok(Self {
+            status_file,
+            serving,
+            rebuilding: Mutex::default(),
+            generations,
+            journal,
+            directory,
+            options,
+        })
     }
 
     /// The journal beneath: its open report, its tails, its state.
@@ -231,7 +239,8 @@ impl Annals {
     /// [`Error::Log`] where the journal is damaged, [`Error::Store`] if the new store cannot be written; the old one
     /// answers as before.
     pub fn rebuild(&self, accept: bool, progress: &mut dyn FnMut(u64, u64, u64)) -> Result<Rebuilt, Error> {
-        let _one_at_a_time: MutexGuard<'_, ()> = self.rebuilding.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time: MutexGuard<'_, ()> =
+            self.rebuilding.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = Instant::now();
         let old = self.store();
         let walk = old.snapshot()?.walk(&mut |_, _| {})?;
@@ -292,7 +301,8 @@ impl Annals {
 
 impl Serving {
     fn start(journal: &Journal, store: Arc<HybridStore>, generation: Generation, options: &Options) -> Self {
-        let mut ingestor = Ingestor::with_options(Arc::new(journal.clone()), Arc::clone(&store), options.ingest);
+        let mut ingestor =
+            Ingestor::with_options(Arc::new(journal.clone()), Arc::clone(&store), options.ingest);
         ingestor.start();
         Self { ingestor, store, generation }
     }
@@ -310,3 +320,6 @@ pub(crate) fn open_journal(dir: &Path, options: &Options) -> Result<(Directory, 
     };
     Ok((directory, journal))
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,9 @@ pub enum Error {
         reason: String,
     },
     /// Another process owns the data.
-    #[error("{path} is in use by {holder}; wait for it to finish, or ask that process (`tail`, `status` and `export` work beside it)")]
+    #[error(
+        "{path} is in use by {holder}; wait for it to finish, or ask that process (`tail`, `status` and `export` work beside it)"
+    )]
     Locked {
         /// The directory.
         path: PathBuf,
@@ -33,7 +35,9 @@ pub enum Error {
         holder: String,
     },
     /// A later version wrote it.
-    #[error("{path} has layout {found}, this version reads up to {known}: use a newer version; nothing was touched")]
+    #[error(
+        "{path} has layout {found}, this version reads up to {known}: use a newer version; nothing was touched"
+    )]
     NewerFormat {
         /// The file that says so.
         path: PathBuf,

@@ -40,13 +40,13 @@ mod verify;
 pub use annals::Annals;
 pub use annals_ingest::Ingestor;
 pub use annals_journal::{
-    Clock, Damage, Disk, Journal, OpenReport, Options as JournalOptions, Reader, SegmentStatus, Status as JournalStatus,
-    SystemClock, Tail, TornTail, Verification,
+    Clock, Damage, Disk, Journal, OpenReport, Options as JournalOptions, Reader, SegmentStatus,
+    Status as JournalStatus, SystemClock, Tail, TornTail, Verification,
 };
 pub use annals_record::*;
 pub use annals_storage::{
-    Compared, Counts, Digest, Digests, EpochEntry, HybridStore, IdPrefix, KvStore, Options as StoreOptions, Snapshot,
-    Stored, SubjectEntry, Tally, Walk,
+    Compared, Counts, Digest, Digests, EpochEntry, HybridStore, IdPrefix, KvStore, Options as StoreOptions,
+    Snapshot, Stored, SubjectEntry, Tally, Walk,
 };
 pub use error::Error;
 pub use importer::{Added, Importer};

@@ -96,9 +96,13 @@ impl Build {
             self.generations.switch(self.generation)?;
             tracing::info!(generation = %self.generation, ?same, "switched to the rebuilt store");
         } else {
-            tracing::error!(difference = difference.as_deref(), "the rebuilt store differs; the old one stays");
+            tracing::error!(
+                difference = difference.as_deref(),
+                "the rebuilt store differs; the old one stays"
+            );
         }
-        let rebuilt = Rebuilt { records: self.records, seconds: 0.0, same, difference, switched, counts, digests };
+        let rebuilt =
+            Rebuilt { records: self.records, seconds: 0.0, same, difference, switched, counts, digests };
         Ok(Finished { store: self.store, generation: self.generation, switched, rebuilt })
     }
 }
@@ -118,7 +122,10 @@ fn difference(
 ) -> Result<Option<String>, Error> {
     if let Some(damage) = walk.damaged.first() {
         let more = walk.damaged_total;
-        return Ok(Some(format!("the old store has {more} damaged keys, the first is {}: {}", damage.key, damage.detail)));
+        return Ok(Some(format!(
+            "the old store has {more} damaged keys, the first is {}: {}",
+            damage.key, damage.detail
+        )));
     }
     if !walk.is_sound() {
         return Ok(Some(format!("the old store's own sums do not hold: {:?}", walk.differing())));
@@ -127,7 +134,8 @@ fn difference(
     if old_digests != *digests {
         return Ok(Some(format!("the digests differ in {:?}", digests.differing(&old_digests))));
     }
-    Ok((old_counts != *counts).then(|| format!("the old store counts {old_counts:?}, the new one {counts:?}")))
+    Ok((old_counts != *counts)
+        .then(|| format!("the old store counts {old_counts:?}, the new one {counts:?}")))
 }
 
 /// Rebuilds the store of a data directory that no process has open, also when the old store cannot be read.

@@ -77,7 +77,8 @@ impl StoreStatus {
     }
 
     fn words(&self, owner: Option<String>) -> Words {
-        let Counts { assertions, votes, epochs, epoch_versions, subjects, dead_letters, application } = self.counts;
+        let Counts { assertions, votes, epochs, epoch_versions, subjects, dead_letters, application } =
+            self.counts;
         Words {
             owner,
             generation: self.generation.clone(),
@@ -96,7 +97,8 @@ impl StoreStatus {
 
 impl From<Words> for StoreStatus {
     fn from(words: Words) -> Self {
-        let Words { assertions, votes, epochs, epoch_versions, subjects, dead_letters, application, .. } = words;
+        let Words { assertions, votes, epochs, epoch_versions, subjects, dead_letters, application, .. } =
+            words;
         Self {
             cursor: words.cursor.map(Offset::new),
             counts: Counts { assertions, votes, epochs, epoch_versions, subjects, dead_letters, application },
@@ -132,7 +134,9 @@ pub fn log_reader(dir: &Path) -> Result<Reader, Error> {
 
 fn open_reader(directory: &Directory) -> Result<Reader, Error> {
     match Reader::open(directory.journal()) {
-        Err(annals_journal::Error::Missing { .. }) => Err(Error::Missing { path: directory.root().to_owned() }),
+        Err(annals_journal::Error::Missing { .. }) => {
+            Err(Error::Missing { path: directory.root().to_owned() })
+        }
         opened => Ok(opened?),
     }
 }

@@ -104,7 +104,8 @@ pub(crate) fn verify(
             let mut done = |at: Offset, end: Offset| {
                 progress(Step::Comparison, at.get().saturating_sub(oldest), end.get().saturating_sub(oldest));
             };
-            let compared = annals_ingest::compare(journal, store, &mut done).map_err(|error| error.to_string());
+            let compared =
+                annals_ingest::compare(journal, store, &mut done).map_err(|error| error.to_string());
             Index::Checked { walk, compared }
         }
     };

@@ -12,6 +12,7 @@ use crate::disk::{self, Disk, DiskFile, Mode};
 use crate::error::Error;
 use crate::seal::{self, Seal, Sealed};
 use crate::segment::{self, HEADER_LEN, HeaderError, SegmentHeader};
+use crate::watermark;
 
 /// One segment, or the place where one is missing.
 #[derive(Clone, Debug)]
@@ -21,10 +22,28 @@ pub(crate) struct Segment {
     pub(crate) next: Option<Offset>,
     /// The header, or why there is none: then the whole range is damaged.
     pub(crate) header: Result<SegmentHeader, String>,
+    /// What its seal says, if it has one that verifies.
     pub(crate) seal: Option<Sealed>,
+    /// Why the file looks like nobody's, if it does.
+    foreign: Option<String>,
     /// What is wrong with a segment that can be read all the same.
     pub(crate) flaw: Option<String>,
     pub(crate) path: PathBuf,
+}
+
+impl Segment {
+    /// The segment that is written to.
+    pub(crate) fn active(header: SegmentHeader, path: PathBuf) -> Self {
+        Self {
+            base: header.base,
+            next: None,
+            header: Ok(header),
+            seal: None,
+            foreign: None,
+            flaw: None,
+            path,
+        }
+    }
 }
 
 /// Reads the segments of `dir`, in order. What is in `known` and has an end is not read again.
@@ -45,7 +64,15 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path, known: &[Arc<Segment>]) -> Resul
         };
         join(&mut segments, loaded, dir);
     }
-    Ok(segments)
+    // One file among ours that looks like nobody's has a damaged header; if all do, they are not ours.
+    let ours = segments.iter().any(|segment| segment.header.is_ok())
+        || matches!(watermark::any_mark(disk, dir), Ok(Some(_)));
+    match segments.iter().find_map(|segment| segment.foreign.as_ref().map(|reason| (segment, reason))) {
+        Some((segment, reason)) if !ours => {
+            Err(Error::NotAJournal { path: segment.path.clone(), reason: reason.clone() })
+        }
+        _ => Ok(segments),
+    }
 }
 
 /// Appends a segment to those before it; what does not fit becomes a flaw, what is missing a segment of its own.
@@ -63,6 +90,7 @@ fn join(segments: &mut Vec<Arc<Segment>>, loaded: Arc<Segment>, dir: &Path) {
             base: expected,
             next: Some(loaded.base),
             header: Err("the segment is missing".to_owned()),
+            foreign: None,
             seal: None,
             flaw: None,
             path: dir.join(segment::file_name(expected)),
@@ -95,11 +123,15 @@ fn load_one(disk: &dyn Disk, dir: &Path, base: Offset, next: Option<Offset>) -> 
     let file = disk.open(&path, Mode::Read).map_err(|error| Error::io("open", &path, error))?;
     let mut block = vec![0; HEADER_LEN as usize];
     let read = disk::read_full(&*file, &mut block, 0).map_err(failed)?;
+    let mut foreign = None;
     let header = match SegmentHeader::decode(&block[..read]) {
         Ok(header) if header.base == base => Ok(header),
         Ok(header) => Err(format!("it was renamed: its header says {:016x}", header.base.get())),
         Err(HeaderError::Damaged(reason)) => Err(reason),
-        Err(HeaderError::Foreign(reason)) => return Err(Error::NotAJournal { path, reason }),
+        Err(HeaderError::Foreign(reason)) => {
+            foreign = Some(reason.clone());
+            Err(format!("it has no header of ours: {reason}"))
+        }
         Err(HeaderError::Newer(found)) => {
             return Err(Error::NewerFormat { path, found, known: segment::FORMAT });
         }
@@ -115,7 +147,7 @@ fn load_one(disk: &dyn Disk, dir: &Path, base: Offset, next: Option<Offset>) -> 
             Err(reason) => flaw = Some(reason),
         }
     }
-    Ok(Segment { base, next, header, seal, flaw, path })
+    Ok(Segment { base, next, header, seal, foreign, flaw, path })
 }
 
 /// The seal at the end of a sealed segment's file, or why there is none.

@@ -79,15 +79,16 @@ impl SegmentHeader {
         if block.len() < HEADER_LEN as usize {
             return Err(HeaderError::Damaged(format!("the header is cut after {} bytes", block.len())));
         }
+        // Magic, format, header length and this checksum keep their places in every format to come.
         let format = word(block, 8);
-        if format > FORMAT {
-            return Err(HeaderError::Newer(format));
-        }
         let (found, expected) = (crc32c::crc32c(&block[..CRC_AT]), word(block, CRC_AT));
         if found != expected {
             return Err(HeaderError::Damaged(format!(
                 "header checksum {found:08x}, expected {expected:08x}"
             )));
+        }
+        if format > FORMAT {
+            return Err(HeaderError::Newer(format));
         }
         if format != FORMAT || word(block, 12) != HEADER_LEN as u32 {
             return Err(HeaderError::Foreign(format!(

@@ -327,14 +327,7 @@ impl Writer {
             last.next = Some(header.base);
             last.seal = Some(seal.sealed());
         }
-        segments.push(Arc::new(Segment {
-            base: header.base,
-            next: None,
-            header: Ok(header.clone()),
-            seal: None,
-            flaw: None,
-            path: path.clone(),
-        }));
+        segments.push(Arc::new(Segment::active(header.clone(), path.clone())));
         source.set_segments(segments);
         self.active = Active::new(header, path, file, allocated);
         self.advance(self.active.end, watermark)
@@ -369,8 +362,7 @@ impl Writer {
     /// Writes again what the medium may not have, and syncs it: see I8.
     pub(crate) fn rewrite(&mut self, from: Offset, to: Offset) -> Result<u64, Error> {
         let failed = |error| Error::io("write again", &self.active.path, error);
-        let (mut pos, end) =
-            (self.active.header.file_pos(from).0, self.active.header.file_pos(to).0);
+        let (mut pos, end) = (self.active.header.file_pos(from).0, self.active.header.file_pos(to).0);
         let all = end - pos;
         let mut chunk = vec![0; (1 << 20).min(all as usize)];
         while pos < end {

@@ -269,6 +269,8 @@ fn what_is_not_ours_is_refused_and_left_alone() {
     let mut newer = vec![0; 5000];
     newer[..8].copy_from_slice(b"annalsWL");
     newer[8] = 3;
+    let crc = crc32c::crc32c(&newer[..4092]).to_le_bytes();
+    newer[4092..4096].copy_from_slice(&crc);
     check("0000000000000000.wal", &newer, |error| {
         matches!(error, Error::NewerFormat { found: 3, known: 2, .. })
     });

@@ -29,6 +29,12 @@ fn each_wrong_header_is_told_apart() {
     }
     let mut newer = block.clone();
     newer[8] = 3;
+    assert!(
+        matches!(SegmentHeader::decode(&newer), Err(HeaderError::Damaged(_))),
+        "a flipped bit is no newer format"
+    );
+    let crc = crc32c::crc32c(&newer[..CRC_AT]).to_le_bytes();
+    newer[CRC_AT..].copy_from_slice(&crc);
     assert_eq!(SegmentHeader::decode(&newer), Err(HeaderError::Newer(3)));
     assert!(matches!(SegmentHeader::decode(b"STEMWAL\x02rest"), Err(HeaderError::Foreign(_))));
     assert!(matches!(SegmentHeader::decode(&[0; 4096]), Err(HeaderError::Damaged(_))));

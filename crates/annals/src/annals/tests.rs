@@ -1,0 +1,189 @@
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use annals_record::{Assertion, Epoch, Stance, Value, Vote};
+
+use super::*;
+use crate::{Added, Index, rebuild, status_beside, verify_at};
+
+const SOON: Duration = Duration::from_secs(60);
+
+fn claim(i: usize) -> Record {
+    Record::Assertion(Assertion::new(format!("subject {}", i % 7), "says", Value::Int(i as i64)))
+}
+
+fn vote(on: &Record, voter: &str, stance: Stance) -> Record {
+    Record::Vote(Vote::new(on.id().unwrap(), voter, stance))
+}
+
+/// A knowledge base with 100 claims, some votes, an epoch, and a payload that is no record.
+fn filled(dir: &Path) -> Annals {
+    let annals = Annals::open(dir).unwrap();
+    let claims: Vec<_> = (0..100).map(claim).collect();
+    annals.append_batch(&claims).unwrap();
+    for voter in ["a", "b", "c"] {
+        annals.append(&vote(&claims[3], voter, Stance::For)).unwrap();
+    }
+    annals.append(&Record::Epoch(Epoch::new("now"))).unwrap();
+    annals.journal().append([7; 40]).unwrap();
+    annals.catch_up().unwrap();
+    annals
+}
+
+fn closed(dir: &Path) -> PathBuf {
+    filled(dir).close().unwrap();
+    let store = dir.join("store");
+    let generation = fs::read_to_string(store.join("CURRENT")).unwrap();
+    store.join(generation.trim())
+}
+
+fn rebuild_at(dir: &Path) -> Rebuilt {
+    rebuild(dir, false, &mut |_, _, _| {}).unwrap()
+}
+
+#[test]
+fn what_was_appended_can_be_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let annals = filled(dir.path());
+    let third = claim(3).id().unwrap();
+    assert_eq!(annals.get(&third).unwrap().unwrap().record().unwrap(), claim(3));
+    assert_eq!(annals.subject("subject 3", None, 100).unwrap().len(), 14);
+    assert_eq!(annals.tally(&third).unwrap().unwrap().for_voters, 3);
+    assert_eq!(annals.votes(&third, None, 100).unwrap().len(), 3);
+    assert!(annals.epoch(&EpochId::of("now")).unwrap().is_some());
+    let status = annals.status().unwrap();
+    let store = status.store.unwrap();
+    assert_eq!((store.counts.assertions, store.counts.votes, store.counts.epochs), (100, 3, 1));
+    assert_eq!((store.counts.subjects, store.counts.dead_letters), (7, 1));
+    assert_eq!((status.lag.records, status.journal.records), (0, 105));
+}
+
+#[test]
+fn a_wait_ends_when_the_time_is_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let annals = filled(dir.path());
+    let beyond = Offset::new(annals.journal().durable().get() + 1);
+    let error = annals.wait_for(beyond, Duration::from_millis(20)).unwrap_err();
+    assert!(matches!(error, Error::Timeout { .. }), "{error}");
+}
+
+#[test]
+fn an_import_appends_each_record_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let annals = filled(dir.path());
+    let mut importer = annals.importer().unwrap();
+    assert!(matches!(importer.add(&claim(5)).unwrap(), Added::Duplicate { first: Some(_) }), "it stands in the log");
+    assert_eq!(importer.add(&claim(500)).unwrap(), Added::Queued);
+    assert_eq!(importer.add(&claim(500)).unwrap(), Added::Duplicate { first: None }, "it is queued");
+    let receipts = importer.flush().unwrap();
+    assert_eq!(receipts.len(), 1);
+    assert_eq!(importer.add(&claim(500)).unwrap(), Added::Duplicate { first: Some(receipts[0].offset) });
+    annals.wait_for(receipts[0].next, SOON).unwrap();
+    assert!(importer.flush().unwrap().is_empty());
+    assert_eq!(importer.add(&claim(500)).unwrap(), Added::Duplicate { first: Some(receipts[0].offset) });
+    assert_eq!(annals.status().unwrap().journal.records, 106);
+}
+
+#[test]
+fn a_rebuild_beside_a_busy_writer_gives_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let annals = filled(dir.path());
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let (annals, done) = (&annals, &done);
+        scope.spawn(move || {
+            for i in 1000.. {
+                annals.append(&claim(i)).unwrap();
+                if done.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        for _ in 0..3 {
+            let rebuilt = annals.rebuild(false, &mut |_, _, _| {}).unwrap();
+            assert_eq!(rebuilt.same, Some(true), "{:?}", rebuilt.difference);
+            assert!(rebuilt.switched && rebuilt.records >= 105);
+            assert!(annals.get(&claim(3).id().unwrap()).unwrap().is_some());
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    annals.catch_up().unwrap();
+    assert!(annals.verify(&mut |_, _, _| {}).unwrap().is_ok());
+    assert_eq!(annals.generations.list().unwrap().len(), 1, "the old ones are gone");
+}
+
+#[test]
+fn a_store_that_is_gone_or_broken_is_rebuilt_from_the_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let generation = closed(dir.path());
+    let sound = rebuild_at(dir.path());
+    assert_eq!(sound.same, Some(true), "{:?}", sound.difference);
+
+    fs::remove_dir_all(dir.path().join("store")).unwrap();
+    let rebuilt = rebuild_at(dir.path());
+    assert_eq!((rebuilt.same, rebuilt.switched, rebuilt.digests), (None, true, sound.digests));
+
+    fs::write(generation.join("index.redb"), b"no index").unwrap();
+    assert!(matches!(Annals::open(dir.path()), Err(Error::Store(_))));
+    assert!(!verify_at(dir.path(), &mut |_, _, _| {}).unwrap().is_ok());
+    let rebuilt = rebuild_at(dir.path());
+    assert_eq!((rebuilt.same, rebuilt.switched, rebuilt.digests), (None, true, sound.digests));
+    assert!(rebuilt.difference.is_some(), "it says why the old one could not be read");
+    assert!(verify_at(dir.path(), &mut |_, _, _| {}).unwrap().is_ok());
+}
+
+#[test]
+fn a_store_of_another_journal_is_refused_and_rebuilt() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    closed(here.path());
+    closed(there.path());
+    fs::remove_dir_all(here.path().join("store")).unwrap();
+    fs::rename(there.path().join("store"), here.path().join("store")).unwrap();
+    let annals = Annals::open(here.path()).unwrap();
+    let error = annals.catch_up().unwrap_err();
+    assert!(error.to_string().contains("belongs to log"), "{error}");
+    assert!(annals.status().unwrap().store.unwrap().worker_error.is_some());
+    drop(annals);
+    assert_eq!(rebuild_at(here.path()).same, None);
+    Annals::open(here.path()).unwrap().catch_up().unwrap();
+}
+
+#[test]
+fn damage_in_the_journal_is_found_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    closed(dir.path());
+    let segment = dir.path().join("journal/0000000000000000.wal");
+    let mut bytes = fs::read(&segment).unwrap();
+    bytes[4096 + 60] ^= 1;
+    fs::write(&segment, bytes).unwrap();
+    let verified = verify_at(dir.path(), &mut |_, _, _| {}).unwrap();
+    assert_eq!(verified.journal.damaged[0].offset, Offset::ZERO);
+    let Index::Checked { walk, compared } = &verified.index else { panic!("the store can be read") };
+    assert!(walk.is_sound());
+    assert!(compared.as_ref().unwrap_err().contains("damaged at offset 0"));
+    let annals = Annals::open(dir.path()).unwrap();
+    assert!(annals.append(&claim(1)).is_err());
+    assert!(annals.get(&claim(3).id().unwrap()).unwrap().is_some(), "the store still answers");
+}
+
+#[test]
+fn another_process_sees_the_state_of_the_owner() {
+    let dir = tempfile::tempdir().unwrap();
+    let annals = filled(dir.path());
+    let until = Instant::now() + SOON;
+    let seen = loop {
+        let seen = status_beside(dir.path()).unwrap();
+        if seen.store.as_ref().is_some_and(|store| store.counts.assertions == 100) {
+            break seen;
+        }
+        assert!(Instant::now() < until, "the owner says every second how far it is");
+        std::thread::yield_now();
+    };
+    assert_eq!(seen.owner, Some(format!("process {}", std::process::id())));
+    assert_eq!(seen.journal.records, 105);
+    assert!(matches!(Annals::open(dir.path()), Err(Error::Locked { .. })));
+    annals.close().unwrap();
+    let seen = status_beside(dir.path()).unwrap();
+    assert_eq!((seen.owner, seen.lag.records), (None, 0));
+}
