@@ -38,9 +38,9 @@ pub enum Index {
     /// It was read whole and compared.
     Checked {
         /// The store against itself.
-        walk: Walk,
+        walk: Box<Walk>,
         /// The store against the log; or why the log could not be read to its end.
-        compared: Result<Compared, String>,
+        compared: Result<Box<Compared>, String>,
     },
     /// It cannot be used; why, and what to do.
     Unusable(String),
@@ -60,7 +60,7 @@ impl Index {
     pub fn is_ok(&self) -> bool {
         match self {
             Self::Checked { walk, compared } => {
-                walk.is_sound() && compared.as_ref().is_ok_and(Compared::is_same)
+                walk.is_sound() && compared.as_ref().is_ok_and(|compared| compared.is_same())
             }
             Self::Unusable(_) => false,
         }
@@ -104,9 +104,10 @@ pub(crate) fn verify(
             let mut done = |at: Offset, end: Offset| {
                 progress(Step::Comparison, at.get().saturating_sub(oldest), end.get().saturating_sub(oldest));
             };
-            let compared =
-                annals_ingest::compare(journal, store, &mut done).map_err(|error| error.to_string());
-            Index::Checked { walk, compared }
+            let compared = annals_ingest::compare(journal, store, &mut done)
+                .map(Box::new)
+                .map_err(|error| error.to_string());
+            Index::Checked { walk: Box::new(walk), compared }
         }
     };
     Ok(Verified { journal: checked, index })

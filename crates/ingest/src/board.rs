@@ -145,6 +145,13 @@ impl Board {
         }
     }
 
+    /// Waits until the status is as wanted; false if the time was up before.
+    #[cfg(test)]
+    pub(crate) fn wait_until(&self, timeout: Duration, wanted: impl Fn(&Status) -> bool) -> bool {
+        let waits = |posted: &mut Posted| !wanted(&posted.status);
+        !self.changed.wait_timeout_while(self.lock(), timeout, waits).unwrap().1.timed_out()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Posted> {
         // What is posted is replaced field by field and never half done in a way that matters to a reader.
         self.posted.lock().unwrap_or_else(PoisonError::into_inner)

@@ -20,6 +20,8 @@ mod options;
 mod projector;
 mod resume;
 mod rhythm;
+#[cfg(test)]
+mod scene;
 mod worker;
 
 pub use board::{State, Status};

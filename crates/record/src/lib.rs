@@ -5,6 +5,32 @@
 //! Without features this crate knows positions, hashes and the [`Log`] trait. Feature `model` adds the payloads
 //! (assertions, votes, epochs and their bytes), feature `json` the form a person writes by hand. It knows nothing of
 //! files, clocks or threads.
+//!
+//! A record has one payload, and the BLAKE3 of that is its identity, on every machine and in every build:
+//!
+#![cfg_attr(feature = "json", doc = "```")]
+#![cfg_attr(not(feature = "json"), doc = "```ignore")]
+//! use annals_record::{Assertion, Record, RecordId, Stance, Value, Vote, serialize_assertion};
+//!
+//! let mut height = Assertion::new("Everest", "height", Value::Quantity { amount: "8848.86".parse()?, unit: "m".into() });
+//! height.sources.push("survey 2020".into());
+//! let payload = serialize_assertion(&height)?;
+//! let id = RecordId::of(&payload);
+//!
+//! // The same, as a person writes it.
+//! let line = r#"{"subject":"Everest","predicate":"height","object":{"quantity":"8848.86","unit":"m"},"source":"survey 2020"}"#;
+//! assert_eq!(Record::from_json(line)?.id, id);
+//!
+//! // Bytes from elsewhere are checked before anything is believed.
+//! assert_eq!(Record::decode(&payload)?, Record::Assertion(height));
+//! assert!(Record::decode(&payload[1..]).is_err());
+//!
+//! let vote = Record::Vote(Vote::new(id, "ada", Stance::For));
+//! assert!(vote.to_json().starts_with(r#"{"type":"vote","assertion":""#));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! docs/payload.md has the bytes, docs/json.md the lines, `limits` what a record may hold.
 
 mod cursor;
 mod identity;

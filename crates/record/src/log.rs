@@ -7,6 +7,7 @@
 
 use std::error::Error as StdError;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{Kind, LogId, Offset, RecordId, Term};
@@ -60,6 +61,40 @@ pub trait Log: Send + Sync {
     /// # Errors
     /// As [`Log::read`].
     fn lag(&self, from: Offset) -> Result<Lag, LogError>;
+}
+
+impl<L: Log + ?Sized> Log for Arc<L> {
+    fn identity(&self) -> LogId {
+        (**self).identity()
+    }
+
+    fn terms(&self) -> Vec<TermStart> {
+        (**self).terms()
+    }
+
+    fn bounds(&self) -> Result<Bounds, LogError> {
+        (**self).bounds()
+    }
+
+    fn durability(&self) -> Durability {
+        (**self).durability()
+    }
+
+    fn append(&self, payloads: &[&[u8]]) -> Result<Vec<Appended>, LogError> {
+        (**self).append(payloads)
+    }
+
+    fn read(&self, from: Offset, limit: ReadLimit) -> Result<Batch, LogError> {
+        (**self).read(from, limit)
+    }
+
+    fn wait(&self, known: Offset, timeout: Duration) -> Result<Bounds, LogError> {
+        (**self).wait(known, timeout)
+    }
+
+    fn lag(&self, from: Offset) -> Result<Lag, LogError> {
+        (**self).lag(from)
+    }
 }
 
 /// A term and the offset at which it began.

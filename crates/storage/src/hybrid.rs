@@ -42,8 +42,8 @@ impl Default for Options {
 pub struct HybridStore {
     // The order of the fields is the order in which they close: the lock goes last.
     committer: Mutex<Committer>,
-    index: Index,
-    content: Content,
+    pub(crate) index: Index,
+    pub(crate) content: Content,
     _lock: Lock,
     path: PathBuf,
 }

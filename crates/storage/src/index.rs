@@ -99,6 +99,11 @@ impl Index {
         writing.commit().at(op, path)
     }
 
+    #[cfg(test)]
+    pub(crate) fn begin_write(&self) -> WriteTransaction {
+        self.database.begin_write().unwrap()
+    }
+
     /// Stops all writing, also the one when the file is closed: what is not durable yet never will be.
     pub(crate) fn shut(&self) {
         self.shutter.shut();

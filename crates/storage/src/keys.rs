@@ -119,6 +119,11 @@ impl IdPrefix {
     /// The fewest digits that are asked for.
     pub const MIN_DIGITS: usize = 8;
 
+    #[cfg(test)]
+    pub(crate) fn of_everything() -> Self {
+        Self { low: [0; ID], high: [0xff; ID], digits: 0 }
+    }
+
     /// The one id there is, if all digits are given.
     pub(crate) fn whole(&self) -> Option<RecordId> {
         (self.digits == ID * 2).then_some(RecordId::from_bytes(self.low))

@@ -62,6 +62,15 @@ impl Scene {
     }
 }
 
+impl HybridStore {
+    /// Changes a table of the index behind the store's back.
+    pub(crate) fn tamper(&self, table: &str, change: impl FnOnce(&mut redb::Table<'_, &[u8], &[u8]>)) {
+        let writing = self.index.begin_write();
+        change(&mut writing.open_table(redb::TableDefinition::new(table)).unwrap());
+        writing.commit().unwrap();
+    }
+}
+
 /// Where a record of a scene's log stands.
 pub(crate) fn offset(record: usize) -> Offset {
     Offset::new(record as u64 * 56)

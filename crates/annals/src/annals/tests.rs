@@ -73,7 +73,10 @@ fn an_import_appends_each_record_once() {
     let dir = tempfile::tempdir().unwrap();
     let annals = filled(dir.path());
     let mut importer = annals.importer().unwrap();
-    assert!(matches!(importer.add(&claim(5)).unwrap(), Added::Duplicate { first: Some(_) }), "it stands in the log");
+    assert!(
+        matches!(importer.add(&claim(5)).unwrap(), Added::Duplicate { first: Some(_) }),
+        "it stands in the log"
+    );
     assert_eq!(importer.add(&claim(500)).unwrap(), Added::Queued);
     assert_eq!(importer.add(&claim(500)).unwrap(), Added::Duplicate { first: None }, "it is queued");
     let receipts = importer.flush().unwrap();

@@ -1,0 +1,56 @@
+use std::sync::Arc;
+
+use annals_record::{RecordId, Stance};
+
+use super::*;
+use crate::Projector;
+use crate::scene::{MemoryLog, assertion, epoch, vote};
+
+fn log() -> MemoryLog {
+    let claim = RecordId::of(&assertion("a", 0));
+    let claims = (0..20).map(|n| assertion("a", n % 15));
+    MemoryLog::with(claims.chain([vote(claim, "ann", 1, Stance::For, 1), epoch("e", "1"), vec![9], vec![200]]))
+}
+
+/// Fills a store from one log and compares it with another.
+fn check(filled_from: &MemoryLog, compared_with: &MemoryLog) -> Result<Compared, Error> {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(HybridStore::open(dir.path()).unwrap());
+    Projector::new(Arc::new(filled_from.clone()), Arc::clone(&store)).unwrap().step().unwrap();
+    let mut heard = Vec::new();
+    let compared = compare(compared_with, &store, &mut |done, total| heard.push((done, total)))?;
+    assert_eq!(heard.last(), Some(&(store.snapshot().unwrap().as_of(), compared.as_of)));
+    let walk = store.snapshot().unwrap().walk(&mut |_, _| {}).unwrap();
+    assert!(walk.is_sound(), "{walk:?}");
+    Ok(compared)
+}
+
+#[test]
+fn a_store_is_what_its_log_says_also_when_the_log_has_gone_on() {
+    let log = log();
+    let compared = check(&log, &log).unwrap();
+    assert!(compared.is_same(), "{compared:?}");
+    assert_eq!((compared.records, compared.duplicates), (24, 5));
+
+    let longer = self::log();
+    longer.append(&[&assertion("b", 1)]).unwrap();
+    assert!(check(&log, &longer).unwrap().is_same());
+}
+
+#[test]
+fn a_store_of_another_log_is_refused_not_compared() {
+    let other = MemoryLog::named(*b"a second log....");
+    other.append(&[&assertion("a", 0)]).unwrap();
+    assert!(matches!(check(&log(), &other), Err(Error::Refused { .. })));
+}
+
+#[test]
+fn a_store_that_differs_from_its_log_says_where() {
+    // The same length, the same last record, another record in between.
+    let first = MemoryLog::with([assertion("a", 1), assertion("a", 2), assertion("a", 3)]);
+    let second = MemoryLog::with([assertion("a", 1), assertion("a", 4), assertion("a", 3)]);
+    let compared = check(&first, &second).unwrap();
+    assert!(!compared.is_same());
+    assert_eq!(compared.damaged.len(), 1);
+    assert_eq!(compared.damaged[0].key, format!("H:{}", RecordId::of(&assertion("a", 4))));
+}

@@ -1,0 +1,100 @@
+use annals_record::{Kind, LogError, RecordId};
+use annals_storage::{Counts, HybridStore};
+
+use super::*;
+use crate::scene::{MemoryLog, assertion};
+
+struct Stage {
+    _dir: tempfile::TempDir,
+    log: MemoryLog,
+    store: Arc<HybridStore>,
+}
+
+impl Stage {
+    fn new(log: MemoryLog) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(HybridStore::open(dir.path()).unwrap());
+        Self { _dir: dir, log, store }
+    }
+
+    fn projector(&self) -> Projector<MemoryLog, HybridStore> {
+        Projector::new(Arc::new(self.log.clone()), Arc::clone(&self.store)).unwrap()
+    }
+}
+
+fn ten() -> MemoryLog {
+    MemoryLog::with((0..10).map(|n| assertion("a", n)))
+}
+
+#[test]
+fn w1_a_step_applies_a_batch_and_moves_the_cursor_with_it() {
+    let stage = Stage::new(ten());
+    let mut projector = stage.projector().with_limit(ReadLimit { records: 4, bytes: usize::MAX });
+    let mut seen = Vec::new();
+    while let Progress::Applied { next, records, .. } = projector.step().unwrap() {
+        seen.push(records);
+        let snapshot = stage.store.snapshot().unwrap();
+        assert_eq!((snapshot.as_of(), projector.cursor().next), (next, next));
+        assert_eq!(snapshot.counts().unwrap().assertions, seen.iter().sum::<u64>());
+    }
+    assert_eq!(seen, [4, 4, 2]);
+    assert_eq!(projector.cursor().next, stage.log.end());
+    assert_eq!(projector.step().unwrap(), Progress::Idle);
+}
+
+#[test]
+fn a_failure_that_may_pass_leaves_everything_as_it_was() {
+    let stage = Stage::new(ten());
+    let mut projector = stage.projector();
+    let before = projector.cursor();
+    stage.log.fail(1, Kind::Retry);
+    assert_eq!(projector.step().unwrap_err().kind(), Kind::Retry);
+    assert_eq!(projector.cursor(), before);
+    assert_eq!(stage.store.counts().unwrap(), Counts::default());
+    assert!(matches!(projector.step(), Ok(Progress::Applied { records: 10, .. })));
+}
+
+#[test]
+fn damage_in_the_log_stops_after_the_last_record_before_it() {
+    let stage = Stage::new(ten());
+    let fifth = stage.log.read(Offset::ZERO, ReadLimit { records: 5, bytes: usize::MAX }).unwrap().next();
+    stage.log.damage(fifth);
+    let mut projector = stage.projector();
+    assert!(matches!(projector.step(), Ok(Progress::Applied { records: 5, .. })));
+    for _ in 0..2 {
+        let error = projector.step().unwrap_err();
+        assert!(matches!(&error, Error::Log(LogError::Damaged { offset, .. }) if *offset == fifth), "{error}");
+        assert_eq!(error.kind(), Kind::Stop);
+    }
+    assert_eq!(stage.store.snapshot().unwrap().as_of(), fifth);
+}
+
+#[test]
+fn w3_a_record_that_cannot_be_applied_is_parked_and_the_next_goes_on() {
+    let stage = Stage::new(MemoryLog::with([assertion("a", 1), vec![77; 9], vec![200], assertion("a", 2)]));
+    let progress = stage.projector().step().unwrap();
+    let Progress::Applied { outcome, .. } = progress else { panic!("{progress:?}") };
+    assert_eq!(outcome, Outcome { fresh: 2, duplicates: 0, dead_letters: 1, application: 1 });
+    let parked = stage.store.snapshot().unwrap().dead_letters(None, 10).unwrap();
+    assert_eq!(parked.len(), 1);
+    assert_eq!(parked[0].id, RecordId::of(&[77; 9]));
+}
+
+#[test]
+fn a_run_ends_at_its_goal_durable() {
+    let stage = Stage::new(ten());
+    let goal = stage.log.read(Offset::ZERO, ReadLimit { records: 6, bytes: usize::MAX }).unwrap().next();
+    let mut projector = stage.projector().with_limit(ReadLimit { records: 3, bytes: usize::MAX });
+    let mut steps = 0;
+    let reached = projector.run_to(goal, &Options::default(), &mut |_| {
+        steps += 1;
+        true
+    });
+    assert_eq!((reached.unwrap(), steps), (goal, 2));
+    assert_eq!(stage.store.durable_cursor().unwrap(), Some(projector.cursor()));
+
+    let until_told = projector.run_to(stage.log.end(), &Options::default(), &mut |_| false).unwrap();
+    assert!(until_told > goal && until_told < stage.log.end());
+    let whole = projector.run_to(Offset::new(u64::MAX), &Options::default(), &mut |_| true).unwrap();
+    assert_eq!(whole, stage.log.end());
+}

@@ -3,6 +3,8 @@ use std::fs;
 use annals_record::{Kind, LogId, RecordId, Stance};
 
 use super::*;
+use crate::content::Place;
+use crate::keys::{assertion_key, vote_key};
 use crate::scene::{Scene, assertion, change, epoch, offset, vote};
 
 /// A log with something of everything, twenty records.
@@ -169,9 +171,9 @@ fn bytes_that_are_not_the_record_are_written_again_from_the_log() {
     let expected = contents(&store);
     let (a, v, e) = (scene.id(0), scene.id(1), scene.id(2));
     let keys = [
-        crate::keys::assertion_key(&a).to_vec(),
-        crate::keys::vote_key(&a, &v).to_vec(),
-        crate::content::Place::key(&store.content.place(&e).unwrap().unwrap(), &e),
+        assertion_key(&a).to_vec(),
+        vote_key(&a, &v).to_vec(),
+        Place::key(&store.content.place(&e).unwrap().unwrap(), &e),
     ];
     let mut batch = store.content.batch(3);
     // An offset that is wrong too: the index and the places know better.

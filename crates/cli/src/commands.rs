@@ -1,0 +1,32 @@
+//! One file for each command, and what they share.
+
+pub(crate) mod append;
+pub(crate) mod epochs;
+pub(crate) mod export;
+pub(crate) mod get;
+pub(crate) mod import;
+pub(crate) mod rebuild;
+pub(crate) mod status;
+pub(crate) mod subject;
+pub(crate) mod subjects;
+pub(crate) mod tail;
+pub(crate) mod verify;
+pub(crate) mod votes;
+
+mod catch_up;
+mod log_walk;
+mod question;
+
+use crate::interrupt::Interrupt;
+use crate::output::Output;
+use crate::place::Place;
+
+/// What a command works with.
+pub(crate) struct Context {
+    /// The data directory.
+    pub(crate) place: Place,
+    /// Where answers go.
+    pub(crate) output: Output,
+    /// Whether Ctrl-C was pressed.
+    pub(crate) interrupt: Interrupt,
+}

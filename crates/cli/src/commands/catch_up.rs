@@ -1,0 +1,40 @@
+//! Waiting until the worker is up with the log, with a line that shows how far it is.
+
+use std::time::Duration;
+
+use annals::parts::IngestError;
+use annals::{Annals, Error, Offset};
+
+use super::Context;
+use crate::exit::Failure;
+use crate::interrupt::stopped;
+use crate::progress::Progress;
+
+/// How often Ctrl-C is looked at, and the line is drawn.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// Waits until everything that is durable now is applied.
+///
+/// # Errors
+/// What stopped the worker; Ctrl-C.
+pub(crate) fn catch_up(annals: &Annals, context: &Context) -> Result<(), Failure> {
+    let end = annals.journal().durable();
+    let mut progress = None;
+    let mut first = None;
+    loop {
+        let applied = match annals.wait_for(end, SLICE) {
+            Ok(()) => return Ok(()),
+            Err(Error::Timeout { applied, .. }) => applied,
+            Err(Error::Ingest(IngestError::Timeout { cursor, .. })) => cursor,
+            Err(error) => return Err(error.into()),
+        };
+        if context.interrupt.asked() {
+            return Err(stopped("interrupted; what was not applied yet is applied at the next start"));
+        }
+        let from: Offset = *first.get_or_insert(applied);
+        let all = end.get().saturating_sub(from.get());
+        progress
+            .get_or_insert_with(|| Progress::of_bytes(Some(all)))
+            .update(applied.get().saturating_sub(from.get()), None, || "applying the journal".to_owned());
+    }
+}

@@ -1,0 +1,47 @@
+//! `annals get`: one record by its id.
+
+use annals::{IdPrefix, Record};
+
+use super::question::{ask, find, id_prefix};
+use super::Context;
+use crate::exit::Failure;
+use crate::{number, render};
+
+/// Which record.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals get 3f2a91c04d7e            the record whose id begins so
+  annals get 3f2a91c04d7e --json     as JSON, which `import` takes
+
+Exit code 5: no record's id begins so, or several do; then they are listed.")]
+pub(crate) struct Args {
+    /// The id of a record, or its first digits: 8 to 64 hex digits
+    #[arg(value_name = "ID", value_parser = id_prefix)]
+    id: IdPrefix,
+}
+
+/// Shows it.
+pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
+    ask(context, |snapshot, output| {
+        let stored = find(snapshot, &args.id)?;
+        let record = render::record_of(&stored)?;
+        if output.json {
+            return output.line(render::json(&record, &stored));
+        }
+        let kind = match &record {
+            Record::Assertion(_) => "assertion",
+            Record::Vote(_) => "vote",
+            Record::Epoch(_) => "epoch",
+        };
+        output.line(format_args!("{} {}", output.paint.bold(kind), stored.id))?;
+        let mut fields = vec![("offset", number::Count(stored.offset.get()).to_string())];
+        fields.extend(render::fields(&record));
+        let tally = snapshot.tally(&stored.id)?.map(|tally| render::tally(&tally));
+        fields.extend(tally.filter(|tally| !tally.is_empty()).map(|tally| ("votes", tally)));
+        for (name, field) in fields {
+            output.line(format_args!("  {} {field}", output.paint.dim(format_args!("{name:<12}"))))?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,112 @@
+//! A question to the store: opened, up with the log, answered as of one offset that is named.
+//!
+//!   open -> catch up -> snapshot -> answer -> as of
+//!
+//! Q1: an answer holds exactly as of the offset that is named beside it, and everything that was acknowledged before
+//!     the question was asked is in it.
+
+use annals::parts::StoreError;
+use annals::{Annals, IdPrefix, Snapshot, Stored};
+
+use super::{Context, catch_up};
+use crate::exit::{Code, Failure};
+use crate::output::{self, Output};
+
+/// How many records are read at a time: at their largest, 256 MiB.
+const PAGE: usize = 256;
+
+/// Asks the store of a data directory that exists.
+///
+/// # Errors
+/// What opening says: exit codes 10 to 14; what the worker says if it could not come up with the log; what `answer`
+/// says.
+pub(crate) fn ask(
+    context: &mut Context,
+    answer: impl FnOnce(&Snapshot<'_>, &mut Output) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let annals = Annals::open_existing(context.place.path())?;
+    catch_up::catch_up(&annals, context)?;
+    let store = annals.store();
+    let snapshot = store.snapshot()?;
+    let answered = answer(&snapshot, &mut context.output).and_then(|()| context.output.flush());
+    if answered.is_ok() {
+        as_of(&snapshot, &context.output);
+    }
+    drop(snapshot);
+    drop(store);
+    // A failure to close takes nothing from the answer, and the log has everything; the next open says what is wrong.
+    let closed = annals.close().map_err(Failure::from);
+    answered.and(closed)
+}
+
+/// Names the offset that an answer reflects, on stderr: lists stay one object a line.
+fn as_of(snapshot: &Snapshot<'_>, output: &Output) {
+    let offset = snapshot.as_of();
+    if output.json {
+        output::say(format_args!(r#"{{"as_of":{offset}}}"#));
+    } else {
+        output::say(output::stderr_paint(false).dim(format_args!("as of offset {offset}")));
+    }
+}
+
+/// The one record whose id begins so.
+///
+/// # Errors
+/// Exit code 5 if there is none, or several.
+pub(crate) fn find(snapshot: &Snapshot<'_>, prefix: &IdPrefix) -> Result<Stored, Failure> {
+    match snapshot.find(prefix)? {
+        Some(stored) => Ok(stored),
+        None => Err(Failure::new(Code::NotFound, format!("no record's id begins with {prefix}"))),
+    }
+}
+
+/// Reads the beginning of an id from the command line.
+///
+/// # Errors
+/// What it is not.
+pub(crate) fn id_prefix(text: &str) -> Result<IdPrefix, StoreError> {
+    text.parse()
+}
+
+/// A list that is read page by page, so that memory does not grow with it.
+pub(crate) struct Pages<K> {
+    /// How many answers are wanted; none: all.
+    pub(crate) limit: Option<u64>,
+    /// The answer after which the list goes on.
+    pub(crate) after: Option<K>,
+}
+
+impl<K> Pages<K> {
+    /// Goes through the list until it ends, or enough is shown.
+    ///
+    /// `page` reads so many answers after one, `key` says after which the next page goes on, and `show` shows an answer
+    /// or says that it is not among those asked for.
+    pub(crate) fn each<T>(
+        self,
+        mut page: impl FnMut(Option<&K>, usize) -> Result<Vec<T>, StoreError>,
+        key: impl Fn(&T) -> K,
+        mut show: impl FnMut(T) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
+        let mut left = self.limit.unwrap_or(u64::MAX);
+        let mut after = self.after;
+        while left > 0 {
+            let wanted = usize::try_from(left).unwrap_or(PAGE).clamp(PAGE / 16, PAGE);
+            let answers = page(after.as_ref(), wanted)?;
+            let ended = answers.len() < wanted;
+            after = answers.last().map(&key).or(after);
+            for answer in answers {
+                left -= u64::from(show(answer)?);
+                if left == 0 {
+                    return Ok(());
+                }
+            }
+            if ended {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

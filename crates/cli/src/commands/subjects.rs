@@ -1,0 +1,50 @@
+//! `annals subjects`: what there is to ask about.
+
+use super::Context;
+use super::question::{Pages, ask};
+use crate::escape::Shown;
+use crate::exit::Failure;
+use crate::number::Count;
+
+/// Which of them.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals subjects                            all of them, in the order of their bytes
+  annals subjects --prefix deb/              those that begin so
+  annals subjects --limit 100 --after deb/x  the next hundred")]
+pub(crate) struct Args {
+    /// Lists only subjects that begin so
+    #[arg(long, value_name = "P", default_value = "", hide_default_value = true)]
+    prefix: String,
+    /// Lists at most so many; without this, all
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Lists only subjects behind this one
+    #[arg(long, value_name = "NAME")]
+    after: Option<String>,
+}
+
+/// Lists them.
+pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
+    ask(context, |snapshot, output| {
+        let pages = Pages { limit: args.limit, after: args.after.clone() };
+        pages.each(
+            |after, limit| snapshot.subjects(&args.prefix, after.map(String::as_str), limit),
+            |entry| entry.subject.clone(),
+            |entry| {
+                if output.json {
+                    output.line(serde_json::json!({
+                        "subject": entry.subject,
+                        "assertions": entry.assertions,
+                        "first": entry.first.get(),
+                    }))?;
+                } else {
+                    let count = output.paint.dim(format_args!("{:>10}", Count(entry.assertions).to_string()));
+                    output.line(format_args!("{count}  {}", Shown(&entry.subject)))?;
+                }
+                Ok(true)
+            },
+        )
+    })
+}

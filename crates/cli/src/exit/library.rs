@@ -1,0 +1,128 @@
+//! What each error of the library means for the exit code.
+
+use annals::parts::{IngestError, JournalError, StoreError};
+use annals::{Error, LogError};
+
+use super::{Code, Failure};
+use crate::input::InputError;
+
+/// How deep an error within an error is looked at.
+const DEPTH: u32 = 8;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let failure = Self::new(code_of(&error), error.to_string());
+        match &error {
+            Error::Store(error) => of_store(failure, error),
+            Error::Ingest(IngestError::Refused { .. }) => failure.with_help(REBUILD),
+            _ => failure,
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let failure = Self::new(of_store_error(&error), error.to_string());
+        of_store(failure, &error)
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        Self::new(of_log_error(&error), error.to_string())
+    }
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        Self::new(of_journal_error(&error), error.to_string())
+    }
+}
+
+impl From<InputError> for Failure {
+    fn from(error: InputError) -> Self {
+        let code = match &error {
+            InputError::UnknownFormat { .. } => Code::Usage,
+            _ => Code::Failed,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+const REBUILD: &str = "`annals rebuild` makes the store anew from the log";
+
+/// Adds what a store's error knows besides its sentence.
+fn of_store(failure: Failure, error: &StoreError) -> Failure {
+    let StoreError::Ambiguous { prefix, candidates, more } = error else { return failure };
+    let several = if *more { "more than these records begin" } else { "these records begin" };
+    Failure {
+        message: format!("{several} with {prefix}"),
+        help: Some("give more digits of the id".to_owned()),
+        candidates: candidates.iter().map(ToString::to_string).collect(),
+        ..failure
+    }
+}
+
+fn code_of(error: &Error) -> Code {
+    match error {
+        Error::Missing { .. } | Error::NotOurs { .. } => Code::NoData,
+        Error::Locked { .. } => Code::Locked,
+        Error::NewerFormat { .. } => Code::NewerFormat,
+        Error::Journal(error) => of_journal_error(error),
+        Error::Log(error) => of_log_error(error),
+        Error::Store(error) => of_store_error(error),
+        Error::Ingest(error) => of_ingest_error(error, DEPTH),
+        Error::Io { source, .. } => Code::of_io(source),
+        // What breaks a limit is told where it is read; a build that writes other bytes, and a wait that was too long,
+        // have no code of their own.
+        _ => Code::Failed,
+    }
+}
+
+fn of_journal_error(error: &JournalError) -> Code {
+    match error {
+        JournalError::Locked { .. } => Code::Locked,
+        JournalError::Missing { .. } | JournalError::NotAJournal { .. } => Code::NoData,
+        JournalError::NewerFormat { .. } => Code::NewerFormat,
+        JournalError::Damaged(_) => Code::Damaged,
+        JournalError::Full { .. } => Code::Full,
+        _ => Code::Failed,
+    }
+}
+
+fn of_log_error(error: &LogError) -> Code {
+    match error {
+        LogError::Damaged { .. } => Code::Damaged,
+        LogError::Failed(source, _) => source.downcast_ref().map_or(Code::Failed, of_journal_error),
+        _ => Code::Failed,
+    }
+}
+
+fn of_store_error(error: &StoreError) -> Code {
+    match error {
+        StoreError::Locked { .. } => Code::Locked,
+        StoreError::NewerFormat { .. } => Code::NewerFormat,
+        StoreError::Swapped { .. } => Code::OtherLog,
+        StoreError::Full { .. } => Code::Full,
+        StoreError::Damaged { .. } | StoreError::ContentBehind { .. } | StoreError::Pointer { .. } => {
+            Code::Damaged
+        }
+        StoreError::Ambiguous { .. } => Code::NotFound,
+        StoreError::NotAPrefix { .. } => Code::Usage,
+        StoreError::Io { source, .. } => Code::of_io(source),
+        _ => Code::Failed,
+    }
+}
+
+fn of_ingest_error(error: &IngestError, depth: u32) -> Code {
+    match error {
+        IngestError::Refused { .. } => Code::OtherLog,
+        IngestError::Log(error) => of_log_error(error),
+        IngestError::Store(error) => of_store_error(error),
+        IngestError::Failed(error) if depth > 0 => of_ingest_error(error, depth - 1),
+        _ => Code::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! An open file of a simulated disk.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use annals_journal::{DiskFile, Mode};
+
+use super::{FileId, SimDisk};
+use crate::calls::Call;
+
+pub(super) struct SimFile {
+    disk: SimDisk,
+    id: FileId,
+    path: PathBuf,
+    writable: bool,
+}
+
+impl SimFile {
+    pub(super) fn new(disk: SimDisk, id: FileId, path: &Path, mode: Mode) -> Self {
+        Self { disk, id, path: path.to_owned(), writable: mode != Mode::Read }
+    }
+
+    fn check_writable(&self) -> io::Result<()> {
+        if self.writable {
+            return Ok(());
+        }
+        let message = format!("{}: opened for reading only", self.path.display());
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
+    }
+}
+
+impl DiskFile for SimFile {
+    fn read_at(&self, buf: &mut [u8], pos: u64) -> io::Result<usize> {
+        let mut state = self.disk.state();
+        state.called(Call::Read, &self.path)?;
+        let bytes = state.image(self.id)?.bytes();
+        let rest = bytes.get(place(pos)?..).unwrap_or_default();
+        let len = rest.len().min(buf.len());
+        buf[..len].copy_from_slice(&rest[..len]);
+        Ok(len)
+    }
+
+    fn write_at(&self, buf: &[u8], pos: u64) -> io::Result<usize> {
+        self.check_writable()?;
+        let mut state = self.disk.state();
+        state.called(Call::Write, &self.path)?;
+        let room = state.limit(self.id)?.saturating_sub(pos).min(buf.len() as u64) as usize;
+        if room == 0 && !buf.is_empty() {
+            return Err(state.full(&self.path));
+        }
+        let tick = state.tick.advance();
+        state.image_mut(self.id)?.write(tick, place(pos)?, &buf[..room]);
+        Ok(room)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut state = self.disk.state();
+        state.called(Call::Sync, &self.path)?;
+        let nth = state.calls.count(Call::Sync);
+        if state.lossy_syncs.contains(&nth) {
+            state.fired += 1;
+            state.image_mut(self.id)?.lose_pending();
+            let message =
+                format!("{}: the sync failed, and the dirty pages are dropped", self.path.display());
+            return Err(io::Error::other(message));
+        }
+        state.image_mut(self.id).map(|image| image.sync())
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        let mut state = self.disk.state();
+        state.called(Call::Len, &self.path)?;
+        state.image(self.id).map(|image| image.len() as u64)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.check_writable()?;
+        let mut state = self.disk.state();
+        state.called(Call::SetLen, &self.path)?;
+        let tick = state.tick.advance();
+        let len = place(len)?;
+        state.image_mut(self.id).map(|image| image.set_len(tick, len))
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        self.check_writable()?;
+        let mut state = self.disk.state();
+        state.called(Call::Allocate, &self.path)?;
+        if state.limit(self.id)? < len {
+            return Err(state.full(&self.path));
+        }
+        let tick = state.tick.advance();
+        let end = place(len)?;
+        let image = state.image_mut(self.id)?;
+        if image.len() < end {
+            image.set_len(tick, end);
+        }
+        image.reserve(len);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for SimFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimFile").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+fn place(pos: u64) -> io::Result<usize> {
+    usize::try_from(pos).map_err(|_| io::ErrorKind::FileTooLarge.into())
+}
