@@ -2,6 +2,8 @@
 //!
 //!   cargo run --example append_assertions
 
+#![allow(clippy::print_stdout, reason = "an example speaks to whoever runs it")]
+
 use std::time::Duration;
 
 use annals::{Annals, Assertion, Epoch, EpochId, Record, Stance, Value, Vote};

@@ -2,6 +2,8 @@
 //!
 //!   cargo run --example background_worker
 
+#![allow(clippy::print_stdout, reason = "an example speaks to whoever runs it")]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -2,6 +2,8 @@
 //!
 //!   cargo run --example rebuild_index
 
+#![allow(clippy::print_stdout, reason = "an example speaks to whoever runs it")]
+
 use annals::{Annals, Assertion, Record, Value};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
