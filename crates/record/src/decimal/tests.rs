@@ -67,6 +67,7 @@ fn an_exponent_is_written_out() {
         ("1x5", DecimalError::Malformed { at: 1 }),
         ("1e1000", DecimalError::TooLong),
         ("1e-1000", DecimalError::TooLong),
+        ("0e1001", DecimalError::TooLong),
         ("1e10000000000000000000000", DecimalError::TooLong),
         ("1e-2147483649", DecimalError::TooLong),
     ] {

@@ -15,9 +15,13 @@ fn a_name_has_1_to_1024_bytes_without_control_characters() {
         Err(LimitError::TooLong { field: "subject", bytes: 1_026, limit }),
         "bytes"
     );
-    for (name, character, at) in
-        [("\0", '\0', 0), ("a\n", '\n', 1), ("é\u{7f}", '\u{7f}', 2), ("a\u{85}", '\u{85}', 1)]
-    {
+    for (name, character, at) in [
+        ("\0", '\0', 0),
+        ("a\n", '\n', 1),
+        ("é\u{7f}", '\u{7f}', 2),
+        ("a\u{7f}", '\u{7f}', 1),
+        ("a\u{85}", '\u{85}', 1),
+    ] {
         assert_eq!(check(name), Err(LimitError::Control { field: "subject", character, at }));
     }
 }

@@ -3,7 +3,7 @@ use rkyv::util::AlignedVec;
 
 use super::*;
 use crate::limits::LimitError;
-use crate::{Link, LinkKind, Qualifier, Value, samples};
+use crate::{Link, LinkKind, Qualifier, Stance, Value, samples};
 
 /// What a payload decodes to, read in place and read from an odd address; both must agree.
 fn check(payload: &[u8]) -> Result<Record, DecodeError> {
@@ -104,6 +104,11 @@ fn a_record_has_one_form_only() {
     let good = serialize_assertion(&assertion()).unwrap();
     let stuffed = [&good[..8], &[0; 8], &good[8..]].concat();
     assert_eq!(check(&stuffed), Err(DecodeError::NotCanonical { expected: RecordId::of(&good) }));
+
+    // The root once more: the last one is read, and says the same.
+    let vote = serialize_vote(&Vote::new(RecordId::from_bytes([1; 32]), "ada", Stance::For)).unwrap();
+    let twice = [&vote[..], &vote[8..]].concat();
+    assert_eq!(check(&twice), Err(DecodeError::NotCanonical { expected: RecordId::of(&vote) }));
 
     // A byte of padding after the tag of a value, which no reader looks at.
     let mut padded = good.clone();
