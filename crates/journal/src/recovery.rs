@@ -95,6 +95,8 @@ pub(crate) fn recover(
     dir: PathBuf,
     options: Options,
 ) -> Result<Recovered, Error> {
+    // A name may be there for this process and not for the medium: its own sync may have failed, or never been made.
+    disk.sync_dir(&dir).map_err(|error| Error::io("sync", &dir, error))?;
     let segments = catalog::load(&*disk, &dir, &[])?;
     let log = log_of(&segments, &dir)?;
     let watermark_path = dir.join(watermark::FILE_NAME);
