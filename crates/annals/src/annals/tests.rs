@@ -190,3 +190,46 @@ fn another_process_sees_the_state_of_the_owner() {
     let seen = status_beside(dir.path()).unwrap();
     assert_eq!((seen.owner, seen.lag.records), (None, 0));
 }
+
+/// The example of the system this grew out of, line for line.
+#[cfg(feature = "tokio")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_behind_an_async_mutex_is_ingested_in_the_background() {
+    use tokio::sync::Mutex;
+
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Arc::new(Mutex::new(Journal::open(dir.path().join("wal")).unwrap()));
+    let store = Arc::new(HybridStore::open(dir.path().join("db")).unwrap());
+
+    let mut ingestor = Ingestor::new(journal.clone(), store.clone());
+    ingestor.start();
+
+    let assertion = Assertion::new("water", "boils at", Value::from("100 °C"));
+    let payload = annals_record::serialize_assertion(&assertion).unwrap();
+    let appended = journal.lock().await.append(payload).unwrap();
+
+    let ingestor = tokio::task::spawn_blocking(move || {
+        ingestor.wait_for(appended.next, SOON).unwrap();
+        ingestor
+    });
+    drop(ingestor.await.unwrap());
+    assert_eq!(store.counts().unwrap().assertions, 1);
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn futures_append_side_by_side() {
+    let dir = tempfile::tempdir().unwrap();
+    let annals = Arc::new(Annals::open(dir.path()).unwrap());
+    let tasks: Vec<_> = (0..50)
+        .map(|i| {
+            let annals = Arc::clone(&annals);
+            tokio::spawn(async move { annals.append_async(&claim(i)).await.unwrap() })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    annals.catch_up().unwrap();
+    assert_eq!(annals.status().unwrap().store.unwrap().counts.assertions, 50);
+}
