@@ -10,8 +10,14 @@ use crate::output::{EpochLine, Extends, Output};
 pub(crate) struct Ages {
     file_version: String,
     versions: Vec<Version>,
-    /// First and last code point, name of the epoch.
-    ranges: Vec<(u32, u32, String)>,
+    ranges: Vec<Range>,
+}
+
+/// Code points that came with one version, named as its epoch is.
+struct Range {
+    first: u32,
+    last: u32,
+    epoch: String,
 }
 
 struct Version {
@@ -32,7 +38,7 @@ impl Ages {
         for line in text.lines() {
             match line.strip_prefix('#') {
                 Some(comment) => ages.versions.extend(Version::read(comment.trim())?),
-                None => ages.ranges.extend(range(line)?),
+                None => ages.ranges.extend(Range::read(line)?),
             }
         }
         Ok(ages)
@@ -40,8 +46,8 @@ impl Ages {
 
     /// The version that brought a character.
     pub(crate) fn epoch_of(&self, code_point: u32) -> Option<&str> {
-        let range = self.ranges.iter().find(|(first, last, _)| (*first..=*last).contains(&code_point))?;
-        Some(&range.2)
+        let range = self.ranges.iter().find(|range| (range.first..=range.last).contains(&code_point))?;
+        Some(&range.epoch)
     }
 
     /// The version that the file itself is of: `15.0.0`.
@@ -84,11 +90,17 @@ impl Version {
     }
 }
 
-/// Reads `3400..4DB5    ; 3.0 # [6582] CJK …`; a blank line is none.
-fn range(line: &str) -> Result<Option<(u32, u32, String)>, Box<dyn Error>> {
-    let Some((range, rest)) = line.split_once(';') else { return Ok(None) };
-    let range = range.trim();
-    let (first, last) = range.split_once("..").unwrap_or((range, range));
-    let version = rest.split('#').next().unwrap_or_default().trim();
-    Ok(Some((u32::from_str_radix(first, 16)?, u32::from_str_radix(last, 16)?, format!("Unicode {version}"))))
+impl Range {
+    /// Reads `3400..4DB5    ; 3.0 # [6582] CJK …`; a blank line is none.
+    fn read(line: &str) -> Result<Option<Self>, Box<dyn Error>> {
+        let Some((range, rest)) = line.split_once(';') else { return Ok(None) };
+        let range = range.trim();
+        let (first, last) = range.split_once("..").unwrap_or((range, range));
+        let version = rest.split('#').next().unwrap_or_default().trim();
+        Ok(Some(Self {
+            first: u32::from_str_radix(first, 16)?,
+            last: u32::from_str_radix(last, 16)?,
+            epoch: format!("Unicode {version}"),
+        }))
+    }
 }

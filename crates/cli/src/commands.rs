@@ -15,6 +15,7 @@ pub(crate) mod votes;
 
 mod catch_up;
 mod log_walk;
+mod opening;
 mod question;
 
 use crate::interrupt::Interrupt;

@@ -8,6 +8,10 @@
 
 use std::io;
 
+use serde::Serialize;
+
+use crate::output;
+
 mod library;
 
 /// What a run ends with. docs/cli.md lists them.
@@ -121,16 +125,23 @@ impl Failure {
 
     /// As one object of JSON.
     pub(crate) fn to_json(&self) -> String {
-        let mut error = serde_json::json!({
-            "code": self.code.number(),
-            "name": self.code.name(),
-            "message": self.message,
-            "help": self.help,
-        });
-        if !self.candidates.is_empty() {
-            error["candidates"] = self.candidates.as_slice().into();
+        #[derive(Serialize)]
+        struct Error<'a> {
+            code: u8,
+            name: &'static str,
+            message: &'a str,
+            help: Option<&'a str>,
+            #[serde(skip_serializing_if = "<[String]>::is_empty")]
+            candidates: &'a [String],
         }
-        serde_json::json!({ "error": error }).to_string()
+        let error = Error {
+            code: self.code.number(),
+            name: self.code.name(),
+            message: &self.message,
+            help: self.help.as_deref(),
+            candidates: &self.candidates,
+        };
+        format!("{{\"error\":{}}}", output::json(&error))
     }
 }
 

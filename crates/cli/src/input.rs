@@ -12,12 +12,12 @@ use std::path::Path;
 
 use annals::limits::MAX_LINE;
 use annals::{Record, RecordId};
-use oxrdf::GraphName;
 
 use blank::BlankNames;
 use claim::Claims;
 use lines::Lines;
 use rows::{RowFormat, Rows};
+use statements::Statements;
 use stream::{Compression, Stream};
 use turtle::{Turtle, TurtleError};
 
@@ -25,9 +25,10 @@ mod blank;
 mod claim;
 mod error;
 mod format;
-mod literal;
 mod lines;
+mod literal;
 mod rows;
+mod statements;
 mod stream;
 mod triples;
 mod turtle;
@@ -82,7 +83,6 @@ pub(crate) struct Reject {
 /// The records of a file.
 pub(crate) struct Input {
     name: String,
-    format: Format,
     compression: Compression,
     progress: Progress,
     body: Body,
@@ -92,7 +92,7 @@ pub(crate) struct Input {
 /// The two ways to go through a text.
 enum Body {
     Rows(Rows<Text>),
-    Statements { turtle: Turtle<Text>, claims: Claims, triples: u64 },
+    Statements(Box<Statements<Text>>),
 }
 
 impl Input {
@@ -129,18 +129,12 @@ impl Input {
             Format::Jsonl => rows(text, RowFormat::Jsonl { source }),
             Format::Nt => rows(text, RowFormat::Nt(Claims::new(BlankNames::labelled(scope), source))),
             Format::Nq => rows(text, RowFormat::Nq(Claims::new(BlankNames::labelled(scope), source))),
-            Format::Ttl => Body::Statements {
-                turtle: Turtle::new(text),
-                claims: Claims::new(BlankNames::numbered(scope), source),
-                triples: 0,
-            },
+            Format::Ttl => {
+                let claims = Claims::new(BlankNames::numbered(scope), source);
+                Body::Statements(Box::new(Statements::new(Turtle::new(text), claims)))
+            }
         };
-        Ok(Self { name: name.to_owned(), format, compression, progress, body, ended: false })
-    }
-
-    /// The format in force.
-    pub(crate) fn format(&self) -> Format {
-        self.format
+        Ok(Self { name: name.to_owned(), compression, progress, body, ended: false })
     }
 
     /// How far the reading has come; it can be watched while the records are taken.
@@ -150,24 +144,21 @@ impl Input {
 
     fn next_item(&mut self) -> Result<Option<Item>, InputError> {
         match &mut self.body {
-            Body::Rows(rows) => match rows.next_row() {
-                Ok(item) => Ok(item),
-                Err(error) => Err(failure(&self.name, self.compression, rows.number(), error)),
-            },
-            Body::Statements { turtle, claims, triples } => match turtle.next_triple() {
-                Ok(None) => Ok(None),
-                Ok(Some((line, triple))) => {
-                    *triples += 1;
-                    let assertion = claims.assertion(triple.clone().in_graph(GraphName::DefaultGraph));
-                    let outcome = accept(assertion.into())
-                        .map_err(|reason| Reject { reason, raw: format!("{triple} .").into_bytes() });
-                    Ok(Some(Item { line, outcome }))
+            Body::Rows(rows) => {
+                rows.next_row().map_err(|error| failure(&self.name, self.compression, rows.number(), error))
+            }
+            Body::Statements(statements) => statements.next_statement().map_err(|error| match error {
+                TurtleError::Read(error) => {
+                    failure(&self.name, self.compression, statements.lines_read(), error)
                 }
-                Err(TurtleError::Read(error)) => Err(failure(&self.name, self.compression, turtle.lines_read(), error)),
-                Err(TurtleError::Syntax { line, column, reason }) => {
-                    Err(InputError::Turtle { name: self.name.clone(), line, column, reason, triples: *triples })
-                }
-            },
+                TurtleError::Syntax { line, column, reason } => InputError::Turtle {
+                    name: self.name.clone(),
+                    line,
+                    column,
+                    reason,
+                    triples: statements.read(),
+                },
+            }),
         }
     }
 }

@@ -8,6 +8,8 @@
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
+use serde::Serialize;
+
 use crate::escape::Shown;
 use crate::exit::{Code, Failure};
 use crate::paint::Paint;
@@ -39,10 +41,16 @@ impl Output {
         self.stdout.flush().map_err(|error| Failure::output(&error))
     }
 
-    /// Says something beside the answer, on stderr.
-    pub(crate) fn say(&mut self, talk: impl Display) {
-        say(talk);
+    /// Writes one line of an answer as JSON.
+    pub(crate) fn object(&mut self, object: &impl Serialize) -> Result<(), Failure> {
+        self.line(json(object))
     }
+}
+
+/// Something of ours as JSON.
+pub(crate) fn json(object: &impl Serialize) -> String {
+    // Structs with named fields, numbers and texts have a form in JSON.
+    serde_json::to_string(object).unwrap_or_else(|_| "null".to_owned())
 }
 
 /// Writes one line to stderr. If nobody hears it, nothing can be done about it.

@@ -95,7 +95,9 @@ pub(crate) fn claim(assertion: &Assertion) -> String {
     }
     notes.extend(assertion.qualifiers.iter().map(qualifier));
     notes.extend(assertion.valid.as_ref().map(|valid| format!("valid {}", interval(valid))));
-    notes.extend(assertion.links.iter().map(|link| format!("{} {}", link_name(link.kind), short(&link.target))));
+    notes.extend(
+        assertion.links.iter().map(|link| format!("{} {}", link_name(link.kind), short(&link.target))),
+    );
     let notes = if notes.is_empty() { String::new() } else { format!("  ({})", notes.join("; ")) };
     format!("{not}{}  {object}{notes}", Shown(&assertion.predicate))
 }
@@ -201,7 +203,9 @@ fn value(value: &Value, longest: usize) -> String {
         Value::Time(time) => time.to_string(),
         Value::Quantity { amount, unit } => format!("{amount} {}", Shown(unit)),
         Value::Bytes(bytes) => bytes_of(bytes, longest),
-        Value::Assertion(id) => format!("assertion {}", if longest == LIST { short(id) } else { id.to_string() }),
+        Value::Assertion(id) => {
+            format!("assertion {}", if longest == LIST { short(id) } else { id.to_string() })
+        }
         Value::SomeValue => "(a value that is not known)".to_owned(),
         Value::NoValue => "(no value)".to_owned(),
         _ => "(a value of a kind that this version does not know)".to_owned(),

@@ -25,6 +25,10 @@ pub(crate) fn install() -> Result<(), Failure> {
     })?;
     let colours = output::stderr_paint(false).is_on();
     // A subscriber that is there already is somebody's wish as well.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(colours)
+        .try_init();
     Ok(())
 }

@@ -134,8 +134,10 @@ impl Board {
     /// Waits until the cursor has reached an offset.
     pub(crate) fn wait_for(&self, wanted: Offset, timeout: Duration) -> Result<(), Error> {
         let waits = |posted: &mut Posted| posted.reached() < wanted && !posted.has_ended();
-        let (posted, _) =
-            self.changed.wait_timeout_while(self.lock(), timeout, waits).unwrap_or_else(PoisonError::into_inner);
+        let (posted, _) = self
+            .changed
+            .wait_timeout_while(self.lock(), timeout, waits)
+            .unwrap_or_else(PoisonError::into_inner);
         let cursor = posted.reached();
         match (posted.status.state, &posted.status.last_error) {
             _ if posted.status.cursor.is_some() && cursor >= wanted => Ok(()),

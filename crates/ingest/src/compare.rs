@@ -1,6 +1,6 @@
 //! A store compared with its log, record by record.
 
-use annals_record::{Log, Offset, ReadLimit};
+use annals_record::{CursorRefusal, Log, Offset, ReadLimit};
 use annals_storage::{Compared, Comparison, HybridStore};
 
 use crate::Error;
@@ -14,7 +14,7 @@ use crate::resume::fits;
 /// the log is read, and how far it is to be.
 ///
 /// # Errors
-/// [`Error::Refused`] if the store does not belong to this log, what the log says where it is damaged, and what the
+/// [`Error::Refused`] if the store does not belong to this log or the log's beginning is gone, what the log says where it is damaged, and what the
 /// store says if it cannot be read. What is damaged in the store is no error but part of the answer.
 pub fn compare<L: Log>(
     log: &L,
@@ -25,8 +25,13 @@ pub fn compare<L: Log>(
     if let Some(cursor) = snapshot.cursor() {
         fits("cursor", &cursor, log)?;
     }
+    let oldest = log.bounds()?.oldest;
+    if oldest > Offset::ZERO {
+        let refusal = CursorRefusal::Purged { cursor: Offset::ZERO, oldest };
+        return Err(Error::Refused { part: "beginning", refusal });
+    }
     let mut comparison = Comparison::new(&snapshot)?;
-    let mut next = log.bounds()?.oldest;
+    let mut next = oldest;
     while next < snapshot.as_of() {
         let batch = log.read(next, ReadLimit::default())?;
         if batch.next() <= next {

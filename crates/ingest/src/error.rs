@@ -13,7 +13,8 @@ pub enum Error {
     /// The store was filled from another log, or from another past of this one.
     #[error("the store's {part} does not fit the log: {refusal}")]
     Refused {
-        /// `cursor`, or `content` where a crash left more of it than the cursor covers.
+        /// `cursor`; `content` where a crash left more of it than the cursor covers; `beginning` where a comparison
+        /// needs records that the log no longer has.
         part: &'static str,
         /// What does not fit, and the repair.
         refusal: CursorRefusal,

@@ -15,6 +15,8 @@ mod board;
 mod compare;
 mod decode;
 mod error;
+#[cfg(test)]
+mod histories;
 mod ingestor;
 mod options;
 mod projector;

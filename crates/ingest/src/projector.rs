@@ -49,8 +49,14 @@ impl<L: Log, S: KvStore> Projector<L, S> {
 
     /// With another size of batches than 10,000 records or 8 MiB.
     #[must_use]
-    pub fn with_limit(self, limit: ReadLimit) -> Self {
-        Self { limit, ..self }
+    pub fn with_limit(mut self, limit: ReadLimit) -> Self {
+        self.set_limit(limit);
+        self
+    }
+
+    /// Changes the size of batches from the next step on.
+    pub fn set_limit(&mut self, limit: ReadLimit) {
+        self.limit = limit;
     }
 
     /// How far the store has come.

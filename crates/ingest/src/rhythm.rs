@@ -15,7 +15,12 @@ pub(crate) struct Rhythm {
 
 impl Rhythm {
     pub(crate) fn new(options: &Options) -> Self {
-        Self { every: options.checkpoint_every, bytes: options.checkpoint_bytes, since: None, applied_bytes: 0 }
+        Self {
+            every: options.checkpoint_every,
+            bytes: options.checkpoint_bytes,
+            since: None,
+            applied_bytes: 0,
+        }
     }
 
     /// Notes that something was applied.

@@ -7,8 +7,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use annals_record::{
-    Appended, Assertion, Batch, Bounds, Cursor, Durability, Epoch, Kind, Lag, Log, LogError, LogId, Offset, ReadLimit,
-    RecordId, Stance, Term, TermStart, Value, Vote, serialize_assertion, serialize_epoch, serialize_vote,
+    Appended, Assertion, Batch, Bounds, Cursor, Durability, Epoch, Kind, Lag, Log, LogError, LogId, Offset,
+    ReadLimit, RecordId, Stance, Term, TermStart, Value, Vote, serialize_assertion, serialize_epoch,
+    serialize_vote,
 };
 use annals_storage::{Change, Counts, Digests, Error as StoreError, HybridStore, KvStore, Outcome};
 
@@ -159,7 +160,11 @@ impl Log for MemoryLog {
             }
             if books.damaged.is_some_and(|damaged| damaged < group_end) {
                 if entries.is_empty() {
-                    return Err(LogError::Damaged { offset: group[0].0, len: 8, detail: "told to".to_owned() });
+                    return Err(LogError::Damaged {
+                        offset: group[0].0,
+                        len: 8,
+                        detail: "told to".to_owned(),
+                    });
                 }
                 break;
             }

@@ -124,7 +124,10 @@ impl<L: Log, S: KvStore> Work<'_, L, S> {
                 }
                 Progress::Idle => {
                     if !std::mem::replace(&mut caught_up, true) {
-                        tracing::info!(cursor = projector.cursor().next.get(), "the store is up with the log");
+                        tracing::info!(
+                            cursor = projector.cursor().next.get(),
+                            "the store is up with the log"
+                        );
                     }
                     board.post(|status| status.state = State::CaughtUp);
                     let quiet = self.wait_for_more(log, &projector)?;

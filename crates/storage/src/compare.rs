@@ -103,7 +103,8 @@ impl<'s> Comparison<'s> {
                 }
             }
             Effect::Epoch { epoch } => {
-                let place = self.found.take(Family::Epochs, self.snapshot.content.place(&change.id))?.flatten();
+                let place =
+                    self.found.take(Family::Epochs, self.snapshot.content.place(&change.id))?.flatten();
                 // A record without a place is looked for, and not found, where it would stand had it come first.
                 let key = epoch_key(epoch, place.map_or(change.offset, |place| place.offset));
                 if self.is_first(Family::Epochs, change, &key, Some(&change.id))? {
@@ -153,7 +154,11 @@ impl<'s> Comparison<'s> {
     ) -> Result<bool, Error> {
         let kept = self.found.take(family, self.snapshot.content.get(key))?.flatten();
         let Some(Kept { offset, payload }) = kept else {
-            self.found.add(family, readable(key), format!("the log has it at offset {}, the store does not", change.offset));
+            self.found.add(
+                family,
+                readable(key),
+                format!("the log has it at offset {}, the store does not", change.offset),
+            );
             return Ok(false);
         };
         if *payload != *change.payload {

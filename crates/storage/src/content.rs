@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use annals_record::{Cursor, EpochId, Offset, RecordId};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice};
 
+use crate::Error;
 use crate::cursor_bytes::{cursor_from_bytes, cursor_to_bytes};
 use crate::keys::{self, readable};
-use crate::Error;
 
 const OFFSET_BYTES: usize = 8;
 
@@ -45,6 +45,14 @@ pub(crate) enum Home {
     Vote(RecordId),
     Epoch(EpochId),
 }
+
+/// Proof that a batch is in content; without it nothing goes into the index (S1).
+#[must_use]
+pub(crate) struct Written(());
+
+/// Proof that content is durable; without it the cursor does not become so (S2).
+#[must_use]
+pub(crate) struct Synced(());
 
 /// Writes that take effect together.
 pub(crate) struct ContentBatch {
@@ -113,15 +121,16 @@ impl Content {
     }
 
     /// Writes a batch, and with it how far the log's effects reach now.
-    pub(crate) fn commit(&self, mut batch: ContentBatch, reach: &Cursor) -> Result<(), Error> {
+    pub(crate) fn commit(&self, mut batch: ContentBatch, reach: &Cursor) -> Result<Written, Error> {
         batch.batch.insert(&self.keyspace, keys::REACH, cursor_to_bytes(reach).as_slice());
         let batch = batch.batch.durability(Some(PersistMode::Buffer));
-        batch.commit().map_err(|error| Error::engine("content", "commit", &self.path, error))
+        let committed = batch.commit().map(|()| Written(()));
+        committed.map_err(|error| Error::engine("content", "commit", &self.path, error))
     }
 
     /// Makes every batch so far survive a power cut.
-    pub(crate) fn persist(&self) -> Result<(), Error> {
-        let synced = self.database.persist(PersistMode::SyncAll);
+    pub(crate) fn persist(&self) -> Result<Synced, Error> {
+        let synced = self.database.persist(PersistMode::SyncAll).map(|()| Synced(()));
         synced.map_err(|error| Error::engine("content", "sync", &self.path, error))
     }
 

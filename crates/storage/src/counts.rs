@@ -20,6 +20,14 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Adds what another counts. Stored counts may be damaged, so the sum stops at the largest number.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        let sum = self.fields().into_iter().zip(other.fields()).map(|(a, b)| a.saturating_add(b));
+        let mut fields = [0; 7];
+        fields.iter_mut().zip(sum).for_each(|(field, sum)| *field = sum);
+        *self = Self::from_fields(fields);
+    }
+
     /// The length of the stored form.
     const BYTES: usize = 7 * 8;
 
@@ -36,9 +44,12 @@ impl Counts {
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; Self::BYTES] = bytes.try_into().ok()?;
         let (fields, _) = bytes.as_chunks::<8>();
-        let [assertions, votes, epochs, epoch_versions, subjects, dead_letters, application] =
-            <[_; 7]>::try_from(fields).ok()?.map(u64::from_le_bytes);
-        Some(Self { assertions, votes, epochs, epoch_versions, subjects, dead_letters, application })
+        Some(Self::from_fields(<[_; 7]>::try_from(fields).ok()?.map(u64::from_le_bytes)))
+    }
+
+    fn from_fields(fields: [u64; 7]) -> Self {
+        let [assertions, votes, epochs, epoch_versions, subjects, dead_letters, application] = fields;
+        Self { assertions, votes, epochs, epoch_versions, subjects, dead_letters, application }
     }
 
     fn fields(self) -> [u64; 7] {

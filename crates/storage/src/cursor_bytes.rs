@@ -31,10 +31,7 @@ pub(crate) fn cursor_from_bytes(bytes: &[u8]) -> Option<Cursor> {
     let id: [u8; 32] = rest.try_into().ok()?;
     let last = match flag {
         0 => None,
-        1 => Some(Applied {
-            offset: Offset::new(u64::from_le_bytes(*offset)),
-            id: RecordId::from_bytes(id),
-        }),
+        1 => Some(Applied { offset: Offset::new(u64::from_le_bytes(*offset)), id: RecordId::from_bytes(id) }),
         _ => return None,
     };
     Some(Cursor {

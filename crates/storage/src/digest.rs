@@ -156,6 +156,14 @@ impl Digests {
         Family::ALL.into_iter().filter(|family| self.of(*family) != other.of(*family)).collect()
     }
 
+    /// Adds all elements of other digests.
+    pub fn merge(&mut self, other: &Self) {
+        self.assertions.merge(&other.assertions);
+        self.votes.merge(&other.votes);
+        self.epochs.merge(&other.epochs);
+        self.subjects.merge(&other.subjects);
+    }
+
     pub(crate) fn add_assertion(&mut self, id: &RecordId) {
         self.assertions.add(Family::Assertions, &[id.as_bytes()]);
     }
@@ -186,7 +194,9 @@ impl Digests {
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; Self::BYTES] = bytes.try_into().ok()?;
         let [assertions, votes, epochs, subjects] =
-            <[_; 4]>::try_from(bytes.as_chunks::<{ Digest::BYTES }>().0).ok()?.map(|part| Digest::from_bytes(&part));
+            <[_; 4]>::try_from(bytes.as_chunks::<{ Digest::BYTES }>().0)
+                .ok()?
+                .map(|part| Digest::from_bytes(&part));
         Some(Self { assertions, votes, epochs, subjects })
     }
 }

@@ -33,7 +33,9 @@ pub enum Error {
         holder: String,
     },
     /// A later version of Annals wrote it.
-    #[error("the store at {path} has format {found}, this version of Annals knows up to {known}: use a newer version")]
+    #[error(
+        "the store at {path} has format {found}, this version of Annals knows up to {known}: use a newer version"
+    )]
     NewerFormat {
         /// The directory.
         path: PathBuf,
@@ -43,7 +45,9 @@ pub enum Error {
         known: u32,
     },
     /// It was built by other rules.
-    #[error("the store at {path} was built by projection {found}, this version of Annals builds {known}: rebuild it from the log")]
+    #[error(
+        "the store at {path} was built by projection {found}, this version of Annals builds {known}: rebuild it from the log"
+    )]
     OtherProjection {
         /// The directory.
         path: PathBuf,
@@ -53,7 +57,9 @@ pub enum Error {
         known: u32,
     },
     /// Its content ends before its cursor: an older copy of it was put in place, or the disk lost what it had synced.
-    #[error("the store at {path} has applied the log up to {cursor}, but its content ends at {reach}: rebuild it from the log")]
+    #[error(
+        "the store at {path} has applied the log up to {cursor}, but its content ends at {reach}: rebuild it from the log"
+    )]
     ContentBehind {
         /// The directory.
         path: PathBuf,
@@ -63,7 +69,9 @@ pub enum Error {
         reach: Offset,
     },
     /// Its two parts come from two stores.
-    #[error("the store at {path} is put together of two: its content follows log {content}, its index log {index}; rebuild it from the log")]
+    #[error(
+        "the store at {path} is put together of two: its content follows log {content}, its index log {index}; rebuild it from the log"
+    )]
     Swapped {
         /// The directory.
         path: PathBuf,
@@ -73,7 +81,9 @@ pub enum Error {
         index: LogId,
     },
     /// The disk is full. What was being written is not in the store; the log has it.
-    #[error("no space left for the store at {path} ({op}): make room, then open it again; the log holds everything")]
+    #[error(
+        "no space left for the store at {path} ({op}): make room, then open it again; the log holds everything"
+    )]
     Full {
         /// The directory.
         path: PathBuf,
@@ -81,7 +91,9 @@ pub enum Error {
         op: &'static str,
     },
     /// A write failed before.
-    #[error("the store takes no more writes after an error ({reason}): open it again; the log holds everything")]
+    #[error(
+        "the store takes no more writes after an error ({reason}): open it again; the log holds everything"
+    )]
     Poisoned {
         /// What failed.
         reason: String,

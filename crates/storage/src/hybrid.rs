@@ -9,17 +9,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use annals_record::{Applied, Cursor, Offset, RecordId};
+use annals_record::{Cursor, Offset, RecordId};
 
 use crate::content::Content;
+use crate::directory::{CONTENT_DIR, Found, INDEX_FILE, found_at};
 use crate::index::Index;
 use crate::keys::assertion_key;
-use crate::lock::{LOCK_FILE, Lock};
+use crate::lock::Lock;
+use crate::order::{belong_together, follows};
 use crate::plan::{Plan, Planner};
 use crate::{Change, Counts, Digests, Error, KvStore, Outcome, Snapshot};
-
-const CONTENT_DIR: &str = "content";
-const INDEX_FILE: &str = "index.redb";
 
 /// How a store uses memory. Nothing of it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,8 +105,10 @@ impl HybridStore {
         let lock = Lock::take(path)?;
         let content = Content::open(&path.join(CONTENT_DIR), options.content_cache_bytes)?;
         let index = Index::open(&path.join(INDEX_FILE), options.index_cache_bytes)?;
-        let reach = content.reach()?;
-        belong_together(path, index.read()?.cursor()?, reach)?;
+        let (cursor, reach) = (index.read()?.cursor()?, content.reach()?);
+        belong_together(path, cursor, reach)?;
+        let place = |cursor: Option<Cursor>| cursor.map_or(0, |cursor| cursor.next.get());
+        tracing::info!(path = %path.display(), cursor = place(cursor), content = place(reach), "store opened");
         let committer = Mutex::new(Committer { reach, pending: false, poison: None });
         Ok(Self { committer, index, content, _lock: lock, path: path.to_owned() })
     }
@@ -123,8 +124,8 @@ impl HybridStore {
         Snapshot::new(self.index.read()?, &self.content)
     }
 
-    /// Where the record with this id stands in the log, of whatever type: its first appearance among what was applied.
-    /// Cheaper than a snapshot, and not bound to one.
+    /// Where the record with this id stands in the log first, of whatever type. Cheaper than a snapshot and not bound
+    /// to one: it also knows records that are being applied and do not show yet. The bytes are not checked.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -209,8 +210,8 @@ impl KvStore for HybridStore {
         drop(index);
         let reach = committer.reach.filter(|reach| reach.next > cursor.next).unwrap_or(*cursor);
         self.writing(&mut committer, |committer| {
-            self.content.commit(batch, &reach)?;
-            self.index.commit(&edits, cursor)?;
+            let written = self.content.commit(batch, &reach)?;
+            self.index.commit(&written, &edits, cursor)?;
             committer.reach = Some(reach);
             committer.pending = true;
             Ok(outcome)
@@ -227,8 +228,8 @@ impl KvStore for HybridStore {
             return Ok(());
         };
         self.writing(&mut committer, |committer| {
-            self.content.persist()?;
-            self.index.checkpoint(&cursor)?;
+            let synced = self.content.persist()?;
+            self.index.checkpoint(&synced, &cursor)?;
             committer.pending = false;
             Ok(())
         })
@@ -255,96 +256,6 @@ impl Drop for HybridStore {
             }
         }
     }
-}
-
-/// What is in a directory.
-enum Found {
-    /// A store, or the beginning of one.
-    Store,
-    /// No directory, or an empty one.
-    Nothing,
-}
-
-/// Looks before anything is touched.
-fn found_at(path: &Path) -> Result<Found, Error> {
-    let entries = match fs::read_dir(path) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Found::Nothing),
-        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
-            return Err(Error::NotAStore { path: path.to_owned(), reason: "it is no directory".to_owned() });
-        }
-        Err(error) => return Err(Error::io("read", path)(error)),
-    };
-    let mut foreign = None;
-    let mut empty = true;
-    for entry in entries {
-        let name = entry.map_err(Error::io("read", path))?.file_name();
-        if name == CONTENT_DIR || name == INDEX_FILE {
-            return Ok(Found::Store);
-        }
-        if name != LOCK_FILE {
-            empty = false;
-            foreign.get_or_insert(name);
-        }
-    }
-    match foreign {
-        None if empty => Ok(Found::Nothing),
-        _ => {
-            let name = foreign.unwrap_or_default();
-            let reason = format!("it holds {} and neither {CONTENT_DIR} nor {INDEX_FILE}", name.display());
-            Err(Error::NotAStore { path: path.to_owned(), reason })
-        }
-    }
-}
-
-/// Checks that content covers what the index says was applied.
-fn belong_together(path: &Path, cursor: Option<Cursor>, reach: Option<Cursor>) -> Result<(), Error> {
-    let path = path.to_owned();
-    match (cursor, reach) {
-        (None, _) => Ok(()),
-        (Some(cursor), Some(reach)) if cursor.log != reach.log => {
-            Err(Error::Swapped { path, content: reach.log, index: cursor.log })
-        }
-        (Some(cursor), Some(reach)) if reach.next >= cursor.next => Ok(()),
-        (Some(cursor), reach) => Err(Error::ContentBehind {
-            path,
-            cursor: cursor.next,
-            reach: reach.map_or(Offset::ZERO, |reach| reach.next),
-        }),
-    }
-}
-
-/// Checks that changes and the cursor after them follow the cursor before.
-fn follows(at: Option<Cursor>, changes: &[Change<'_>], cursor: &Cursor) -> Result<(), Error> {
-    let from = at.map_or(Offset::ZERO, |at| at.next);
-    let refuse = |reason| Err(Error::OutOfOrder { cursor: from, next: cursor.next, reason });
-    if at.is_some_and(|at| at.log != cursor.log) {
-        return refuse("they come from another log");
-    }
-    if at.is_some_and(|at| at.term > cursor.term) {
-        return refuse("their term lies before the cursor's");
-    }
-    if cursor.next < from {
-        return refuse("they would move the cursor back");
-    }
-    if !changes.is_sorted_by(|a, b| a.offset < b.offset) {
-        return refuse("their offsets do not rise");
-    }
-    let (first, last) = match changes {
-        [] if cursor.last == at.and_then(|at| at.last) => return Ok(()),
-        [] => return refuse("nothing was applied, yet the last record is another one"),
-        [first, ..] => (first, &changes[changes.len() - 1]),
-    };
-    if first.offset < from {
-        return refuse("they begin before the cursor");
-    }
-    if last.offset >= cursor.next {
-        return refuse("they end beyond the cursor they bring");
-    }
-    if cursor.last != Some(Applied { offset: last.offset, id: last.id }) {
-        return refuse("the cursor they bring names another last record");
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 use annals_record::{Cursor, EpochId, Offset, RecordId};
 use redb::backends::FileBackend;
 use redb::{
-    Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition, TableHandle,
-    WriteTransaction,
+    Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition,
+    TableHandle, WriteTransaction,
 };
 
 pub(crate) use reader::{IndexReader, SubjectRow};
 
+use crate::content::{Synced, Written};
 use crate::cursor_bytes::cursor_to_bytes;
 use crate::gate::{Gate, Shutter};
 use crate::plan::Edits;
@@ -79,7 +80,7 @@ impl Index {
     }
 
     /// Makes a batch's effects and the cursor visible, all or nothing.
-    pub(crate) fn commit(&self, edits: &Edits<'_>, cursor: &Cursor) -> Result<(), Error> {
+    pub(crate) fn commit(&self, _content: &Written, edits: &Edits<'_>, cursor: &Cursor) -> Result<(), Error> {
         let (op, path) = ("commit", &self.path);
         let mut writing = self.database.begin_write().at(op, path)?;
         writing.set_durability(Durability::None).at(op, path)?;
@@ -87,8 +88,8 @@ impl Index {
         writing.commit().at(op, path)
     }
 
-    /// Makes all commits so far durable. Content must be durable already (S2).
-    pub(crate) fn checkpoint(&self, cursor: &Cursor) -> Result<(), Error> {
+    /// Makes all commits so far durable.
+    pub(crate) fn checkpoint(&self, _content: &Synced, cursor: &Cursor) -> Result<(), Error> {
         let (op, path) = ("checkpoint", &self.path);
         let mut writing = self.database.begin_write().at(op, path)?;
         // Without it the first open after a crash reads the whole file.
@@ -124,7 +125,9 @@ impl Index {
         let path = self.path.clone();
         match (reader.version("format")?, reader.version("projection")?) {
             (found, _) if found > FORMAT => Err(Error::NewerFormat { path, found, known: FORMAT }),
-            (_, found) if found != PROJECTION => Err(Error::OtherProjection { path, found, known: PROJECTION }),
+            (_, found) if found != PROJECTION => {
+                Err(Error::OtherProjection { path, found, known: PROJECTION })
+            }
             _ => Ok(()),
         }
     }
@@ -153,12 +156,13 @@ impl Index {
         let mut counts = reader::counts(&meta, path)?;
         let mut digests = reader::digests(&meta, path)?;
 
+        let mut new_subjects = 0;
         let mut subjects = writing.open_table(SUBJECTS).at(op, path)?;
         let mut runs = writing.open_table(RUNS).at(op, path)?;
         // In the order of keys: neighbours share pages.
         for (subject, entries) in &edits.subjects {
             let row = reader::subject_row(&subjects, subject, path)?;
-            counts.subjects += u64::from(row.is_none());
+            new_subjects += u64::from(row.is_none());
             let row = row.unwrap_or(SubjectRow { count: 0, first: entries[0].offset });
             self.append(&mut runs, subject, row.count, entries)?;
             let row = SubjectRow { count: row.count + entries.len() as u64, ..row };
@@ -175,7 +179,8 @@ impl Index {
             dead_letters.insert(offset.get(), value.as_slice()).at(op, path)?;
         }
 
-        edits.add_to(&mut counts, &mut digests);
+        counts.merge(&Counts { subjects: new_subjects, ..edits.counts });
+        digests.merge(&edits.digests);
         meta.insert("counts", counts.to_bytes().as_slice()).at(op, path)?;
         meta.insert("digests", digests.to_bytes().as_slice()).at(op, path)?;
         meta.insert("cursor", cursor_to_bytes(cursor).as_slice()).at(op, path)?;
@@ -195,14 +200,22 @@ impl Index {
         let mut filled = (count % RUN_ENTRIES) as usize;
         let mut rest = entries;
         while !rest.is_empty() {
-            let number = u32::try_from(run).map_err(|_| reader::damaged_subject(subject, "it has too many runs"))?;
+            let number =
+                u32::try_from(run).map_err(|_| reader::damaged_subject(subject, "it has too many runs"))?;
             let key = run_key(subject, number);
             let mut value = match filled {
                 0 => Vec::new(),
-                _ => table.get(key.as_slice()).at(op, path)?.map(|run| run.value().to_vec()).unwrap_or_default(),
+                _ => table
+                    .get(key.as_slice())
+                    .at(op, path)?
+                    .map(|run| run.value().to_vec())
+                    .unwrap_or_default(),
             };
             if value.len() != filled * ENTRY_BYTES {
-                return Err(reader::damaged_subject(subject, "its last run does not hold what its count says"));
+                return Err(reader::damaged_subject(
+                    subject,
+                    "its last run does not hold what its count says",
+                ));
             }
             let (now, later) = rest.split_at(rest.len().min(RUN_ENTRIES as usize - filled));
             now.iter().for_each(|entry| runs::push(&mut value, entry));

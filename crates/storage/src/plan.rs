@@ -13,7 +13,7 @@ use annals_record::{EpochId, Offset, RecordId};
 
 use crate::content::{Content, ContentBatch, Home, Kept, Place};
 use crate::index::IndexReader;
-use crate::keys::{assertion_key, epoch_key, epoch_prefix, vote_key};
+use crate::keys::{assertion_key, epoch_key, epoch_prefix, readable, vote_key};
 use crate::runs::Listed;
 use crate::{Change, Counts, Digests, Effect, Error, Outcome, Subject};
 
@@ -33,24 +33,10 @@ pub(crate) struct Edits<'c> {
     pub(crate) epochs: Vec<(Offset, EpochId)>,
     /// What is parked.
     pub(crate) dead_letters: Vec<(Offset, RecordId, &'c str)>,
-    counts: Counts,
-    digests: Digests,
-}
-
-impl Edits<'_> {
-    /// Adds what this batch adds; the index itself knows how many subjects are new.
-    pub(crate) fn add_to(&self, counts: &mut Counts, digests: &mut Digests) {
-        counts.assertions += self.counts.assertions;
-        counts.votes += self.counts.votes;
-        counts.epochs += self.counts.epochs;
-        counts.epoch_versions += self.counts.epoch_versions;
-        counts.dead_letters += self.counts.dead_letters;
-        counts.application += self.counts.application;
-        digests.assertions.merge(&self.digests.assertions);
-        digests.votes.merge(&self.digests.votes);
-        digests.epochs.merge(&self.digests.epochs);
-        digests.subjects.merge(&self.digests.subjects);
-    }
+    /// How many there are of what; of subjects only the index knows how many are new.
+    pub(crate) counts: Counts,
+    /// The sums over what is fresh.
+    pub(crate) digests: Digests,
 }
 
 /// Decides batches against what is stored.
@@ -155,7 +141,7 @@ impl<'c, 's> Planner<'c, 's> {
             if place.offset < self.base {
                 let kept = self.content.get(&key)?;
                 if !kept.is_some_and(|kept| kept.is_intact(&change.id)) {
-                    self.plan.batch.put(&key, place.offset, change.payload);
+                    self.heal(&key, place.offset, change);
                 }
                 return Ok(false);
             }
@@ -192,12 +178,22 @@ impl<'c, 's> Planner<'c, 's> {
         match offset {
             Some(offset) if offset < self.base => {
                 if !intact {
-                    self.plan.batch.put(key, offset, change.payload);
+                    self.heal(key, offset, change);
                 }
                 Ok(Known::Applied)
             }
             offset => Ok(Known::Not(offset.filter(|_| intact))),
         }
+    }
+
+    /// Writes a record again whose stored bytes are not its own.
+    fn heal(&mut self, key: &[u8], offset: Offset, change: &Change<'_>) {
+        tracing::warn!(
+            key = readable(key),
+            offset = offset.get(),
+            "damaged record written again from the log"
+        );
+        self.plan.batch.put(key, offset, change.payload);
     }
 
     /// Whether no version of an epoch was applied before this one.

@@ -1,8 +1,8 @@
 //! A small log and a store beside it, for tests.
 
 use annals_record::{
-    Applied, Assertion, Cursor, Epoch, LogId, Offset, Record, RecordId, Stance, Term, Value, Vote, serialize_assertion,
-    serialize_epoch, serialize_vote,
+    Applied, Assertion, Cursor, Epoch, LogId, Offset, Record, RecordId, Stance, Term, Value, Vote,
+    serialize_assertion, serialize_epoch, serialize_vote,
 };
 use tempfile::TempDir;
 
@@ -49,10 +49,9 @@ impl Scene {
 
     /// The cursor after so many records.
     pub(crate) fn cursor(&self, records: usize) -> Cursor {
-        let last = records.checked_sub(1).map(|last| Applied {
-            offset: offset(last),
-            id: RecordId::of(&self.payloads[last]),
-        });
+        let last = records
+            .checked_sub(1)
+            .map(|last| Applied { offset: offset(last), id: RecordId::of(&self.payloads[last]) });
         Cursor { log: LOG, term: Term::FIRST, next: offset(records), last }
     }
 

@@ -75,7 +75,7 @@ impl Snapshot<'_> {
         let stored_counts = self.counts()?;
         let Counts { assertions, votes, epoch_versions, .. } = stored_counts;
         // Each assertion is met in H: and in S:, each vote and epoch record under its own key and its place.
-        let total = (assertions + votes + epoch_versions) * 2;
+        let total = assertions.saturating_add(votes).saturating_add(epoch_versions).saturating_mul(2);
         let mut walker = Walker {
             snapshot: self,
             counts: Counts { application: stored_counts.application, ..Counts::default() },
@@ -142,7 +142,12 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    pub(crate) fn add(&mut self, family: impl Into<Option<Family>>, key: impl Into<String>, detail: impl Into<String>) {
+    pub(crate) fn add(
+        &mut self,
+        family: impl Into<Option<Family>>,
+        key: impl Into<String>,
+        detail: impl Into<String>,
+    ) {
         self.total += 1;
         if self.damaged.len() < NAMED {
             self.damaged.push(Damage { family: family.into(), key: key.into(), detail: detail.into() });

@@ -15,7 +15,9 @@ fn the_definition_of_the_command_line_is_sound() {
 
 #[test]
 fn global_flags_stand_before_or_after_the_command() {
-    for line in ["annals --data D --json status", "annals status --data D --json", "annals --json status --data D"] {
+    for line in
+        ["annals --data D --json status", "annals status --data D --json", "annals --json status --data D"]
+    {
         let cli = parsed(line).unwrap();
         assert_eq!(cli.global.data, Some(PathBuf::from("D")), "{line}");
         assert!(cli.global.json, "{line}");

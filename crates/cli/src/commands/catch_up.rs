@@ -33,8 +33,10 @@ pub(crate) fn catch_up(annals: &Annals, context: &Context) -> Result<(), Failure
         }
         let from: Offset = *first.get_or_insert(applied);
         let all = end.get().saturating_sub(from.get());
-        progress
-            .get_or_insert_with(|| Progress::of_bytes(Some(all)))
-            .update(applied.get().saturating_sub(from.get()), None, || "applying the journal".to_owned());
+        progress.get_or_insert_with(|| Progress::of_bytes(Some(all))).update(
+            applied.get().saturating_sub(from.get()),
+            None,
+            || "applying the journal".to_owned(),
+        );
     }
 }

@@ -36,8 +36,13 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
                     let line = render::with_key(line, "epoch", &format!("\"{}\"", entry.epoch));
                     output.line(render::with_key(line, "first", &entry.first.to_string()))?;
                 } else if let Record::Epoch(epoch) = &record {
-                    let place = format!("{:>10}  {}", entry.latest.offset.get(), render::short(&entry.latest.id));
-                    output.line(format_args!("{}  {}", output.paint.dim(place), render::epoch_line(epoch)))?;
+                    let place =
+                        format!("{:>10}  {}", entry.latest.offset.get(), render::short(&entry.latest.id));
+                    output.line(format_args!(
+                        "{}  {}",
+                        output.paint.dim(place),
+                        render::epoch_line(epoch)
+                    ))?;
                 }
                 Ok(true)
             },

@@ -2,8 +2,8 @@
 
 use annals::{IdPrefix, Record};
 
-use super::question::{ask, find, id_prefix};
 use super::Context;
+use super::question::{ask, find, id_prefix};
 use crate::exit::Failure;
 use crate::{number, render};
 

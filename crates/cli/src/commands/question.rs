@@ -6,9 +6,9 @@
 //!     the question was asked is in it.
 
 use annals::parts::StoreError;
-use annals::{Annals, IdPrefix, Snapshot, Stored};
+use annals::{IdPrefix, Snapshot, Stored};
 
-use super::{Context, catch_up};
+use super::{Context, catch_up, opening};
 use crate::exit::{Code, Failure};
 use crate::output::{self, Output};
 
@@ -24,7 +24,7 @@ pub(crate) fn ask(
     context: &mut Context,
     answer: impl FnOnce(&Snapshot<'_>, &mut Output) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let annals = Annals::open_existing(context.place.path())?;
+    let annals = opening::existing(context)?;
     catch_up::catch_up(&annals, context)?;
     let store = annals.store();
     let snapshot = store.snapshot()?;

@@ -57,12 +57,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
 }
 
 /// Shows one of its assertions, if it is among those asked for.
-fn show(
-    args: &Args,
-    snapshot: &Snapshot<'_>,
-    output: &mut Output,
-    stored: &Stored,
-) -> Result<bool, Failure> {
+fn show(args: &Args, snapshot: &Snapshot<'_>, output: &mut Output, stored: &Stored) -> Result<bool, Failure> {
     let record = render::record_of(stored)?;
     let Record::Assertion(assertion) = &record else {
         return Err(Failure::new(Code::Damaged, format!("{} is listed and no assertion", stored.id)));

@@ -1,5 +1,7 @@
 //! `annals subjects`: what there is to ask about.
 
+use serde::Serialize;
+
 use super::Context;
 use super::question::{Pages, ask};
 use crate::escape::Shown;
@@ -25,6 +27,14 @@ pub(crate) struct Args {
     after: Option<String>,
 }
 
+/// A subject as JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    subject: &'a str,
+    assertions: u64,
+    first: u64,
+}
+
 /// Lists them.
 pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     ask(context, |snapshot, output| {
@@ -34,14 +44,14 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
             |entry| entry.subject.clone(),
             |entry| {
                 if output.json {
-                    output.line(serde_json::json!({
-                        "subject": entry.subject,
-                        "assertions": entry.assertions,
-                        "first": entry.first.get(),
-                    }))?;
+                    output.object(&Line {
+                        subject: &entry.subject,
+                        assertions: entry.assertions,
+                        first: entry.first.get(),
+                    })?;
                 } else {
-                    let count = output.paint.dim(format_args!("{:>10}", Count(entry.assertions).to_string()));
-                    output.line(format_args!("{count}  {}", Shown(&entry.subject)))?;
+                    let count = format!("{:>10}", Count(entry.assertions));
+                    output.line(format_args!("{}  {}", output.paint.dim(count), Shown(&entry.subject)))?;
                 }
                 Ok(true)
             },

@@ -64,8 +64,10 @@ fn assertion_of(snapshot: &Snapshot<'_>, prefix: &IdPrefix) -> Result<RecordId, 
     let stored = find(snapshot, prefix)?;
     match render::record_of(&stored)? {
         Record::Assertion(_) => Ok(stored.id),
-        Record::Vote(vote) => Err(Failure::new(Code::NotFound, format!("{} is a vote, no assertion", stored.id))
-            .with_help(format!("it votes on {}", vote.assertion))),
+        Record::Vote(vote) => {
+            Err(Failure::new(Code::NotFound, format!("{} is a vote, no assertion", stored.id))
+                .with_help(format!("it votes on {}", vote.assertion)))
+        }
         Record::Epoch(_) => {
             Err(Failure::new(Code::NotFound, format!("{} is an epoch, no assertion", stored.id)))
         }

@@ -3,7 +3,7 @@ use super::*;
 #[test]
 fn an_error_in_json_has_code_message_and_help() {
     let failure = Failure::usage("no").with_help("do");
-    assert_eq!(failure.to_json(), r#"{"error":{"code":2,"help":"do","message":"no","name":"usage"}}"#);
+    assert_eq!(failure.to_json(), r#"{"error":{"code":2,"name":"usage","message":"no","help":"do"}}"#);
     let failure = Failure { candidates: vec!["ab".to_owned()], ..Failure::new(Code::NotFound, "two") };
     let json: serde_json::Value = serde_json::from_str(&failure.to_json()).unwrap();
     assert_eq!(json["error"]["candidates"][0], "ab");

@@ -2,10 +2,8 @@
 
 use std::io;
 
-use annals::Kind;
-
-/// Why reading a file ended before the file. What is wrong with a single line is a
-/// [`Reject`](super::Reject), and the reading goes on.
+/// Why reading a file ended before the file. What is wrong with a single line is a [`Reject`](super::Reject), and the
+/// reading goes on. The command line makes an exit code of it; what a caller could do next is in each sentence.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum InputError {
@@ -24,7 +22,9 @@ pub(crate) enum InputError {
         name: String,
     },
     /// The file is compressed in a way that is not read here.
-    #[error("{name} is compressed with {compression}, which is not read here; decompress it, and pipe it in with `-`")]
+    #[error(
+        "{name} is compressed with {compression}, which is not read here; decompress it, and pipe it in with `-`"
+    )]
     Compression {
         /// The file.
         name: String,
@@ -32,7 +32,9 @@ pub(crate) enum InputError {
         compression: &'static str,
     },
     /// The compressed stream stops in its middle.
-    #[error("{name}: the compressed stream ended early, after line {line}; the file is incomplete, fetch it again")]
+    #[error(
+        "{name}: the compressed stream ended early, after line {line}; the file is incomplete, fetch it again"
+    )]
     CutShort {
         /// The file.
         name: String,
@@ -65,15 +67,4 @@ pub(crate) enum InputError {
         /// How many triples were read before it.
         triples: u64,
     },
-}
-
-impl InputError {
-    /// What to do next: fix the file or the call, except where the reading itself failed.
-    pub(crate) fn kind(&self) -> Kind {
-        match self {
-            Self::Open { .. } | Self::UnknownFormat { .. } | Self::Compression { .. } => Kind::Fix,
-            Self::CutShort { .. } | Self::Turtle { .. } => Kind::Fix,
-            Self::Read { .. } => Kind::Stop,
-        }
-    }
 }

@@ -58,7 +58,8 @@ impl<R: BufRead> Lines<R> {
         let keep = self.limit.saturating_add(2) as u64;
         self.buffer.clear();
         let kept = self.reader.by_ref().take(keep).read_until(b'\n', &mut self.buffer)? as u64;
-        let rest = if kept == keep && !self.buffer.ends_with(b"\n") { self.reader.skip_until(b'\n')? } else { 0 };
+        let rest =
+            if kept == keep && !self.buffer.ends_with(b"\n") { self.reader.skip_until(b'\n')? } else { 0 };
         Ok((kept > 0).then_some(kept + rest as u64))
     }
 }

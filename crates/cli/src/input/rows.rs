@@ -58,7 +58,8 @@ impl RowFormat {
         if line.too_long {
             return Err(format!("the line is longer than {} MiB", MAX_LINE >> 20));
         }
-        let text = std::str::from_utf8(line.bytes).map_err(|error| format!("not UTF-8 at byte {}", error.valid_up_to()))?;
+        let text = std::str::from_utf8(line.bytes)
+            .map_err(|error| format!("not UTF-8 at byte {}", error.valid_up_to()))?;
         let (statement, claims) = match self {
             Self::Jsonl { source } => return json(text, source.as_deref()).map(Some),
             Self::Nt(claims) => (triples::triple(text)?, claims),
@@ -72,7 +73,9 @@ impl RowFormat {
 fn json(text: &str, source: Option<&str>) -> Result<Accepted, String> {
     let JsonRecord { record, payload, id } = Record::from_json(text).map_err(|error| error.to_string())?;
     match (record, source) {
-        (Record::Assertion(mut assertion), Some(source)) if assertion.sources.is_empty() && !names_id(text) => {
+        (Record::Assertion(mut assertion), Some(source))
+            if assertion.sources.is_empty() && !names_id(text) =>
+        {
             assertion.sources.push(source.to_owned());
             accept(assertion.into())
         }

@@ -61,7 +61,7 @@ impl Stream {
         if metadata.is_dir() {
             return Err(io::Error::from(io::ErrorKind::IsADirectory));
         }
-        Self::over(file, metadata.is_file().then(|| metadata.len()))
+        Self::over(file, metadata.is_file().then_some(metadata.len()))
     }
 
     /// Reads from anything: standard input, or what a test makes up.

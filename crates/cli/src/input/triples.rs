@@ -8,7 +8,11 @@ use oxttl::{NQuadsParser, NTriplesParser, TurtleSyntaxError};
 /// # Errors
 /// What is wrong with the line, and at which character.
 pub(super) fn triple(line: &str) -> Result<Option<Quad>, String> {
-    only(NTriplesParser::new().for_slice(line).map(|triple| triple.map(|triple| triple.in_graph(GraphName::DefaultGraph))))
+    only(
+        NTriplesParser::new()
+            .for_slice(line)
+            .map(|triple| triple.map(|triple| triple.in_graph(GraphName::DefaultGraph))),
+    )
 }
 
 /// The statement on a line of N-Quads; none if it holds but a comment.

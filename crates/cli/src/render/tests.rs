@@ -27,7 +27,9 @@ fn an_assertion_is_one_line() {
 fn votes_and_epochs_are_one_line() {
     let id = "ab".repeat(32);
     check(
-        &format!(r#"{{"type":"vote","assertion":"{id}","voter":"alice","stance":-1,"weight":2.5,"seq":3,"reason":"no"}}"#),
+        &format!(
+            r#"{{"type":"vote","assertion":"{id}","voter":"alice","stance":-1,"weight":2.5,"seq":3,"reason":"no"}}"#
+        ),
         r#"alice  against on abababababab  (weight 2.5, seq 3)  "no""#,
     );
     check(r#"{"type":"epoch","name":"bookworm","starts":"2023-06-10"}"#, "bookworm  2023-06-10 to …");
@@ -35,7 +37,8 @@ fn votes_and_epochs_are_one_line() {
 
 #[test]
 fn no_record_brings_a_control_character_to_the_terminal() {
-    let record = read(r#"{"subject":"s","predicate":"p","object":"\u001b[31m\n\u009b","qualifiers":{"k":"\u0007"}}"#);
+    let record =
+        read(r#"{"subject":"s","predicate":"p","object":"\u001b[31m\n\u009b","qualifiers":{"k":"\u0007"}}"#);
     let mut shown = vec![line(&record)];
     shown.extend(fields(&record).into_iter().map(|(_, field)| field));
     assert!(shown.iter().all(|text| !text.chars().any(char::is_control)), "{shown:?}");

@@ -1,4 +1,5 @@
 use std::thread;
+use std::time::Instant;
 
 use annals_record::{Kind, LogId, Term};
 
@@ -15,11 +16,14 @@ const LONG: Duration = Duration::from_secs(60);
 fn check(happens: impl Fn(&Board) + Sync) -> Result<(), Error> {
     let board = Board::new();
     assert!(board.begin());
+    let start = Instant::now();
     let waited = thread::scope(|scope| {
         let waiter = scope.spawn(|| board.wait_for(Offset::new(10), LONG));
         happens(&board);
         waiter.join().unwrap()
     });
+    // Whoever looks only when the time is up finds the same, a minute late.
+    assert!(start.elapsed() < LONG, "the wake-up was lost");
     assert_eq!(board.wait_for(Offset::new(10), LONG).is_ok(), waited.is_ok());
     waited
 }

@@ -9,7 +9,12 @@ use crate::scene::{MemoryLog, assertion, epoch, vote};
 fn log() -> MemoryLog {
     let claim = RecordId::of(&assertion("a", 0));
     let claims = (0..20).map(|n| assertion("a", n % 15));
-    MemoryLog::with(claims.chain([vote(claim, "ann", 1, Stance::For, 1), epoch("e", "1"), vec![9], vec![200]]))
+    MemoryLog::with(claims.chain([
+        vote(claim, "ann", 1, Stance::For, 1),
+        epoch("e", "1"),
+        vec![9],
+        vec![200],
+    ]))
 }
 
 /// Fills a store from one log and compares it with another.
@@ -42,6 +47,14 @@ fn a_store_of_another_log_is_refused_not_compared() {
     let other = MemoryLog::named(*b"a second log....");
     other.append(&[&assertion("a", 0)]).unwrap();
     assert!(matches!(check(&log(), &other), Err(Error::Refused { .. })));
+}
+
+#[test]
+fn a_log_without_its_beginning_cannot_be_compared() {
+    let log = log();
+    let purged = self::log();
+    purged.purge(purged.end());
+    assert!(matches!(check(&log, &purged), Err(Error::Refused { part: "beginning", .. })));
 }
 
 #[test]

@@ -10,7 +10,10 @@ fn check(payloads: &[Vec<u8>]) -> Vec<Effect> {
     let changes = decode(&batch).unwrap();
     assert_eq!(changes.len(), payloads.len());
     for (change, (entry, payload)) in changes.iter().zip(batch.iter().zip(payloads)) {
-        assert_eq!((change.offset, change.id, change.payload), (entry.offset, RecordId::of(payload), &payload[..]));
+        assert_eq!(
+            (change.offset, change.id, change.payload),
+            (entry.offset, RecordId::of(payload), &payload[..])
+        );
     }
     changes.into_iter().map(|change| change.effect).collect()
 }
@@ -18,13 +21,17 @@ fn check(payloads: &[Vec<u8>]) -> Vec<Effect> {
 #[test]
 fn each_type_of_record_has_its_effect() {
     let claim = RecordId::of(b"any");
-    let effects = check(&[assertion("a b", 1), vote(claim, "ann", 1, Stance::For, 1), epoch("e", ""), vec![128]]);
-    assert_eq!(effects, [
-        Effect::Assertion { subject: Subject::new("a b".to_owned()).unwrap() },
-        Effect::Vote { assertion: claim },
-        Effect::Epoch { epoch: EpochId::of("e") },
-        Effect::Application,
-    ]);
+    let effects =
+        check(&[assertion("a b", 1), vote(claim, "ann", 1, Stance::For, 1), epoch("e", ""), vec![128]]);
+    assert_eq!(
+        effects,
+        [
+            Effect::Assertion { subject: Subject::new("a b".to_owned()).unwrap() },
+            Effect::Vote { assertion: claim },
+            Effect::Epoch { epoch: EpochId::of("e") },
+            Effect::Application,
+        ]
+    );
 }
 
 #[test]

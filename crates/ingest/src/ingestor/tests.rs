@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
-use annals_record::{Kind, RecordId};
+use annals_record::Kind;
 use annals_storage::HybridStore;
 
 use super::*;
@@ -183,30 +183,39 @@ fn a_log_that_is_closed_is_not_asked_in_a_busy_loop() {
     let options = Options { idle: LONG * 60, ..Options::default() };
     let mut ingestor = Ingestor::with_options(Arc::clone(&log), store, options);
     ingestor.start();
-    assert!(ingestor.shared.board.wait_until(LONG, |status| status.state == State::CaughtUp));
-    // It waits for its own hour now, and only a stop ends that.
+    let board = Arc::clone(&ingestor.shared.board);
+    assert!(board.wait_until(LONG, |status| status.state == State::CaughtUp));
+    // It waits for its own hour now. In a busy loop it would have read a thousand times before this gives up.
+    assert!(!board.wait_until(Duration::from_millis(200), |_| log.reads() > 1000));
     ingestor.stop().unwrap();
     assert!(log.reads() < 10, "{} reads", log.reads());
 }
 
 #[cfg(feature = "tokio")]
-mod tokio {
+mod runtime {
     use super::*;
 
-    #[::tokio::test]
+    #[tokio::test]
     async fn a_tokio_mutex_is_a_source_and_the_worker_a_task() {
         let (dir, store) = store();
-        let journal = Arc::new(::tokio::sync::Mutex::new(ten()));
+        let journal = Arc::new(tokio::sync::Mutex::new(ten()));
         let mut ingestor = Ingestor::new(journal.clone(), Arc::clone(&store));
         ingestor.start();
         let appended = journal.lock().await.append(&[&assertion("a", 10)]).unwrap();
         assert!(ingestor.thread.is_none());
-        let ingestor = ::tokio::task::spawn_blocking(move || {
+        let ingestor = tokio::task::spawn_blocking(move || {
             ingestor.wait_for(appended[0].next, LONG).unwrap();
             ingestor
         });
         let mut ingestor = ingestor.await.unwrap();
-        assert!(store.snapshot().unwrap().get(&RecordId::of(&assertion("a", 10))).unwrap().is_some());
+        assert!(
+            store
+                .snapshot()
+                .unwrap()
+                .get(&annals_record::RecordId::of(&assertion("a", 10)))
+                .unwrap()
+                .is_some()
+        );
         ingestor.stop().unwrap();
         drop((ingestor, store));
         HybridStore::open(dir.path()).unwrap();
@@ -216,7 +225,7 @@ mod tokio {
     fn a_runtime_that_ends_before_the_worker_begins_does_not_hang_it() {
         let (_dir, store) = store();
         let mut ingestor = Ingestor::new(Arc::new(ten()), store);
-        let runtime = ::tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
         let (begun, begins) = std::sync::mpsc::channel();
         let (release, released) = std::sync::mpsc::channel::<()>();
         runtime.spawn_blocking(move || {

@@ -63,7 +63,10 @@ fn damage_in_the_log_stops_after_the_last_record_before_it() {
     assert!(matches!(projector.step(), Ok(Progress::Applied { records: 5, .. })));
     for _ in 0..2 {
         let error = projector.step().unwrap_err();
-        assert!(matches!(&error, Error::Log(LogError::Damaged { offset, .. }) if *offset == fifth), "{error}");
+        assert!(
+            matches!(&error, Error::Log(LogError::Damaged { offset, .. }) if *offset == fifth),
+            "{error}"
+        );
         assert_eq!(error.kind(), Kind::Stop);
     }
     assert_eq!(stage.store.snapshot().unwrap().as_of(), fifth);

@@ -56,7 +56,9 @@ fn g1_a_pointer_that_was_not_finished_changes_nothing() {
 fn a_pointer_that_names_nothing_is_an_error_not_an_empty_store() {
     let (_dir, generations) = root();
     let first = generations.create_next().unwrap();
-    for text in ["", "gen-000002", "gen-1", "gen-000000", "../../etc", "gen-000001\n\n", "gen-99999999999999999999"] {
+    for text in
+        ["", "gen-000002", "gen-1", "gen-000000", "../../etc", "gen-000001\n\n", "gen-99999999999999999999"]
+    {
         fs::write(generations.root.join(POINTER), text).unwrap();
         assert!(matches!(generations.current(), Err(Error::Pointer { .. })), "{text}");
     }

@@ -5,6 +5,7 @@ use annals_record::{Kind, LogId, RecordId, Stance};
 use super::*;
 use crate::content::Place;
 use crate::keys::{assertion_key, vote_key};
+use crate::lock::LOCK_FILE;
 use crate::scene::{Scene, assertion, change, epoch, offset, vote};
 
 /// A log with something of everything, twenty records.
@@ -42,15 +43,18 @@ fn what_was_applied_is_there_after_closing_and_opening() {
     let scene = everything();
     let store = scene.filled();
     let before = contents(&store);
-    assert_eq!(before.0, Counts {
-        assertions: 13,
-        votes: 1,
-        epochs: 1,
-        epoch_versions: 2,
-        subjects: 2,
-        dead_letters: 1,
-        application: 1
-    });
+    assert_eq!(
+        before.0,
+        Counts {
+            assertions: 13,
+            votes: 1,
+            epochs: 1,
+            epoch_versions: 2,
+            subjects: 2,
+            dead_letters: 1,
+            application: 1
+        }
+    );
     store.close().unwrap();
     let store = HybridStore::open_existing(scene.dir.path().join("store")).unwrap();
     assert_eq!(contents(&store), before);
@@ -115,7 +119,7 @@ fn s1_a_crash_between_content_and_index_shows_nothing_and_replays() {
     let index = store.index.read().unwrap();
     let changes = scene.changes(9..20);
     let plan = Planner::plan(&changes, offset(9), &store.content, &index).unwrap();
-    store.content.commit(plan.batch, &scene.cursor(20)).unwrap();
+    _ = store.content.commit(plan.batch, &scene.cursor(20)).unwrap();
     drop(index);
     assert_eq!(store.snapshot().unwrap().get(&scene.id(15)).unwrap(), None);
     kill(store);
@@ -125,6 +129,34 @@ fn s1_a_crash_between_content_and_index_shows_nothing_and_replays() {
     assert_eq!(store.reach().unwrap(), Some(scene.cursor(20)));
     assert_eq!(scene.apply(&store, 9..20).fresh, 11);
     assert_eq!(contents(&store), contents(&everything().filled()));
+}
+
+#[test]
+fn the_first_offset_of_a_record_is_known_without_a_snapshot() {
+    let scene = everything();
+    let store = scene.filled();
+    for record in [0, 1, 2, 3, 19] {
+        assert_eq!(store.first_offset(&scene.id(record)).unwrap(), Some(offset(record)));
+    }
+    assert_eq!(store.first_offset(&RecordId::of(b"none")).unwrap(), None);
+}
+
+#[test]
+fn s1_a_reader_beside_a_busy_writer_never_meets_an_entry_without_its_record() {
+    let count = 600;
+    let scene = Scene::new((0..count as i64).map(|n| assertion("hot", n)));
+    let store = scene.open();
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..count).for_each(|n| _ = scene.apply(&store, n..n + 1)));
+        let mut seen = 0;
+        while seen < count {
+            let snapshot = store.snapshot().unwrap();
+            let listed = snapshot.subject("hot", seen.checked_sub(1).map(offset), usize::MAX).unwrap();
+            seen += listed.len();
+            assert_eq!(snapshot.as_of(), offset(seen));
+            assert_eq!(snapshot.counts().unwrap().assertions, seen as u64);
+        }
+    });
 }
 
 #[test]
@@ -178,7 +210,7 @@ fn bytes_that_are_not_the_record_are_written_again_from_the_log() {
     let mut batch = store.content.batch(3);
     // An offset that is wrong too: the index and the places know better.
     keys.iter().for_each(|key| batch.put(key, offset(19), b"something else"));
-    store.content.commit(batch, &scene.cursor(20)).unwrap();
+    _ = store.content.commit(batch, &scene.cursor(20)).unwrap();
     assert!(!store.snapshot().unwrap().walk(&mut |_, _| {}).unwrap().is_sound());
 
     // The same three records once more, at the log's end.
@@ -282,7 +314,9 @@ fn a_store_that_is_open_is_locked_and_says_by_whom() {
     let scene = everything();
     let store = scene.open();
     let locked = HybridStore::open(store.path()).err().unwrap();
-    assert!(matches!(&locked, Error::Locked { holder, .. } if *holder == format!("process {}", std::process::id())));
+    assert!(
+        matches!(&locked, Error::Locked { holder, .. } if *holder == format!("process {}", std::process::id()))
+    );
     assert_eq!(locked.kind(), Kind::Retry);
     drop(store);
     scene.open();

@@ -118,7 +118,8 @@ impl IndexReader {
             Some(after) => self.run_around(&table, subject, row.count, after)?,
             None => 0,
         };
-        let mut listed = Vec::with_capacity(limit.min(usize::try_from(row.count).unwrap_or(limit)));
+        // Not sized by the count, which comes from the disk.
+        let mut listed = Vec::new();
         let (low, high) = (run_key(subject, first), run_key(subject, u32::MAX));
         for run in table.range(low.as_slice()..=high.as_slice()).at("read", &self.path)? {
             let (_, value) = run.at("read", &self.path)?;
@@ -176,7 +177,11 @@ impl IndexReader {
     }
 
     /// Epochs in the order of their first records, after an offset.
-    pub(crate) fn epochs(&self, after: Option<Offset>, limit: usize) -> Result<Vec<(Offset, EpochId)>, Error> {
+    pub(crate) fn epochs(
+        &self,
+        after: Option<Offset>,
+        limit: usize,
+    ) -> Result<Vec<(Offset, EpochId)>, Error> {
         let table = self.reading.open_table(EPOCHS).at("read", &self.path)?;
         let mut found = Vec::new();
         let rows = table.range(first_after(after)..).at("read", &self.path)?;
@@ -194,7 +199,8 @@ impl IndexReader {
 
     /// Dead letters in the log's order, after an offset.
     pub(crate) fn dead_letters(&self, after: Option<Offset>, limit: usize) -> Result<Vec<DeadLetter>, Error> {
-        let table: ReadOnlyTable<u64, &[u8]> = self.reading.open_table(DEAD_LETTERS).at("read", &self.path)?;
+        let table: ReadOnlyTable<u64, &[u8]> =
+            self.reading.open_table(DEAD_LETTERS).at("read", &self.path)?;
         let mut found = Vec::new();
         let rows = table.range(first_after(after)..).at("read", &self.path)?;
         for row in rows.skip_while(|row| is_at(row, after)).take(limit) {
@@ -247,13 +253,19 @@ impl SubjectRow {
 }
 
 /// The counts in a meta table.
-pub(super) fn counts(meta: &impl ReadableTable<&'static str, &'static [u8]>, path: &Path) -> Result<Counts, Error> {
+pub(super) fn counts(
+    meta: &impl ReadableTable<&'static str, &'static [u8]>,
+    path: &Path,
+) -> Result<Counts, Error> {
     let value = meta.get("counts").at("read", path)?;
     value.and_then(|value| Counts::from_bytes(value.value())).ok_or_else(|| damaged_meta("counts"))
 }
 
 /// The digests in a meta table.
-pub(super) fn digests(meta: &impl ReadableTable<&'static str, &'static [u8]>, path: &Path) -> Result<Digests, Error> {
+pub(super) fn digests(
+    meta: &impl ReadableTable<&'static str, &'static [u8]>,
+    path: &Path,
+) -> Result<Digests, Error> {
     let value = meta.get("digests").at("read", path)?;
     value.and_then(|value| Digests::from_bytes(value.value())).ok_or_else(|| damaged_meta("digests"))
 }
@@ -279,7 +291,10 @@ fn damaged_meta(name: &str) -> Error {
     Error::Damaged { key: format!("meta {name}"), detail: "it is missing or has another length".to_owned() }
 }
 
-fn entries_of(subject: &str, value: &[u8]) -> Result<impl DoubleEndedIterator<Item = Listed> + ExactSizeIterator, Error> {
+fn entries_of(
+    subject: &str,
+    value: &[u8],
+) -> Result<impl DoubleEndedIterator<Item = Listed> + ExactSizeIterator, Error> {
     runs::entries(value).ok_or_else(|| damaged_subject(subject, "a run holds no whole number of entries"))
 }
 

@@ -10,7 +10,10 @@ fn keys_are_as_the_format_says_and_read_back() {
 
     let epoch = EpochId::from_bytes([0xab; 32]);
     let key = epoch_key(&epoch, Offset::new(258));
-    assert_eq!(key.as_slice(), [b"E:".as_slice(), "ab".repeat(32).as_bytes(), b":\0\0\0\0\0\0\x01\x02"].concat());
+    assert_eq!(
+        key.as_slice(),
+        [b"E:".as_slice(), "ab".repeat(32).as_bytes(), b":\0\0\0\0\0\0\x01\x02"].concat()
+    );
     assert_eq!(epoch_of_key(&key), Some((epoch, Offset::new(258))));
     assert_eq!(epoch_of_key(&key[1..]), None);
 

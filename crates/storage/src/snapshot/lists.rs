@@ -40,7 +40,11 @@ impl Snapshot<'_> {
     /// When the store cannot be read.
     pub fn subject_entry(&self, subject: &str) -> Result<Option<SubjectEntry>, Error> {
         let row = self.index.subject(subject)?;
-        Ok(row.map(|row| SubjectEntry { subject: subject.to_owned(), assertions: row.count, first: row.first }))
+        Ok(row.map(|row| SubjectEntry {
+            subject: subject.to_owned(),
+            assertions: row.count,
+            first: row.first,
+        }))
     }
 
     /// A subject's assertions, in the log's order: at most `limit`, those after the offset `after`.
@@ -56,7 +60,12 @@ impl Snapshot<'_> {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn subject_ids(&self, subject: &str, after: Option<Offset>, limit: usize) -> Result<Vec<Listed>, Error> {
+    pub fn subject_ids(
+        &self,
+        subject: &str,
+        after: Option<Offset>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, Error> {
         self.index.listed(subject, after, limit)
     }
 
@@ -64,7 +73,12 @@ impl Snapshot<'_> {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn subjects(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<SubjectEntry>, Error> {
+    pub fn subjects(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<SubjectEntry>, Error> {
         let rows = self.index.subjects(prefix, after, limit)?;
         let entry = |(subject, row): (String, crate::index::SubjectRow)| SubjectEntry {
             subject,
@@ -79,7 +93,12 @@ impl Snapshot<'_> {
     ///
     /// # Errors
     /// [`Error::Damaged`] if one's bytes do not hash to its id; when the store cannot be read.
-    pub fn votes(&self, assertion: &RecordId, after: Option<&RecordId>, limit: usize) -> Result<Vec<Stored>, Error> {
+    pub fn votes(
+        &self,
+        assertion: &RecordId,
+        after: Option<&RecordId>,
+        limit: usize,
+    ) -> Result<Vec<Stored>, Error> {
         let mut votes = Vec::new();
         if limit > 0 {
             self.each_vote(assertion, after, |vote| {
@@ -119,7 +138,10 @@ impl Snapshot<'_> {
         let mut entries = Vec::new();
         for (first, epoch) in self.index.epochs(after, limit)? {
             let Some(latest) = self.epoch(&epoch)? else {
-                return Err(damaged(&epoch_prefix(&epoch), "the index has this epoch, but no version is there"));
+                return Err(damaged(
+                    &epoch_prefix(&epoch),
+                    "the index has this epoch, but no version is there",
+                ));
             };
             entries.push(EpochEntry { epoch, first, latest });
         }

@@ -14,7 +14,8 @@ fn offsets(records: &[Stored]) -> Vec<u64> {
 fn every_type_of_record_is_found_by_its_id_and_by_its_beginning() {
     let claim = assertion("a", 1);
     let id = RecordId::of(&claim);
-    let scene = Scene::new([claim, vote(id, "ann", 1, Stance::For, 1), epoch("e", "one"), vec![200], vec![9]]);
+    let scene =
+        Scene::new([claim, vote(id, "ann", 1, Stance::For, 1), epoch("e", "one"), vec![200], vec![9]]);
     let store = scene.filled();
     let snapshot = store.snapshot().unwrap();
     for record in 0..3 {
@@ -51,7 +52,8 @@ fn a_beginning_that_several_records_share_lists_them() {
     two.apply(&store, 0..1);
     assert_eq!(store.snapshot().unwrap().find(&everything).unwrap().unwrap().id, two.id(0));
     two.apply(&store, 1..2);
-    let Err(Error::Ambiguous { mut candidates, more: false, .. }) = store.snapshot().unwrap().find(&everything)
+    let Err(Error::Ambiguous { mut candidates, more: false, .. }) =
+        store.snapshot().unwrap().find(&everything)
     else {
         panic!("it is ambiguous");
     };
@@ -118,9 +120,8 @@ fn subjects_are_listed_by_their_beginning_page_by_page() {
 #[test]
 fn votes_are_listed_page_by_page_and_those_of_others_are_not() {
     let (one, other) = (RecordId::from_bytes([1; 32]), RecordId::from_bytes([2; 32]));
-    let scene = Scene::new((0..9).map(|n| {
-        vote(if n % 3 == 0 { other } else { one }, "ann", n, Stance::For, 1)
-    }));
+    let scene =
+        Scene::new((0..9).map(|n| vote(if n % 3 == 0 { other } else { one }, "ann", n, Stance::For, 1)));
     let store = scene.filled();
     let snapshot = store.snapshot().unwrap();
     let mut listed = Vec::new();
@@ -151,10 +152,10 @@ fn an_epochs_latest_version_stands_and_the_others_are_kept() {
     let snapshot = store.snapshot().unwrap();
     let (late, early) = (EpochId::of("late"), EpochId::of("early"));
     let all = snapshot.epochs(None, 10).unwrap();
-    assert_eq!(all.iter().map(|entry| (entry.epoch, entry.first)).collect::<Vec<_>>(), [
-        (late, offset(0)),
-        (early, offset(1))
-    ]);
+    assert_eq!(
+        all.iter().map(|entry| (entry.epoch, entry.first)).collect::<Vec<_>>(),
+        [(late, offset(0)), (early, offset(1))]
+    );
     assert_eq!(all[0].latest.offset, offset(4));
     assert_eq!(snapshot.epochs(Some(all[0].first), 10).unwrap(), all[1..]);
     assert_eq!(offsets(&snapshot.epoch_versions(&late, None, 10).unwrap()), [0, 2, 4]);
@@ -211,7 +212,10 @@ fn dead_letters_are_listed_page_by_page() {
     assert_eq!(parked.iter().map(|letter| letter.offset).collect::<Vec<_>>(), [offset(0), offset(1)]);
     assert!(parked[0].reason.contains("record type 3"), "{}", parked[0].reason);
     let rest = snapshot.dead_letters(Some(parked[1].offset), 10).unwrap();
-    assert_eq!(rest.iter().map(|letter| letter.id).collect::<Vec<_>>(), [scene.id(2), scene.id(3), scene.id(4)]);
+    assert_eq!(
+        rest.iter().map(|letter| letter.id).collect::<Vec<_>>(),
+        [scene.id(2), scene.id(3), scene.id(4)]
+    );
 }
 
 #[test]
@@ -224,7 +228,7 @@ fn bytes_that_do_not_hash_to_their_id_are_not_given_out() {
     batch.put(&assertion_key(&id), offset(0), &assertion("a", 2));
     batch.put(&keys::vote_key(&id, &scene.id(1)), offset(1), &vote(id, "ann", 1, Stance::Against, 1));
     batch.put(&keys::epoch_key(&EpochId::of("e"), offset(2)), offset(2), &epoch("e", "2"));
-    store.content.commit(batch, &store.cursor().unwrap().unwrap()).unwrap();
+    _ = store.content.commit(batch, &store.cursor().unwrap().unwrap()).unwrap();
     let snapshot = store.snapshot().unwrap();
     let damaged = |error: Error| assert!(matches!(error, Error::Damaged { .. }), "{error}");
     damaged(snapshot.get(&id).unwrap_err());

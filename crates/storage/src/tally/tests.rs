@@ -26,15 +26,18 @@ fn each_voter_counts_once_with_the_highest_seq() {
         ("bob", 1, Stance::For, 1_000_000_000),
         ("cat", 9, Stance::Neutral, 500_000),
     ]);
-    assert_eq!(tally, Tally {
-        for_voters: 1,
-        against_voters: 1,
-        neutral_voters: 1,
-        for_ppm: 1_000_000_000,
-        against_ppm: 250_000,
-        neutral_ppm: 500_000,
-        superseded: 2,
-    });
+    assert_eq!(
+        tally,
+        Tally {
+            for_voters: 1,
+            against_voters: 1,
+            neutral_voters: 1,
+            for_ppm: 1_000_000_000,
+            against_ppm: 250_000,
+            neutral_ppm: 500_000,
+            superseded: 2,
+        }
+    );
     assert_eq!(tally.balance_ppm(), 999_750_000);
 }
 

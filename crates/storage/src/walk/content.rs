@@ -83,7 +83,9 @@ impl Walker<'_> {
                 Home::Epoch(_) => Family::Epochs,
             };
             let there = match id_of_key(&key) {
-                Some(id) => snapshot.content.get(&place.key(&id))?.is_some_and(|kept| kept.offset == place.offset),
+                Some(id) => {
+                    snapshot.content.get(&place.key(&id))?.is_some_and(|kept| kept.offset == place.offset)
+                }
                 None => false,
             };
             if !there {

@@ -31,7 +31,8 @@ impl Walker<'_> {
                 reading = Reading { subject: subject.to_owned(), ..Reading::default() };
             }
             if u64::from(run) != reading.runs || reading.count != reading.runs * RUN_ENTRIES {
-                let detail = format!("run {run} follows {} runs with {} entries", reading.runs, reading.count);
+                let detail =
+                    format!("run {run} follows {} runs with {} entries", reading.runs, reading.count);
                 self.found.add(Family::Subjects, format!("S:{subject}"), detail);
             }
             reading.runs = u64::from(run) + 1;
@@ -72,7 +73,8 @@ impl Walker<'_> {
         let row = self.snapshot.index.subject(&reading.subject);
         let row = self.found.take(Family::Subjects, row)?;
         if row.is_some_and(|row| row.is_none_or(|row| (row.count, row.first) != (reading.count, first))) {
-            let detail = format!("it has {} entries from offset {first} on, its count differs", reading.count);
+            let detail =
+                format!("it has {} entries from offset {first} on, its count differs", reading.count);
             self.found.add(Family::Subjects, format!("S:{}", reading.subject), detail);
         }
         Ok(())
@@ -84,7 +86,8 @@ impl Walker<'_> {
         let found = &mut self.found;
         let visit = |subject: &str, _: u32, entries: &mut dyn Iterator<Item = Listed>| {
             for entry in entries {
-                let kept = found.take(Family::Subjects, snapshot.content.get(&assertion_key(&entry.id)))?.flatten();
+                let kept =
+                    found.take(Family::Subjects, snapshot.content.get(&assertion_key(&entry.id)))?.flatten();
                 let detail = match kept {
                     None => "which is not there".to_owned(),
                     Some(kept) if kept.offset != entry.offset => {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use annals_journal::{DiskFile, Mode};
 
-use super::{FileId, SimDisk};
+use super::{FileId, Image, SimDisk};
 use crate::calls::Call;
 
 pub(super) struct SimFile {
@@ -65,7 +65,7 @@ impl DiskFile for SimFile {
                 format!("{}: the sync failed, and the dirty pages are dropped", self.path.display());
             return Err(io::Error::other(message));
         }
-        state.image_mut(self.id).map(|image| image.sync())
+        state.image_mut(self.id).map(Image::sync)
     }
 
     fn len(&self) -> io::Result<u64> {

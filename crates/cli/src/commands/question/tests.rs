@@ -9,11 +9,15 @@ fn check(all: u64, step: u64, limit: Option<u64>, after: Option<u64>) -> Vec<u64
     };
     let pages = Pages { limit, after };
     pages
-        .each(page, |number| *number, |number| {
-            let wanted = number % step == 0;
-            shown.extend(wanted.then_some(number));
-            Ok(wanted)
-        })
+        .each(
+            page,
+            |number| *number,
+            |number| {
+                let wanted = number % step == 0;
+                shown.extend(wanted.then_some(number));
+                Ok(wanted)
+            },
+        )
         .unwrap();
     shown
 }

@@ -12,8 +12,16 @@ fn labelled(label: &str) -> BlankNode {
 #[test]
 fn a_label_is_kept_within_its_scope() {
     let (alice, hex) = (labelled("alice"), labelled("b0"));
-    check(&mut BlankNames::labelled("people.nt".into()), &[&alice, &hex], &["_:people.nt/alice", "_:people.nt/b0"]);
-    check(&mut BlankNames::numbered("people.ttl".into()), &[&alice, &hex], &["_:people.ttl/alice", "_:people.ttl/b0"]);
+    check(
+        &mut BlankNames::labelled("people.nt".into()),
+        &[&alice, &hex],
+        &["_:people.nt/alice", "_:people.nt/b0"],
+    );
+    check(
+        &mut BlankNames::numbered("people.ttl".into()),
+        &[&alice, &hex],
+        &["_:people.ttl/alice", "_:people.ttl/b0"],
+    );
 }
 
 #[test]

@@ -9,7 +9,8 @@ fn check(text: &str, datatype: &str, expected: Option<&str>) {
     let expected = match expected {
         Some(json) => {
             let line = format!(r#"{{"subject":"s","predicate":"p","object":{json}}}"#);
-            let annals::Record::Assertion(assertion) = annals::Record::from_json(&line).unwrap().record else {
+            let annals::Record::Assertion(assertion) = annals::Record::from_json(&line).unwrap().record
+            else {
                 panic!("{line}");
             };
             (assertion.object, None)
@@ -28,7 +29,11 @@ fn whole_numbers_are_numbers_however_large() {
         ("9223372036854775807", "long", "9223372036854775807"),
         ("9223372036854775808", "integer", r#"{"decimal":"9223372036854775808"}"#),
         ("18446744073709551615", "unsignedLong", r#"{"decimal":"18446744073709551615"}"#),
-        ("-00123456789012345678901234567890123456789012", "integer", r#"{"decimal":"-123456789012345678901234567890123456789012"}"#),
+        (
+            "-00123456789012345678901234567890123456789012",
+            "integer",
+            r#"{"decimal":"-123456789012345678901234567890123456789012"}"#,
+        ),
     ] {
         check(text, datatype, Some(expected));
     }
@@ -57,14 +62,9 @@ fn a_number_beyond_its_type_is_kept_as_it_is_written() {
 
 #[test]
 fn every_digit_of_a_decimal_is_kept() {
-    for (text, expected) in [
-        ("5.20", "5.20"),
-        ("+1.0", "1.0"),
-        (".5", "0.5"),
-        ("-.50", "-0.50"),
-        ("5.", "5"),
-        ("007.10", "7.10"),
-    ] {
+    for (text, expected) in
+        [("5.20", "5.20"), ("+1.0", "1.0"), (".5", "0.5"), ("-.50", "-0.50"), ("5.", "5"), ("007.10", "7.10")]
+    {
         check(text, "decimal", Some(&format!(r#"{{"decimal":"{expected}"}}"#)));
     }
     for text in [".", "", "-", "1e3", "1.2.3", "--1", "+-1", &"9".repeat(1_001)] {
@@ -143,5 +143,8 @@ fn a_time_that_is_none_of_ours_is_kept_as_it_is_written() {
 fn a_plain_or_tagged_literal_is_a_text() {
     assert_eq!(value(Literal::new_simple_literal(" 5\n")), (Value::text(" 5\n"), None));
     let tagged = Literal::new_language_tagged_literal("chat", "fr").unwrap();
-    assert_eq!(value(tagged), (Value::Text { text: "chat".to_owned(), language: Some("fr".to_owned()) }, None));
+    assert_eq!(
+        value(tagged),
+        (Value::Text { text: "chat".to_owned(), language: Some("fr".to_owned()) }, None)
+    );
 }

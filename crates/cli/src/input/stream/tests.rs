@@ -75,7 +75,8 @@ fn what_is_compressed_otherwise_is_named() {
 #[test]
 fn progress_counts_what_was_read_from_disk() {
     // More than is read ahead: noise does not compress.
-    let text: Vec<u8> = (0..500_000u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let text: Vec<u8> =
+        (0..500_000u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
     let bytes = gzip(&text);
     let length = bytes.len() as u64;
     let mut stream = Stream::over(Cursor::new(bytes), Some(length)).unwrap();

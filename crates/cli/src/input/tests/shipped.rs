@@ -31,7 +31,11 @@ fn every_vote_of_the_shipped_set_is_on_an_assertion_of_it() {
         }
     }
     let astray: Vec<&Vote> = votes.iter().filter(|vote| !assertions.contains(&vote.assertion)).collect();
-    assert!(astray.is_empty(), "{} votes on no assertion, as of an older encoding: run the recipe", astray.len());
+    assert!(
+        astray.is_empty(),
+        "{} votes on no assertion, as of an older encoding: run the recipe",
+        astray.len()
+    );
 
     let readme = fs::read_to_string(format!("{DATA}/README.md")).unwrap();
     check(&readme, subjects.len(), "subjects");

@@ -39,7 +39,10 @@ fn a_triple_stands_on_the_line_that_completes_it() {
 #[test]
 fn after_a_mistake_nothing_is_read() {
     // A parser that went on at the next term would read <a:c> <a:d> <a:e>, which nobody said.
-    check("<a:s> <a:p> <a:o> .\n<a:a> <a:b> ! <a:c> <a:d> <a:e> .\n", &["1: <a:s> <a:p> <a:o>", "2:13 mistake"]);
+    check(
+        "<a:s> <a:p> <a:o> .\n<a:a> <a:b> ! <a:c> <a:d> <a:e> .\n",
+        &["1: <a:s> <a:p> <a:o>", "2:13 mistake"],
+    );
     check("<a:s> <a:p> <a:o> .\n<a:s> <a:p>", &["1: <a:s> <a:p> <a:o>", "2:12 mistake"]);
     check("<s> <a:p> <a:o> .", &["1:1 mistake"]);
     check("<a:s> <a:p> <<( <a:s> <a:p> <a:o> )>> .", &["1:13 mistake"]);

@@ -1,0 +1,276 @@
+//! `annals import`: all records of a file.
+//!
+//!   file -> feed -> line: a record   -> batch -> journal, durable -> acks
+//!                        no record  -> rejects
+//!
+//! I4: `read` is `appended` + `duplicates` + `rejected`: every line that is not blank is one of them, or is not counted
+//!     because the import ended before it.
+//! I5: the data directory is locked before the first line is read.
+//! I6: Ctrl-C ends the import behind a batch; everything that was counted as appended is durable.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use annals::{Annals, Offset};
+
+use super::{Context, catch_up, opening};
+use crate::exit::{Code, Failure};
+use crate::input::{Format, Input, Item, Options};
+use crate::interrupt::stopped;
+use crate::number::{Count, counted, rate};
+use crate::progress::Progress;
+
+mod acks;
+mod append;
+mod beside;
+mod feed;
+mod rehearse;
+mod rejects;
+mod report;
+
+use acks::Acks;
+use append::Appending;
+use feed::{Fed, Feed};
+use rehearse::Rehearsal;
+use rejects::Rejects;
+use report::{Places, Report};
+
+/// How long the input may be quiet before what is queued is appended.
+const QUIET: Duration = Duration::from_millis(50);
+
+/// What to import, and how.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals import facts.jsonl.zst
+  annals import people.nt --source wikidata
+  producer | annals import - --acks acks.tsv
+  annals import facts.jsonl --dry-run
+  annals import facts.jsonl --rejects bad.jsonl
+
+A line that is no record is reported on stderr with its number and the reason, and the rest goes on;
+then the exit code is 3. A record that stands in the journal already is a duplicate: counted, and not
+appended, so importing a file twice changes nothing. The data directory is made if nothing is there.
+
+Format of --acks: for each record one line `LINE <tab> ID <tab> OFFSET`, in the order of the input;
+for a duplicate, where it stands already. A line is written once its record is durable. An older
+file of that name is overwritten, as it is for --rejects.")]
+pub(crate) struct Args {
+    /// The file; `-` is standard input. Compression (gzip, Zstandard) is recognised by itself
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The format; without this, what the file's name says, and jsonl for standard input
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// The source of assertions that name none; RDF's statements name none
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// Appends so many records at a time, each time all or none of them
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    batch: u32,
+    /// Reads, checks and counts everything, and writes nothing
+    #[arg(long, conflicts_with_all = ["rejects", "acks"])]
+    dry_run: bool,
+    /// Writes rejected lines to this file, as they came, to be mended and imported again
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// Writes line, id and offset of each record to this file, once it is durable
+    #[arg(long, value_name = "FILE")]
+    acks: Option<PathBuf>,
+}
+
+/// Where accepted records go.
+enum Destination<'a> {
+    Journal(Appending<'a>),
+    Nowhere(Rehearsal),
+}
+
+/// How the reading ended.
+enum Ended {
+    AtTheEnd,
+    Interrupted,
+    Failed(Failure),
+}
+
+/// Imports it.
+pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
+    context.interrupt.gently();
+    beside::check(&args.file, args.rejects.as_deref(), args.acks.as_deref())?;
+    let options = Options { format: args.format, source: args.source.clone() };
+    // What a file's name and its first bytes tell is told before a data directory is made. Anything else may keep its
+    // reader waiting, and is opened by the feed.
+    let opened = is_file(&args.file).then(|| Input::open(&args.file, options.clone())).transpose()?;
+    if args.dry_run {
+        let known = Rehearsal::over(context.place.path())?;
+        let next = known.next;
+        let mut importing = Importing::new(context, opened, args, options, Destination::Nowhere(known));
+        let ended = importing.run(context);
+        return importing.finish(args, context, ended, |_| Ok(next));
+    }
+    let annals = opening::existing_or_new(context)?;
+    catch_up::catch_up(&annals, context)?;
+    let acks = args.acks.as_deref().map(Acks::create).transpose()?;
+    let appending = Appending::new(annals.importer()?, args.batch as usize, acks);
+    let mut importing = Importing::new(context, opened, args, options, Destination::Journal(appending));
+    importing.rejects.create(args.rejects.as_deref())?;
+    let ended = importing.run(context);
+    let done = importing.finish(args, context, ended, |context| applied(&annals, context));
+    let closed = annals.close().map_err(Failure::from);
+    done.and(closed)
+}
+
+/// Waits until everything is applied, unless Ctrl-C was pressed, and says where the journal ends.
+fn applied(annals: &Annals, context: &Context) -> Result<Offset, Failure> {
+    if !context.interrupt.asked() {
+        catch_up::catch_up(annals, context)?;
+    }
+    Ok(annals.journal().durable())
+}
+
+fn is_file(path: &Path) -> bool {
+    path != Path::new("-") && !path.metadata().is_ok_and(|metadata| !metadata.is_file())
+}
+
+/// An import under way.
+struct Importing<'a> {
+    begun: Instant,
+    feed: Feed<Item>,
+    progress: Progress,
+    read_bytes: Option<crate::input::Progress>,
+    destination: Destination<'a>,
+    rejects: Rejects,
+}
+
+impl<'a> Importing<'a> {
+    fn new(
+        context: &Context,
+        opened: Option<Input>,
+        args: &Args,
+        options: Options,
+        destination: Destination<'a>,
+    ) -> Self {
+        let read_bytes = opened.as_ref().map(Input::progress);
+        let total = read_bytes.as_ref().and_then(|progress| progress.total_bytes);
+        let file = args.file.clone();
+        let feed = Feed::start(move || match opened {
+            Some(input) => Ok(input),
+            None => Input::open(&file, options),
+        });
+        Self {
+            begun: Instant::now(),
+            feed,
+            progress: Progress::of_bytes(total),
+            read_bytes,
+            destination,
+            rejects: Rejects::new(context.output.json),
+        }
+    }
+
+    /// Takes every line to where it belongs.
+    fn run(&mut self, context: &Context) -> Ended {
+        loop {
+            if context.interrupt.asked() {
+                return self.flush().map_or_else(Ended::Failed, |()| Ended::Interrupted);
+            }
+            let taken = match self.feed.take(QUIET) {
+                Fed::Items(items) => items.into_iter().try_for_each(|item| self.take(item)),
+                Fed::Nothing => self.flush(),
+                Fed::End(ended) => {
+                    // What was read before a failure is kept.
+                    return match self.flush().and(ended) {
+                        Ok(()) => Ended::AtTheEnd,
+                        Err(failure) => Ended::Failed(failure),
+                    };
+                }
+            };
+            if let Err(failure) = taken {
+                return Ended::Failed(failure);
+            }
+            self.show();
+        }
+    }
+
+    fn take(&mut self, item: Item) -> Result<(), Failure> {
+        match (item.outcome, &mut self.destination) {
+            (Err(reject), _) => self.rejects.add(item.line, &reject, &self.progress),
+            (Ok(accepted), Destination::Journal(appending)) => appending.add(item.line, &accepted),
+            (Ok(accepted), Destination::Nowhere(rehearsal)) => {
+                rehearsal.add(&accepted);
+                Ok(())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        if let Destination::Journal(appending) = &mut self.destination {
+            appending.flush()?;
+        }
+        self.rejects.flush()
+    }
+
+    fn places(&self) -> Places {
+        match &self.destination {
+            Destination::Journal(appending) => appending.places,
+            Destination::Nowhere(rehearsal) => rehearsal.places,
+        }
+    }
+
+    fn show(&mut self) {
+        let Places { appended, duplicates, .. } = self.places();
+        let done = self.read_bytes.as_ref().map_or(0, crate::input::Progress::read_bytes);
+        let (lines, begun) = (appended + duplicates + self.rejects.count, self.begun);
+        self.progress.update(done, None, || {
+            format!("{}, {} a second", counted(lines, "line"), Count(rate(lines, begun.elapsed())))
+        });
+    }
+
+    /// Reports, and says how it ended; `next` settles what was appended and says where the journal ends.
+    fn finish(
+        mut self,
+        args: &Args,
+        context: &mut Context,
+        ended: Ended,
+        next: impl FnOnce(&Context) -> Result<Offset, Failure>,
+    ) -> Result<(), Failure> {
+        let places = self.places();
+        // The importer is gone before the worker is waited for; the line of progress is taken over by that wait.
+        drop(std::mem::replace(&mut self.progress, Progress::of_bytes(None)));
+        let next = next(context);
+        let report = Report {
+            read: places.appended + places.duplicates + self.rejects.count,
+            appended: places.appended,
+            duplicates: places.duplicates,
+            rejected: self.rejects.count,
+            first: places.first.map(Offset::get),
+            next: next.as_ref().ok().map(|next| next.get()),
+            seconds: crate::number::seconds(self.begun.elapsed()),
+            complete: matches!(ended, Ended::AtTheEnd),
+            dry_run: args.dry_run,
+        };
+        self.rejects.tell_rest();
+        report.show(&mut context.output)?;
+        context.output.flush()?;
+        match ended {
+            Ended::Failed(failure) => return Err(failure),
+            Ended::Interrupted => {
+                let appended = counted(report.appended, "record");
+                return Err(stopped(format!("interrupted; {appended} appended, all of them durable"))
+                    .with_help(
+                        "import the same file again to go on: what stands in the journal is left out",
+                    ));
+            }
+            Ended::AtTheEnd => {}
+        }
+        next?;
+        if report.rejected == 0 {
+            return Ok(());
+        }
+        let lines = counted(report.read, "line");
+        let message = format!("{} of {lines} rejected", Count(report.rejected));
+        let help = match &args.rejects {
+            Some(file) => format!("they are in {}: mend them, and import that file", file.display()),
+            None => "--rejects FILE keeps them, to be mended and imported again".to_owned(),
+        };
+        Err(Failure::new(Code::Rejected, message).with_help(help))
+    }
+}

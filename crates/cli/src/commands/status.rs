@@ -1,0 +1,119 @@
+//! `annals status`: how journal and store stand.
+//!
+//!   nobody has the data -> opened, asked, closed
+//!   somebody has it     -> the journal as it is, the store as its owner last said
+
+use annals::{Annals, Durability, Error, Status};
+
+use super::Context;
+use super::log_walk::tell_damage;
+use crate::escape::Shown;
+use crate::exit::Failure;
+use crate::number::{Count, Size, Span, counted};
+use crate::output::Output;
+use crate::place::Place;
+
+mod report;
+
+use report::Report;
+
+/// Nothing to choose.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals status
+  annals status --json
+
+Works while another process has the data: then the journal is read as it is, and what is said of the
+store is what that process said last, within a second. A damaged journal has a status as well.")]
+pub(crate) struct Args {}
+
+/// Shows it.
+pub(crate) fn run(_args: &Args, context: &mut Context) -> Result<(), Failure> {
+    let status = look(context)?;
+    if context.output.json {
+        return context.output.object(&Report::of(&status, &context.place));
+    }
+    show(&status, &context.place, &mut context.output)
+}
+
+fn look(context: &Context) -> Result<Status, Failure> {
+    let path = context.place.path();
+    let annals = match Annals::open_existing(path) {
+        Ok(annals) => annals,
+        Err(Error::Locked { holder, .. }) => {
+            let mut status = annals::status_beside(path)?;
+            // The owner may not have said yet who it is.
+            status.owner.get_or_insert(holder);
+            return Ok(status);
+        }
+        // A directory or a store that cannot be opened still has a journal to look at.
+        Err(error) => return annals::status_beside(path).map_err(|_| error.into()),
+    };
+    let status = annals.status();
+    if let Some(damage) = &annals.journal().report().damage {
+        tell_damage(damage, context.output.json, None);
+    }
+    annals.close()?;
+    Ok(status?)
+}
+
+/// One screen.
+fn show(status: &Status, place: &Place, output: &mut Output) -> Result<(), Failure> {
+    let journal = &status.journal;
+    let row = |output: &mut Output, name: &str, text: String| {
+        output.line(format_args!("  {} {text}", output.paint.dim(format_args!("{name:<12}"))))
+    };
+    let path = place.path.display().to_string();
+    output.line(format_args!("{}  {} (from {})", output.paint.bold("data"), Shown(&path), place.from))?;
+    let owner = status.owner.clone().unwrap_or_else(|| "nobody".to_owned());
+    row(output, "in use by", Shown(&owner).to_string())?;
+    output.line(output.paint.bold("journal"))?;
+    row(output, "uuid", format!("{}, term {}", journal.log, journal.term))?;
+    row(output, "offsets", format!("{} to {}", Count(journal.oldest.get()), Count(journal.next.get())))?;
+    row(
+        output,
+        "durable",
+        format!("up to {}, {}", Count(journal.durable.get()), durability(journal.durability)),
+    )?;
+    row(output, "records", Count(journal.records).to_string())?;
+    let segments = counted(journal.segments.len() as u64, "segment");
+    row(output, "on disk", format!("{} in {segments}", Size(journal.bytes)))?;
+    if let Some(damage) = &journal.damage {
+        let range =
+            format!("offset {}, {}: {}", Count(damage.offset.get()), Size(damage.len), Shown(&damage.detail));
+        row(output, "damage", output.paint.red(range).to_string())?;
+    }
+    output.line(output.paint.bold("store"))?;
+    let Some(store) = &status.store else {
+        return row(output, "", "nothing is known of it; its owner has said nothing yet".to_owned());
+    };
+    let counts = &store.counts;
+    row(output, "assertions", Count(counts.assertions).to_string())?;
+    row(output, "subjects", Count(counts.subjects).to_string())?;
+    row(output, "votes", Count(counts.votes).to_string())?;
+    row(output, "epochs", Count(counts.epochs).to_string())?;
+    row(output, "dead letters", Count(counts.dead_letters).to_string())?;
+    let cursor = store
+        .cursor
+        .map_or_else(|| "nothing applied yet".to_owned(), |cursor| Count(cursor.get()).to_string());
+    row(output, "cursor", cursor)?;
+    let lag = &status.lag;
+    let behind = if lag.records == 0 {
+        output.paint.green("none").to_string()
+    } else {
+        format!("{}, {}, {}", counted(lag.records, "record"), Size(lag.bytes), Span(lag.seconds))
+    };
+    row(output, "lag", behind)?;
+    match &store.worker_error {
+        None => Ok(()),
+        Some(error) => row(output, "worker", output.paint.red(Shown(error)).to_string()),
+    }
+}
+
+fn durability(durability: Durability) -> &'static str {
+    match durability {
+        Durability::Synced => "synced to the disk before it is acknowledged",
+        Durability::PageCache => "in the page cache when it is acknowledged",
+    }
+}

@@ -1,0 +1,110 @@
+//! A status as one object of JSON.
+
+use annals::{Durability, Offset, Status};
+use serde::Serialize;
+
+use crate::place::Place;
+
+/// A status as one object of JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct Report<'a> {
+    journal: Journal,
+    /// The next offset to apply; null before the first.
+    cursor: Option<u64>,
+    lag: Lag,
+    /// Null where nothing is known of the store.
+    store: Option<Store<'a>>,
+    data: Data,
+    /// The process that has the data; null if none does.
+    owner: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Journal {
+    uuid: String,
+    start: u64,
+    next: u64,
+    durable: u64,
+    segments: usize,
+    bytes: u64,
+    records: u64,
+    term: u64,
+    durability: &'static str,
+    damage: Option<Range>,
+}
+
+#[derive(Debug, Serialize)]
+struct Range {
+    offset: u64,
+    len: u64,
+    detail: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Lag {
+    records: u64,
+    bytes: u64,
+    seconds: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Store<'a> {
+    assertions: u64,
+    votes: u64,
+    epochs: u64,
+    subjects: u64,
+    dead_letters: u64,
+    epoch_versions: u64,
+    application: u64,
+    generation: &'a str,
+    worker_error: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Data {
+    dir: String,
+    from: &'static str,
+}
+
+impl<'a> Report<'a> {
+    /// The report of a status.
+    pub(super) fn of(status: &'a Status, place: &Place) -> Self {
+        let journal = &status.journal;
+        Self {
+            journal: Journal {
+                uuid: journal.log.to_string(),
+                start: journal.oldest.get(),
+                next: journal.next.get(),
+                durable: journal.durable.get(),
+                segments: journal.segments.len(),
+                bytes: journal.bytes,
+                records: journal.records,
+                term: journal.term.get(),
+                durability: match journal.durability {
+                    Durability::Synced => "synced",
+                    Durability::PageCache => "page_cache",
+                },
+                damage: journal.damage.as_ref().map(|damage| Range {
+                    offset: damage.offset.get(),
+                    len: damage.len,
+                    detail: damage.detail.clone(),
+                }),
+            },
+            cursor: status.store.as_ref().and_then(|store| store.cursor).map(Offset::get),
+            lag: Lag { records: status.lag.records, bytes: status.lag.bytes, seconds: status.lag.seconds },
+            store: status.store.as_ref().map(|store| Store {
+                assertions: store.counts.assertions,
+                votes: store.counts.votes,
+                epochs: store.counts.epochs,
+                subjects: store.counts.subjects,
+                dead_letters: store.counts.dead_letters,
+                epoch_versions: store.counts.epoch_versions,
+                application: store.counts.application,
+                generation: &store.generation,
+                worker_error: store.worker_error.as_deref(),
+            }),
+            data: Data { dir: place.path.display().to_string(), from: place.from },
+            owner: status.owner.as_deref(),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Any history ends in the same store: whatever the batches, wherever it was killed or closed, the store is what a
+//! build from scratch gives, and what a model of a few maps says (W1, S3).
+//!
+//!   history: append, step, checkpoint, close, kill -> drain -> store == built at once == model
+
+mod model;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use annals_record::{Log, Offset, ReadLimit, Stance};
+use annals_storage::{HybridStore, KvStore};
+use proptest::prelude::*;
+
+use crate::scene::MemoryLog;
+use crate::{Options, Progress, Projector, compare};
+use model::{Entry, Model};
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+enum Happening {
+    /// These records become durable as one group.
+    Append(Vec<Entry>),
+    /// The worker applies a batch of about so many records.
+    Step(usize),
+    /// The worker makes a checkpoint.
+    Checkpoint,
+    /// The index file is put aside as it stands on disk: a later kill may leave this one.
+    Remember,
+    /// The store is closed and opened.
+    Close,
+    /// The process dies: what is on disk is what was written so far, the index perhaps as it was put aside.
+    Kill,
+}
+
+/// Few names and few values, so that everything comes again and again.
+fn entry() -> impl Strategy<Value = Entry> {
+    let stance = prop::sample::select(&[Stance::For, Stance::Against, Stance::Neutral][..]);
+    prop_oneof![
+        6 => (0..4_usize, 0..40_i64).prop_map(|(subject, object)| Entry::Assertion(subject, object)),
+        4 => (0..4_usize, 0..4_i64, 0..3_usize, 0..3_u64, stance)
+            .prop_map(|(subject, object, voter, seq, stance)| Entry::Vote((subject, object), voter, seq, stance)),
+        2 => (0..3_usize, 0..4_usize).prop_map(|(name, version)| Entry::Epoch(name, version)),
+        1 => (3..8_u8).prop_map(Entry::Unreadable),
+        1 => (128..132_u8).prop_map(Entry::Application),
+    ]
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        6 => prop::collection::vec(entry(), 1..40).prop_map(Happening::Append),
+        6 => (1..60_usize).prop_map(Happening::Step),
+        2 => Just(Happening::Checkpoint),
+        2 => Just(Happening::Remember),
+        1 => Just(Happening::Close),
+        3 => Just(Happening::Kill),
+    ]
+}
+
+/// A store that a history happens to.
+struct Play {
+    dir: tempfile::TempDir,
+    /// How often it was killed: each time it goes on in a copy.
+    lives: usize,
+    log: Arc<MemoryLog>,
+    model: Model,
+    /// `None` only while it is closed.
+    projector: Option<(Projector<MemoryLog, HybridStore>, Arc<HybridStore>)>,
+    remembered: Option<PathBuf>,
+}
+
+impl Play {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let log = Arc::new(MemoryLog::new());
+        let mut play =
+            Self { dir, lives: 0, log, model: Model::default(), projector: None, remembered: None };
+        play.open();
+        play
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.path().join(format!("life-{}", self.lives))
+    }
+
+    fn open(&mut self) {
+        let store = Arc::new(HybridStore::open(self.path()).unwrap());
+        self.projector = Some((Projector::new(Arc::clone(&self.log), Arc::clone(&store)).unwrap(), store));
+    }
+
+    fn happen(&mut self, happening: &Happening) {
+        let (projector, store) = self.projector.as_mut().unwrap();
+        match happening {
+            Happening::Append(entries) => {
+                let payloads: Vec<_> = entries.iter().map(Entry::payload).collect();
+                let payloads: Vec<_> = payloads.iter().map(Vec::as_slice).collect();
+                for (entry, appended) in entries.iter().zip(self.log.append(&payloads).unwrap()) {
+                    self.model.add(appended.offset, entry);
+                }
+            }
+            Happening::Step(records) => projector.step_of(*records),
+            Happening::Checkpoint => store.checkpoint().unwrap(),
+            Happening::Remember => {
+                let aside = self.dir.path().join("index.aside");
+                fs::copy(self.path().join("index.redb"), &aside).unwrap();
+                self.remembered = Some(aside);
+            }
+            Happening::Close => {
+                self.projector = None;
+                // What was closed is durable; no crash takes that back.
+                self.remembered = None;
+                self.open();
+            }
+            Happening::Kill => self.kill(),
+        }
+    }
+
+    /// Goes on in a copy of the directory as a kill leaves it: everything written is there, nothing else.
+    fn kill(&mut self) {
+        let dead = self.path();
+        self.lives += 1;
+        copy_directory(&dead, &self.path());
+        // Content may be as much newer than the index as it likes, never older.
+        if let Some(aside) = self.remembered.take() {
+            fs::copy(aside, self.path().join("index.redb")).unwrap();
+        }
+        self.projector = None;
+        fs::remove_dir_all(dead).unwrap();
+        self.open();
+    }
+}
+
+impl Projector<MemoryLog, HybridStore> {
+    fn step_of(&mut self, records: usize) {
+        self.set_limit(ReadLimit { records, bytes: usize::MAX });
+        self.step().unwrap();
+    }
+}
+
+fn copy_directory(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_directory(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+/// Lets a history happen, drains the log, and compares.
+fn check(history: &[Happening]) {
+    let mut play = Play::new();
+    history.iter().for_each(|happening| play.happen(happening));
+    let (projector, store) = play.projector.as_mut().unwrap();
+    while projector.step().unwrap() != Progress::Idle {}
+    let end = play.log.end();
+
+    let built = play.dir.path().join("built");
+    let built = Arc::new(HybridStore::open(built).unwrap());
+    let mut builder = Projector::new(Arc::clone(&play.log), Arc::clone(&built)).unwrap();
+    builder.run_to(end, &Options::default(), &mut |_| true).unwrap();
+
+    for store in [&*store, &built] {
+        let snapshot = store.snapshot().unwrap();
+        play.model.check(&snapshot);
+        let walk = snapshot.walk(&mut |_, _| {}).unwrap();
+        assert!(walk.is_sound(), "{walk:?}");
+        let compared = compare(&*play.log, store, &mut |_, _| {}).unwrap();
+        assert!(compared.is_same(), "{compared:?}");
+        assert_eq!(walk.digests, compared.digests);
+        assert_eq!(snapshot.as_of(), if end == Offset::ZERO { Offset::ZERO } else { end });
+    }
+    assert_eq!(store.digests().unwrap(), built.digests().unwrap());
+    assert_eq!(store.counts().unwrap(), built.counts().unwrap());
+    assert_eq!(store.cursor().unwrap(), built.cursor().unwrap());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_history_ends_in_the_store_that_is_built_at_once(history in prop::collection::vec(happening(), 1..24)) {
+        check(&history);
+    }
+}
+
+#[test]
+fn a_kill_after_a_checkpoint_that_covers_part_of_a_batch_of_duplicates() {
+    let twice = vec![Entry::Assertion(0, 1), Entry::Epoch(0, 1), Entry::Assertion(0, 1), Entry::Epoch(0, 1)];
+    let vote = Entry::Vote((0, 1), 0, 1, Stance::For);
+    check(&[
+        Happening::Append(twice.clone()),
+        Happening::Step(60),
+        Happening::Checkpoint,
+        Happening::Remember,
+        Happening::Append(vec![vote.clone(), Entry::Epoch(0, 2), Entry::Unreadable(7)]),
+        Happening::Append(twice),
+        Happening::Step(1),
+        Happening::Checkpoint,
+        Happening::Kill,
+        Happening::Append(vec![vote, Entry::Epoch(0, 2)]),
+        Happening::Step(1),
+        Happening::Kill,
+    ]);
+}

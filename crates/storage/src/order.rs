@@ -1,0 +1,61 @@
+//! What may follow what: one place where a store refuses what cannot be.
+
+use std::path::Path;
+
+use annals_record::{Applied, Cursor, Offset};
+
+use crate::{Change, Error};
+
+/// Checks that changes and the cursor after them follow the cursor before.
+pub(crate) fn follows(at: Option<Cursor>, changes: &[Change<'_>], cursor: &Cursor) -> Result<(), Error> {
+    let from = at.map_or(Offset::ZERO, |at| at.next);
+    let refuse = |reason| Err(Error::OutOfOrder { cursor: from, next: cursor.next, reason });
+    if at.is_some_and(|at| at.log != cursor.log) {
+        return refuse("they come from another log");
+    }
+    if at.is_some_and(|at| at.term > cursor.term) {
+        return refuse("their term lies before the cursor's");
+    }
+    if cursor.next < from {
+        return refuse("they would move the cursor back");
+    }
+    if !changes.is_sorted_by(|a, b| a.offset < b.offset) {
+        return refuse("their offsets do not rise");
+    }
+    let (first, last) = match changes {
+        [] if cursor.last == at.and_then(|at| at.last) => return Ok(()),
+        [] => return refuse("nothing was applied, yet the last record is another one"),
+        [first, ..] => (first, &changes[changes.len() - 1]),
+    };
+    if first.offset < from {
+        return refuse("they begin before the cursor");
+    }
+    if last.offset >= cursor.next {
+        return refuse("they end beyond the cursor they bring");
+    }
+    if cursor.last != Some(Applied { offset: last.offset, id: last.id }) {
+        return refuse("the cursor they bring names another last record");
+    }
+    Ok(())
+}
+
+/// Checks that content covers what the index says was applied.
+pub(crate) fn belong_together(
+    path: &Path,
+    cursor: Option<Cursor>,
+    reach: Option<Cursor>,
+) -> Result<(), Error> {
+    let path = path.to_owned();
+    match (cursor, reach) {
+        (None, _) => Ok(()),
+        (Some(cursor), Some(reach)) if cursor.log != reach.log => {
+            Err(Error::Swapped { path, content: reach.log, index: cursor.log })
+        }
+        (Some(cursor), Some(reach)) if reach.next >= cursor.next => Ok(()),
+        (Some(cursor), reach) => Err(Error::ContentBehind {
+            path,
+            cursor: cursor.next,
+            reach: reach.map_or(Offset::ZERO, |reach| reach.next),
+        }),
+    }
+}
