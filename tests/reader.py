@@ -208,10 +208,11 @@ class Journal:
                 if isinstance(segment, Damage):
                     raise segment
                 said = (segment.base, segment.log, segment.term, segment.began, segment.records, segment.chain)
-                if due and segment.base != due[0]:
+                if due and segment.base > due[0]:
                     self.damaged(Damage(due[0], "no segment begins here"))
-                elif due and said[:len(due)] != due:
-                    self.damaged(Damage(segment.base, "the header does not follow from the seal before it"))
+                    due = None
+                if segment.log != log or (due and said[:len(due)] != due):
+                    raise Damage(segment.base, "the header of the segment does not follow from the one before it")
                 due = yield from self.segment(segment, upto)
             except Damage as damage:
                 self.damaged(damage)
@@ -258,8 +259,8 @@ class Journal:
                 elif kind == AUDIT and len(body) == 64 and struct.unpack_from("<Q", body)[0] == 1:
                     self.found["cuts"] += 1
                 at = end
-            except Damage as damage:
-                self.damaged(damage)
+            except Damage as damage:  # none of the group is served: the damage begins with it
+                self.damaged(Damage(start, "frame at %d: %s" % damage.args))
                 whole, group = False, []
                 at = start = segment.behind(damage.args[0])
                 if at is None:

@@ -253,6 +253,60 @@ fn a_flipped_bit_without_a_watermark_is_vouched_for_by_the_groups_behind_it() {
     assert!(damaged > 0);
 }
 
+#[test]
+fn records_that_change_places_within_their_batch_do_not_verify() {
+    for seed in 0..cases(20) {
+        let _case = Case::new(format!("seed {seed}"));
+        let rng = &mut Rng::with_seed(seed);
+        let plan = Plan { calls: 5, options: Options { segment_bytes: 16 << 10, max_batch_bytes: 64 << 10 } };
+        let (disk, mut ledger) = killed(rng, plan);
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let journal = history::open(&shared, plan.options).unwrap();
+        ledger.append_these(&journal, (0..6_u8).map(|byte| vec![byte; 88]).collect()).unwrap();
+        let swapped = ledger.kept.last().unwrap().group;
+        ledger.append(&journal, rng).unwrap();
+        let disk = disk.crash(Survival::EVERYTHING, rng);
+        let batch: Vec<&Kept> = ledger.kept.iter().filter(|kept| kept.group == swapped).collect();
+        let segments = segments(&disk);
+        let path = segments.iter().rfind(|path| base(path) <= batch[0].offset.get()).unwrap();
+        let place = |kept: &Kept| (SEGMENT_HEADER + kept.offset.get() - base(path)) as usize;
+        let (one, other) = (place(batch[0]), place(batch[rng.usize(1..6)]));
+        let mut bytes = disk.read_file(path).unwrap();
+        let (before, after) = bytes.split_at_mut(other);
+        before[one..one + FRAME_HEADER + 88].swap_with_slice(&mut after[..FRAME_HEADER + 88]);
+        disk.write_file(path, &bytes).unwrap();
+        let range =
+            groups(&ledger.kept).into_iter().find(|group| group.contains(&batch[0].offset.get())).unwrap();
+        let hit = Hit { range, active: Some(path) == segments.last() };
+        assert!(check(&disk, &ledger, &hit, plan, rng), "not a word");
+    }
+}
+
+#[test]
+fn a_segment_of_another_journal_is_damage_whichever_it_replaces() {
+    let mut replaced = 0;
+    for seed in 0..cases(40) {
+        let rng = &mut Rng::with_seed(seed);
+        let plan = Plan { calls: 40, options: Options { segment_bytes: 6 << 10, max_batch_bytes: 64 << 10 } };
+        let (disk, ledger) = killed(&mut rng.clone(), plan);
+        // The same life in another journal: the same offsets, another identity.
+        let (other, _) = killed(&mut rng.clone(), plan);
+        let segments = segments(&disk);
+        let segment = rng.usize(..segments.len());
+        if segments.len() < 3 {
+            continue;
+        }
+        let path = &segments[segment];
+        let _case = Case::new(format!("seed {seed}, {}", path.display()));
+        disk.write_file(path, &other.read_file(path).unwrap()).unwrap();
+        let next = segments.get(segment + 1).map_or(u64::MAX, |next| base(next));
+        let hit = Hit { range: base(path)..next, active: segment + 1 == segments.len() };
+        assert!(check(&disk, &ledger, &hit, plan, rng), "not a word");
+        replaced += 1;
+    }
+    assert!(replaced > 0);
+}
+
 /// The watermark that is on the disk, read as `docs/format.md` says.
 fn watermark(disk: &SimDisk) -> Option<u64> {
     let bytes = disk.read_file(Path::new(DIR).join("watermark")).ok()?;

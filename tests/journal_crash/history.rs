@@ -118,11 +118,15 @@ fn group(rng: &mut Rng) -> Vec<Vec<u8>> {
 }
 
 impl Ledger {
-    /// Appends a group and notes what was promised about it.
+    /// Draws a group, appends it, and notes what was promised about it.
     pub fn append(&mut self, journal: &Journal, rng: &mut Rng) -> Result<(), Error> {
-        let group = group(rng);
+        self.append_these(journal, group(rng))
+    }
+
+    /// Appends these records as one group.
+    pub fn append_these(&mut self, journal: &Journal, group: Vec<Vec<u8>>) -> Result<(), Error> {
         let appended = match &group[..] {
-            [payload] if rng.bool() => journal.append(payload).map(|appended| vec![appended]),
+            [payload] => journal.append(payload).map(|appended| vec![appended]),
             _ => journal.append_batch(&group),
         };
         let appended = match appended {

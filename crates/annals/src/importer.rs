@@ -43,7 +43,15 @@ impl<'a> Importer<'a> {
     /// [`Error::Record`] if it breaks a limit; [`Error::Store`] if the store cannot be read.
     pub fn add(&mut self, record: &Record) -> Result<Added, Error> {
         let payload = record.payload()?;
-        let id = RecordId::of(&payload);
+        self.add_payload(RecordId::of(&payload), payload)
+    }
+
+    /// As [`Importer::add`], for a record that is encoded already: `payload` as [`Record::payload`] gave it, `id` its
+    /// [`RecordId::of`]. With another id duplicates are not found; the journal computes its own.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the store cannot be read.
+    pub fn add_payload(&mut self, id: RecordId, payload: Vec<u8>) -> Result<Added, Error> {
         if let Some(first) = self.recent.get(&id) {
             return Ok(Added::Duplicate { first: *first });
         }

@@ -81,6 +81,15 @@ pub(crate) fn report(failure: &Failure, json: bool) {
     }
 }
 
+/// Says that something is wrong which does not keep the command from doing its job.
+pub(crate) fn warn(failure: &Failure, json: bool) {
+    if json {
+        let warning = failure.to_json().replacen("error", "warning", 1);
+        return say(warning);
+    }
+    say(format_args!("{} {}", stderr_paint(json).bold("warning:"), Shown(&failure.message)));
+}
+
 /// Whether the environment wants colours: `NO_COLOR` set to anything, or a terminal that cannot, and there are none.
 fn colours_wanted() -> bool {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());

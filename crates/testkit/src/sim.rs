@@ -319,7 +319,7 @@ impl Disk for SimDisk {
     fn lock(&self, path: &Path, holder: &str) -> io::Result<Box<dyn Held>> {
         let mut state = self.state();
         state.called(Call::Lock, path)?;
-        let tick = state.tick.advance();
+        let tick = state.tick.advance_by(1 + Image::steps(0, holder.len()));
         let id = match state.tree.file(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => state.tree.create(tick, path)?,
             found => found?,

@@ -26,9 +26,9 @@ Examples:
   annals export | zstd > all.jsonl.zst
   annals export | annals --data elsewhere import -
 
-The journal is read without a lock, up to where it ends when the export begins. Each record comes
-once, where it stands first, with its id, which `import` checks. Records that have no JSON form (the
-application's own types, and what cannot be decoded) are counted on stderr and left out; then the
+The journal is read without a lock, up to where it ends when the export begins. Each record comes \
+once, where it stands first, with its id, which `import` checks. Records that have no JSON form (the \
+application's own types, and what cannot be decoded) are counted on stderr and left out; then the \
 exit code is 3. A damaged range is named on stderr and passed; then it is 4.")]
 pub(crate) struct Args {}
 

@@ -8,6 +8,7 @@
 //! I5: the data directory is locked before the first line is read.
 //! I6: Ctrl-C ends the import behind a batch; everything that was counted as appended is durable.
 
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use annals::{Annals, Offset};
 
 use super::{Context, catch_up, opening};
 use crate::exit::{Code, Failure};
-use crate::input::{Format, Input, Item, Options};
+use crate::input::{Format, Input, InputError, Item, Options};
 use crate::interrupt::stopped;
 use crate::number::{Count, counted, rate};
 use crate::progress::Progress;
@@ -48,12 +49,12 @@ Examples:
   annals import facts.jsonl --dry-run
   annals import facts.jsonl --rejects bad.jsonl
 
-A line that is no record is reported on stderr with its number and the reason, and the rest goes on;
-then the exit code is 3. A record that stands in the journal already is a duplicate: counted, and not
+A line that is no record is reported on stderr with its number and the reason, and the rest goes on; \
+then the exit code is 3. A record that stands in the journal already is a duplicate: counted, and not \
 appended, so importing a file twice changes nothing. The data directory is made if nothing is there.
 
-Format of --acks: for each record one line `LINE <tab> ID <tab> OFFSET`, in the order of the input;
-for a duplicate, where it stands already. A line is written once its record is durable. An older
+Format of --acks: for each record one line `LINE <tab> ID <tab> OFFSET`, in the order of the input; \
+for a duplicate, where it stands already. A line is written once its record is durable. An older \
 file of that name is overwritten, as it is for --rejects.")]
 pub(crate) struct Args {
     /// The file; `-` is standard input. Compression (gzip, Zstandard) is recognised by itself
@@ -97,9 +98,14 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     context.interrupt.gently();
     beside::check(&args.file, args.rejects.as_deref(), args.acks.as_deref())?;
     let options = Options { format: args.format, source: args.source.clone() };
-    // What a file's name and its first bytes tell is told before a data directory is made. Anything else may keep its
-    // reader waiting, and is opened by the feed.
-    let opened = is_file(&args.file).then(|| Input::open(&args.file, options.clone())).transpose()?;
+    // What a file's name and its first bytes tell is told before a data directory is made. A pipe may keep its reader
+    // waiting, and is opened by the feed.
+    let opened = if is_pipe(&args.file) {
+        check_name(args)?;
+        None
+    } else {
+        Some(Input::open(&args.file, options.clone())?)
+    };
     if args.dry_run {
         let known = Rehearsal::over(context.place.path())?;
         let next = known.next;
@@ -127,8 +133,22 @@ fn applied(annals: &Annals, context: &Context) -> Result<Offset, Failure> {
     Ok(annals.journal().durable())
 }
 
-fn is_file(path: &Path) -> bool {
-    path != Path::new("-") && !path.metadata().is_ok_and(|metadata| !metadata.is_file())
+/// Whether the input is a stream that may keep its reader waiting.
+fn is_pipe(path: &Path) -> bool {
+    let stream = |metadata: Metadata| !metadata.is_file() && !metadata.is_dir();
+    is_stdin(path) || path.metadata().is_ok_and(stream)
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Checks that the format of a pipe is known, before anything is made for it.
+fn check_name(args: &Args) -> Result<(), Failure> {
+    if is_stdin(&args.file) || args.format.is_some() || Format::of(&args.file).is_some() {
+        return Ok(());
+    }
+    Err(InputError::UnknownFormat { name: args.file.display().to_string() }.into())
 }
 
 /// An import under way.

@@ -31,7 +31,7 @@ fn told(annals: Annals, context: &Context) -> Result<Annals, Failure> {
 }
 
 /// Says on stderr what the last stop had left behind, if it left something.
-fn tell(report: &OpenReport, json: bool) {
+pub(crate) fn tell(report: &OpenReport, json: bool) {
     if let Some(torn) = &report.torn {
         if json {
             #[derive(Serialize)]

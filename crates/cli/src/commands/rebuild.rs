@@ -18,7 +18,7 @@ Examples:
   annals rebuild            builds the store anew; it takes its place if both hold the same
   annals rebuild --accept   it takes its place also where they differ
 
-The new store is built beside the old one. Where the two differ the old one stays, and the exit code
+The new store is built beside the old one. Where the two differ the old one stays, and the exit code \
 is 4. Where there was no old one, or it cannot be read, the new one takes its place.")]
 pub(crate) struct Args {
     /// Takes the new store also where it differs from the old one

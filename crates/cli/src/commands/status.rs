@@ -5,12 +5,11 @@
 
 use annals::{Annals, Durability, Error, Status};
 
-use super::Context;
-use super::log_walk::tell_damage;
+use super::{Context, opening};
 use crate::escape::Shown;
 use crate::exit::Failure;
 use crate::number::{Count, Size, Span, counted};
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::place::Place;
 
 mod report;
@@ -24,7 +23,7 @@ Examples:
   annals status
   annals status --json
 
-Works while another process has the data: then the journal is read as it is, and what is said of the
+Works while another process has the data: then the journal is read as it is, and what is said of the \
 store is what that process said last, within a second. A damaged journal has a status as well.")]
 pub(crate) struct Args {}
 
@@ -47,13 +46,16 @@ fn look(context: &Context) -> Result<Status, Failure> {
             status.owner.get_or_insert(holder);
             return Ok(status);
         }
-        // A directory or a store that cannot be opened still has a journal to look at.
-        Err(error) => return annals::status_beside(path).map_err(|_| error.into()),
+        // A directory that cannot be written to and a store that cannot be used still have a journal to look at.
+        Err(error) => {
+            let failure = Failure::from(error);
+            let Ok(status) = annals::status_beside(path) else { return Err(failure) };
+            output::warn(&failure, context.output.json);
+            return Ok(status);
+        }
     };
+    opening::tell(annals.journal().report(), context.output.json);
     let status = annals.status();
-    if let Some(damage) = &annals.journal().report().damage {
-        tell_damage(damage, context.output.json, None);
-    }
     annals.close()?;
     Ok(status?)
 }

@@ -18,7 +18,7 @@ Examples:
   annals subject Everest --predicate height        under one predicate
   annals subject Everest --limit 100 --after 8192  the next hundred behind offset 8192
 
-Assertions come in the order in which they were appended, each with its votes counted: one vote for
+Assertions come in the order in which they were appended, each with its votes counted: one vote for \
 each voter, the one with the highest `seq`. Exit code 5: nothing is said of this subject.")]
 pub(crate) struct Args {
     /// The name of the subject

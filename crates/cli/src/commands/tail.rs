@@ -28,8 +28,8 @@ Examples:
   annals tail --from 8192 -c 10  ten records from offset 8192 on
   annals tail --from end -f    what is appended from now on, until Ctrl-C
 
-The journal is read without a lock, so this works while another process writes. What is durable is
-shown, nothing else. Records that are none of ours are shown with their bytes in hex. A damaged
+The journal is read without a lock, so this works while another process writes. What is durable is \
+shown, nothing else. Records that are none of ours are shown with their bytes in hex. A damaged \
 range is named on stderr and passed; then the exit code is 4.")]
 pub(crate) struct Args {
     /// Where to begin: the offset of a record, `start` or `end`

@@ -25,7 +25,7 @@ Examples:
   annals verify
   annals verify --json
 
-Reads the whole journal twice and the whole store once. Exit code 4: something does not verify; it
+Reads the whole journal twice and the whole store once. Exit code 4: something does not verify; it \
 is listed. What is wrong with the store only, `annals rebuild` mends.")]
 pub(crate) struct Args {}
 

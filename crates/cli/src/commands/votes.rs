@@ -15,7 +15,7 @@ Examples:
   annals votes 3f2a91c04d7e           the votes on the assertion whose id begins so
   annals votes 3f2a91c04d7e --json    each as JSON on stdout, the tally on stderr
 
-All votes are listed; of each voter the one with the highest `seq` counts. With all 64 digits of an
+All votes are listed; of each voter the one with the highest `seq` counts. With all 64 digits of an \
 id, votes are listed also where the assertion itself is not there yet.")]
 pub(crate) struct Args {
     /// The id of an assertion, or its first digits: 8 to 64 hex digits

@@ -53,7 +53,7 @@ pub(crate) enum InputError {
     },
     /// The text is no Turtle from some place on.
     #[error(
-        "{name}, line {line}, column {column}: {reason}; the {triples} triples before it were read, nothing after it"
+        "{name}, line {line}, column {column}: {reason}; triples read before it: {triples}, after it: none"
     )]
     Turtle {
         /// The file.

@@ -49,8 +49,9 @@ impl DiskFile for SimFile {
         if room == 0 && !buf.is_empty() {
             return Err(state.full(&self.path));
         }
-        let tick = state.tick.advance();
-        state.image_mut(self.id)?.write(tick, place(pos)?, &buf[..room]);
+        let pos = place(pos)?;
+        let tick = state.tick.advance_by(Image::steps(pos, room));
+        state.image_mut(self.id)?.write(tick, pos, &buf[..room]);
         Ok(room)
     }
 

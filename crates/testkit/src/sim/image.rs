@@ -51,9 +51,15 @@ impl Image {
         self.reserved = self.reserved.max(len);
     }
 
+    /// Writes `bytes`, sector by sector, from `tick` on.
     pub(super) fn write(&mut self, tick: Tick, pos: usize, bytes: &[u8]) {
         self.reserve((pos + bytes.len()) as u64);
         self.change(tick, Change::Write { pos, bytes: bytes.to_vec() });
+    }
+
+    /// How many steps a write of `len` bytes at `pos` takes: one for each sector.
+    pub(super) fn steps(pos: usize, len: usize) -> usize {
+        (pos + len).div_ceil(SECTOR_BYTES) - pos / SECTOR_BYTES
     }
 
     pub(super) fn set_len(&mut self, tick: Tick, len: usize) {
@@ -107,12 +113,12 @@ impl Image {
         let mut written = vec![Vec::new(); extent.div_ceil(SECTOR_BYTES)];
         for (tick, change) in pending {
             for sector in change.sectors(extent) {
-                written[sector].push(*tick);
+                written[sector].push(change.reaches(*tick, sector));
             }
         }
         let reached: Vec<Tick> = written.iter().map(|ticks| chooser.sector(ticks)).collect();
         for (tick, change) in pending {
-            apply(&mut bytes, change, |sector| *tick <= reached[sector]);
+            apply(&mut bytes, change, |sector| change.reaches(*tick, sector) <= reached[sector]);
         }
 
         let mut len = self.durable.len();
@@ -140,6 +146,14 @@ impl Change {
         match self {
             Self::Write { pos, bytes } => pos + bytes.len(),
             Self::Len(len) => *len,
+        }
+    }
+
+    /// When a change that began at `tick` gets to this sector.
+    fn reaches(&self, tick: Tick, sector: usize) -> Tick {
+        match self {
+            Self::Write { pos, .. } => tick.plus(sector - pos / SECTOR_BYTES),
+            Self::Len(_) => tick,
         }
     }
 

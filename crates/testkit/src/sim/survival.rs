@@ -10,9 +10,21 @@ impl Tick {
     /// Before every change.
     pub(super) const NONE: Self = Self(0);
 
+    /// The moment of the next change.
     pub(super) fn advance(&mut self) -> Self {
-        self.0 += 1;
-        *self
+        self.advance_by(1)
+    }
+
+    /// The first of so many moments: those of a change that is made in steps.
+    pub(super) fn advance_by(&mut self, steps: usize) -> Self {
+        let first = Self(self.0 + 1);
+        self.0 += steps as u64;
+        first
+    }
+
+    /// So many moments later.
+    pub(super) fn plus(self, steps: usize) -> Self {
+        Self(self.0 + steps as u64)
     }
 }
 
@@ -21,7 +33,7 @@ impl Tick {
 pub enum Survives {
     /// None of them.
     Nothing,
-    /// Those made before some moment, drawn once for the whole disk.
+    /// Those made before some moment, drawn once for the whole disk. It may lie within a write.
     Prefix,
     /// Any of them, each drawn for itself: later ones without earlier ones, too.
     Some,
@@ -52,11 +64,15 @@ impl Survival {
         Self { sectors: survives, lengths: survives, names: survives }
     }
 
-    /// One of the 64, drawn.
+    /// One of the 64, drawn; those in which a part survives are drawn more often.
     #[must_use]
     pub fn any(rng: &mut Rng) -> Self {
-        let mut draw =
-            || [Survives::Nothing, Survives::Prefix, Survives::Some, Survives::Everything][rng.usize(..4)];
+        let mut draw = || match rng.u32(..8) {
+            0 => Survives::Nothing,
+            1 => Survives::Everything,
+            2..4 => Survives::Prefix,
+            _ => Survives::Some,
+        };
         Self { sectors: draw(), lengths: draw(), names: draw() }
     }
 }

@@ -82,6 +82,17 @@ fn a_prefix_keeps_no_later_write_without_the_earlier_ones() {
 }
 
 #[test]
+fn a_prefix_may_end_within_a_write() {
+    let (disk, file) = disk_with_log();
+    file.set_len(1536).unwrap();
+    file.sync().unwrap();
+    file.write_at(&[1; 1536], 0).unwrap();
+    let heads = survivors(&disk, Survival::all(Survives::Prefix), LOG).into_iter().flatten();
+    let heads: BTreeSet<[u8; 3]> = heads.map(|bytes| [0, 1, 2].map(|sector| bytes[sector * 512])).collect();
+    assert_eq!(heads, BTreeSet::from([[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]));
+}
+
+#[test]
 fn an_unsynced_length_may_be_lost_with_the_bytes_kept_and_the_other_way_round() {
     let (disk, file) = disk_with_log();
     file.write_at(b"ab", 0).unwrap();

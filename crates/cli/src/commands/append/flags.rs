@@ -6,6 +6,7 @@ use clap::ArgGroup;
 #[derive(Debug, Default, clap::Args)]
 #[command(
     group = ArgGroup::new("record").args(["stdin", "subject", "vote_on", "epoch_name"]),
+    group = ArgGroup::new("flags").args(["subject", "vote_on", "epoch_name"]),
     group = ArgGroup::new("value").args([
         "object", "entity", "int", "decimal", "float", "bool", "time", "quantity", "bytes", "claim", "some", "none",
         "object_json",
@@ -20,9 +21,9 @@ Examples:
   annals append --epoch-name bookworm --starts 2023-06-10
   echo '{\"subject\":\"s\",\"predicate\":\"p\",\"object\":3}' | annals append
 
-Prints the id and the offset of the record once it is durable. A record that stands in the journal
-already is not appended again; its first offset is printed. Where an id is wanted, the first 8 digits
-or more of one that is there will do. What is left out stays absent: no clock enters a record. The
+Prints the id and the offset of the record once it is durable. A record that stands in the journal \
+already is not appended again; its first offset is printed. Where an id is wanted, the first 8 digits \
+or more of one that is there will do. What is left out stays absent: no clock enters a record. The \
 data directory is made if nothing is there."
 )]
 pub(crate) struct Args {
@@ -38,10 +39,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(super) epoch: Epoch,
     /// The epoch that an assertion is made in, or a vote is cast in: its name or its id
-    #[arg(long = "epoch", value_name = "NAME", conflicts_with = "epoch_name", help_heading = "Any of them")]
+    #[arg(long = "epoch", value_name = "NAME", requires = "flags", conflicts_with = "epoch_name", help_heading = "Any of them")]
     pub(super) in_epoch: Option<String>,
     /// When an assertion was made, or an epoch was declared: 2024-05-03T10:00:00Z
-    #[arg(long, value_name = "INSTANT", conflicts_with = "vote_on", help_heading = "Any of them")]
+    #[arg(long, value_name = "INSTANT", requires = "flags", conflicts_with = "vote_on", help_heading = "Any of them")]
     pub(super) authored_at: Option<String>,
 }
 

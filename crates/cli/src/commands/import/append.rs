@@ -47,7 +47,7 @@ impl<'a> Appending<'a> {
 
     /// Adds the record of a line; appends the batch if it is full.
     pub(super) fn add(&mut self, line: u64, accepted: &Accepted) -> Result<(), Failure> {
-        let state = match self.importer.add(&accepted.record)? {
+        let state = match self.importer.add_payload(accepted.id, accepted.payload.clone())? {
             Added::Queued => State::Queued,
             Added::Duplicate { first: Some(first) } => State::Stands(accepted.id, first),
             Added::Duplicate { first: None } => State::Twin(accepted.id),

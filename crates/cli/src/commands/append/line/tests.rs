@@ -132,6 +132,8 @@ fn flags_that_make_no_record_are_refused() {
         "--vote-on|x|--voter|v",
         "--epoch-name|n|--epoch|e",
         "-|--subject|s|--predicate|p|--object|o",
+        "--epoch|e",
+        "-|--authored-at|2024-05-03T10:00:00Z",
         "other",
     ] {
         refused(line);
