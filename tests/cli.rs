@@ -7,9 +7,11 @@ mod beside;
 mod codes;
 mod damage;
 mod export;
+mod full;
 mod interrupt;
 mod lines;
 mod output;
+mod readonly;
 mod rejects;
 mod shapes;
 

@@ -45,7 +45,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
     pub(crate) data: Option<PathBuf>,
     /// Writes JSON: one object a line for lists, one object for reports; errors too, on stderr
-    #[arg(long, global = true, help_heading = "Global options")]
+    #[arg(long, global = true, overrides_with = "json", help_heading = "Global options")]
     pub(crate) json: bool,
 }
 

@@ -62,8 +62,6 @@ pub(crate) struct Item {
 /// A record that keeps every limit.
 #[derive(Debug)]
 pub(crate) struct Accepted {
-    /// The record.
-    pub(crate) record: Record,
     /// Its bytes.
     pub(crate) payload: Vec<u8>,
     /// The BLAKE3 of its bytes.
@@ -177,10 +175,10 @@ impl Iterator for Input {
     }
 }
 
-/// The record with its bytes, if it keeps every limit.
-fn accept(record: Record) -> Result<Accepted, String> {
+/// The record's bytes, if it keeps every limit.
+fn accept(record: &Record) -> Result<Accepted, String> {
     match record.payload() {
-        Ok(payload) => Ok(Accepted { record, id: RecordId::of(&payload), payload }),
+        Ok(payload) => Ok(Accepted { id: RecordId::of(&payload), payload }),
         Err(error) => Err(error.to_string()),
     }
 }

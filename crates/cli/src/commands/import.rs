@@ -111,7 +111,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
         let next = known.next;
         let mut importing = Importing::new(context, opened, args, options, Destination::Nowhere(known));
         let ended = importing.run(context);
-        return importing.finish(args, context, ended, |_| Ok(next));
+        return importing.finish(args, context, ended, |_, _| Ok(next));
     }
     let annals = opening::existing_or_new(context)?;
     catch_up::catch_up(&annals, context)?;
@@ -120,14 +120,14 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     let mut importing = Importing::new(context, opened, args, options, Destination::Journal(appending));
     importing.rejects.create(args.rejects.as_deref())?;
     let ended = importing.run(context);
-    let done = importing.finish(args, context, ended, |context| applied(&annals, context));
+    let done = importing.finish(args, context, ended, |context, wanted| applied(&annals, context, wanted));
     let closed = annals.close().map_err(Failure::from);
     done.and(closed)
 }
 
-/// Waits until everything is applied, unless Ctrl-C was pressed, and says where the journal ends.
-fn applied(annals: &Annals, context: &Context) -> Result<Offset, Failure> {
-    if !context.interrupt.asked() {
+/// Waits until everything is applied, if that is wanted, and says where the journal ends.
+fn applied(annals: &Annals, context: &Context, wanted: bool) -> Result<Offset, Failure> {
+    if wanted {
         catch_up::catch_up(annals, context)?;
     }
     Ok(annals.journal().durable())
@@ -213,7 +213,7 @@ impl<'a> Importing<'a> {
     fn take(&mut self, item: Item) -> Result<(), Failure> {
         match (item.outcome, &mut self.destination) {
             (Err(reject), _) => self.rejects.add(item.line, &reject, &self.progress),
-            (Ok(accepted), Destination::Journal(appending)) => appending.add(item.line, &accepted),
+            (Ok(accepted), Destination::Journal(appending)) => appending.add(item.line, accepted),
             (Ok(accepted), Destination::Nowhere(rehearsal)) => {
                 rehearsal.add(&accepted);
                 Ok(())
@@ -244,18 +244,19 @@ impl<'a> Importing<'a> {
         });
     }
 
-    /// Reports, and says how it ended; `next` settles what was appended and says where the journal ends.
+    /// Reports, and says how it ended; `next` waits until what was appended is applied, if it is told to, and says where
+    /// the journal ends.
     fn finish(
         mut self,
         args: &Args,
         context: &mut Context,
         ended: Ended,
-        next: impl FnOnce(&Context) -> Result<Offset, Failure>,
+        next: impl FnOnce(&Context, bool) -> Result<Offset, Failure>,
     ) -> Result<(), Failure> {
         let places = self.places();
         // The importer is gone before the worker is waited for; the line of progress is taken over by that wait.
         drop(std::mem::replace(&mut self.progress, Progress::of_bytes(None)));
-        let next = next(context);
+        let next = next(context, !matches!(ended, Ended::Interrupted));
         let report = Report {
             read: places.appended + places.duplicates + self.rejects.count,
             appended: places.appended,

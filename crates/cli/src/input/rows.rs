@@ -65,7 +65,7 @@ impl RowFormat {
             Self::Nt(claims) => (triples::triple(text)?, claims),
             Self::Nq(claims) => (triples::quad(text)?, claims),
         };
-        statement.map(|quad| accept(claims.assertion(quad).into())).transpose()
+        statement.map(|quad| accept(&claims.assertion(quad).into())).transpose()
     }
 }
 
@@ -77,9 +77,9 @@ fn json(text: &str, source: Option<&str>) -> Result<Accepted, String> {
             if assertion.sources.is_empty() && !names_id(text) =>
         {
             assertion.sources.push(source.to_owned());
-            accept(assertion.into())
+            accept(&assertion.into())
         }
-        (record, _) => Ok(Accepted { record, payload, id }),
+        _ => Ok(Accepted { payload, id }),
     }
 }
 

@@ -36,7 +36,7 @@ impl<R: BufRead> Statements<R> {
         let Some((line, triple)) = self.turtle.next_triple()? else { return Ok(None) };
         self.read += 1;
         let assertion = self.claims.assertion(triple.clone().in_graph(GraphName::DefaultGraph));
-        let outcome = accept(assertion.into())
+        let outcome = accept(&assertion.into())
             .map_err(|reason| Reject { reason, raw: format!("{triple} .").into_bytes() });
         Ok(Some(Item { line, outcome }))
     }

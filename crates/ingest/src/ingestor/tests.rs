@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
-use annals_record::Kind;
+use annals_record::{Kind, ReadLimit};
 use annals_storage::HybridStore;
 
 use super::*;
@@ -53,6 +53,21 @@ fn a_stop_makes_everything_durable_and_lets_go_of_the_store() {
     drop(ingestor);
     let store = HybridStore::open(dir.path()).unwrap();
     assert_eq!(store.durable_cursor().unwrap().map(|cursor| cursor.next), Some(log.end()));
+}
+
+#[test]
+fn a_stop_in_the_middle_of_the_work_makes_durable_what_was_applied() {
+    let (_dir, store) = store();
+    let log = Arc::new(MemoryLog::with((0..1000).map(|n| assertion("a", n))));
+    let one = ReadLimit { records: 1, bytes: 1 };
+    let options = Options { batch: one, checkpoint_every: LONG * 60, ..Options::default() };
+    let mut ingestor = Ingestor::with_options(Arc::clone(&log), Arc::clone(&store), options);
+    ingestor.start();
+    ingestor.wait_for(Offset::new(1), LONG).unwrap();
+    ingestor.stop().unwrap();
+    let cursor = store.cursor().unwrap();
+    assert!(cursor.is_some());
+    assert_eq!(store.durable_cursor().unwrap(), cursor);
 }
 
 #[test]

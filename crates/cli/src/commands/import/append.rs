@@ -46,14 +46,14 @@ impl<'a> Appending<'a> {
     }
 
     /// Adds the record of a line; appends the batch if it is full.
-    pub(super) fn add(&mut self, line: u64, accepted: &Accepted) -> Result<(), Failure> {
-        let state = match self.importer.add_payload(accepted.id, accepted.payload.clone())? {
+    pub(super) fn add(&mut self, line: u64, accepted: Accepted) -> Result<(), Failure> {
+        self.pending_bytes += accepted.payload.len();
+        let state = match self.importer.add_payload(accepted.id, accepted.payload)? {
             Added::Queued => State::Queued,
             Added::Duplicate { first: Some(first) } => State::Stands(accepted.id, first),
             Added::Duplicate { first: None } => State::Twin(accepted.id),
         };
         self.pending.push(Pending { line, state });
-        self.pending_bytes += accepted.payload.len();
         if self.pending.len() >= self.batch || self.pending_bytes >= BATCH_BYTES {
             self.flush()?;
         }

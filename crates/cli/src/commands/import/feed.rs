@@ -27,8 +27,7 @@ impl Weighed for Item {
     fn weight(&self) -> usize {
         ITEM_BYTES
             + match &self.outcome {
-                // The record and its bytes.
-                Ok(accepted) => 2 * accepted.payload.len(),
+                Ok(accepted) => accepted.payload.len(),
                 Err(reject) => reject.raw.len() + reject.reason.len(),
             }
     }

@@ -4,7 +4,7 @@ const PLAIN: &str = r#"{"subject":"s","predicate":"p","object":"o"}"#;
 
 /// The sources of the assertion on this line, read with this source.
 fn sources(line: &str, source: Option<&str>) -> Vec<String> {
-    match json(line, source).unwrap().record {
+    match Record::decode(&json(line, source).unwrap().payload).unwrap() {
         Record::Assertion(assertion) => assertion.sources,
         other => panic!("{other:?}"),
     }

@@ -21,7 +21,7 @@ fn every_vote_of_the_shipped_set_is_on_an_assertion_of_it() {
     let mut subjects = HashSet::new();
     for item in Input::open(Path::new(&path), options(None)).unwrap() {
         let accepted = item.unwrap().outcome.unwrap();
-        match accepted.record {
+        match record(&accepted) {
             Record::Assertion(assertion) => {
                 subjects.insert(assertion.subject);
                 assert!(assertions.insert(accepted.id), "the same assertion twice");
