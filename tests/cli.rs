@@ -73,7 +73,9 @@ impl Run {
 }
 
 fn objects(text: &str) -> Vec<Json> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
+        .collect()
 }
 
 /// The binary, in an environment that says nothing of Annals.
@@ -178,5 +180,7 @@ fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 
 /// So many assertions, one a line.
 fn claims(count: usize) -> String {
-    (0..count).map(|i| format!("{{\"subject\":\"s{}\",\"predicate\":\"p\",\"object\":{i}}}\n", i % 7)).collect()
+    (0..count)
+        .map(|i| format!("{{\"subject\":\"s{}\",\"predicate\":\"p\",\"object\":{i}}}\n", i % 7))
+        .collect()
 }

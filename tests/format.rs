@@ -63,19 +63,21 @@ fn records() -> Vec<Record> {
     goldens.chain(corners).map(|line| Record::from_json(line).unwrap().record).collect()
 }
 
-/// A data directory with several sealed segments, records alone and in batches, and records of the application.
-fn write(data: &Path) {
+/// A data directory with several sealed segments, records alone and in batches, and records of the application. The
+/// offsets of its first batch, behind the first record.
+fn write(data: &Path) -> Vec<u64> {
     let annals = open(data, SMALL);
-    let records = records();
+    let (records, mut batches) = (records(), Vec::new());
     for (i, record) in records.iter().enumerate() {
         annals.append(record).unwrap();
         if i % 10 == 0 {
-            annals.append_batch(&records[i..records.len().min(i + 4)]).unwrap();
+            batches.push(annals.append_batch(&records[i..records.len().min(i + 4)]).unwrap());
             annals.journal().append([200, 1, 2, i as u8]).unwrap();
             annals.journal().append([3, 0, 0, 0, 0, 0, 0, 0, i as u8]).unwrap();
         }
     }
     annals.close().unwrap();
+    batches[0].iter().map(|appended| appended.offset.get()).collect()
 }
 
 /// Bytes of no meaning behind the end, as a crash may leave them: the next open cuts there and begins a term.
@@ -156,7 +158,9 @@ fn a_reader_written_from_the_documents_reads_every_record() {
     let summary: Json = serde_json::from_slice(&reader(&data, &["--check"]).unwrap().stdout).unwrap();
     let segments = segments(&data);
     let sealed = segments.iter().filter(|segment| segment.sealed).count();
-    assert!(sealed >= 4 && segments.iter().any(|segment| segment.end.get() - segment.base.get() > 3 * 65_536));
+    assert!(
+        sealed >= 4 && segments.iter().any(|segment| segment.end.get() - segment.base.get() > 3 * 65_536)
+    );
     assert_eq!(
         (&summary["records"], &summary["seals"], &summary["cuts"], &summary["refused"]),
         (&json!(lines.lines().count()), &json!(sealed), &json!(1), &json!(0))
@@ -182,7 +186,8 @@ fn check(data: &Path, file: &Path, place: u64, offset: u64) {
 
     let Some(output) = reader(dir.path(), &[]) else { return };
     assert_eq!(output.status.code(), Some(4), "byte {place} of {}", file.display());
-    let named: Vec<&str> = text(&output.stderr).lines().map(|line| line.split(": ").next().unwrap()).collect();
+    let named: Vec<&str> =
+        text(&output.stderr).lines().map(|line| line.split(": ").next().unwrap()).collect();
     assert_eq!(named, [format!("offset {offset}")]);
     let (lines, found) = library(dir.path());
     assert_eq!(found, [offset]);
@@ -193,15 +198,17 @@ fn check(data: &Path, file: &Path, place: u64, offset: u64) {
 fn a_flipped_byte_is_damage_and_its_offset_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    write(&data);
+    let batch = write(&data);
     let segments = segments(&data);
-    let (sealed, last) = (&segments[1], segments.last().unwrap());
+    let (first, sealed, last) = (&segments[0], &segments[1], segments.last().unwrap());
     assert!(sealed.sealed && !last.sealed);
     let seal = sealed.file_bytes - 160; // its frame, with a table of one entry
 
     check(&data, &sealed.path, HEADER + 56, sealed.base.get()); // in a record
     check(&data, &last.path, HEADER + 10, last.base.get()); // in a record's hash
     check(&data, &last.path, HEADER + 3, last.base.get()); // in a record's length
+    check(&data, &first.path, HEADER + batch[2] + 44, batch[0]); // in a record of a batch: none of it is served
+    check(&data, &first.path, HEADER + batch[0] - 20, 0); // in the commit frame of the record before
     check(&data, &sealed.path, 40, sealed.base.get()); // in a header
     check(&data, &sealed.path, seal + 60, sealed.base.get() + seal - HEADER); // in a seal
 }

@@ -26,14 +26,22 @@ fn annals(data: &Path, arguments: &[&str]) -> Command {
 fn json(data: &Path, arguments: &[&str]) -> Vec<Json> {
     let output = annals(data, arguments).arg("--json").output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// Lines that no other chunk has: claims, and votes on the claims before them.
 fn write_chunk(path: &Path, chunk: usize) {
     let lines: String = (0..LINES)
         .map(|i| {
-            format!("{{\"subject\":\"s{}\",\"predicate\":\"p\",\"object\":{},\"agent\":\"chunk {chunk}\"}}\n", i % 97, i)
+            format!(
+                "{{\"subject\":\"s{}\",\"predicate\":\"p\",\"object\":{},\"agent\":\"chunk {chunk}\"}}\n",
+                i % 97,
+                i
+            )
         })
         .collect();
     fs::write(path, lines).unwrap();
@@ -65,7 +73,12 @@ impl Random {
 }
 
 /// Imports chunks, one after the other, and kills each import; returns the receipts, by offset, and how many kills hit.
-fn kill_imports(dir: &Path, data: &Path, kills: usize, random: &mut Random) -> (BTreeMap<u64, String>, usize) {
+fn kill_imports(
+    dir: &Path,
+    data: &Path,
+    kills: usize,
+    random: &mut Random,
+) -> (BTreeMap<u64, String>, usize) {
     let mut receipts = BTreeMap::new();
     let mut hit = 0;
     // As long as an import takes to its first receipts; adapted, so that most kills fall between first and last.
@@ -87,7 +100,9 @@ fn kill_imports(dir: &Path, data: &Path, kills: usize, random: &mut Random) -> (
         horizon_ms = if lines.is_empty() { (horizon_ms + 40).min(3000) } else { (horizon_ms - 20).max(100) };
         // A line without its end was being written: the record may be there or not.
         for line in lines.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
-            let [_, id, offset] = line.trim_end().split('\t').collect::<Vec<_>>()[..] else { panic!("{line:?}") };
+            let [_, id, offset] = line.trim_end().split('\t').collect::<Vec<_>>()[..] else {
+                panic!("{line:?}")
+            };
             let before = receipts.insert(offset.parse().unwrap(), id.to_owned());
             assert_eq!(before, None, "offset {offset} was acknowledged twice");
         }
@@ -100,11 +115,18 @@ fn what_an_import_has_acknowledged_survives_every_kill() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let kills = std::env::var("ANNALS_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(200);
-    let seed = std::env::var("ANNALS_KILL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| {
-        u64::from(std::process::id()) * 0x9e37_79b9 + 1
-    });
+    let seed = std::env::var("ANNALS_KILL_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(|| u64::from(std::process::id()) * 0x9e37_79b9 + 1);
     eprintln!("ANNALS_KILLS={kills} ANNALS_KILL_SEED={seed}");
-    assert!(annals(&data, &["append", "--subject", "first", "--predicate", "p", "--object", "x"]).output().unwrap().status.success());
+    assert!(
+        annals(&data, &["append", "--subject", "first", "--predicate", "p", "--object", "x"])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
     let tailed = dir.path().join("tailed.jsonl");
     let mut tail = annals(&data, &["tail", "--from", "0", "-f", "--json"])
         .stdout(File::create(&tailed).unwrap())
@@ -139,12 +161,18 @@ fn what_an_import_has_acknowledged_survives_every_kill() {
     wait(Duration::from_millis(200));
     assert!(kill(&mut tail), "the tail lives through the deaths of its writers");
     let tailed = fs::read_to_string(&tailed).unwrap();
-    let seen: Vec<Json> =
-        tailed.split_inclusive('\n').filter(|l| l.ends_with('\n')).map(|l| serde_json::from_str(l).unwrap()).collect();
+    let seen: Vec<Json> = tailed
+        .split_inclusive('\n')
+        .filter(|l| l.ends_with('\n'))
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
     assert!(seen.len() > receipts.len() / 2, "the tail saw {} of {} records", seen.len(), journal.len());
     assert_eq!(seen, journal[..seen.len()]);
 
     assert_eq!(json(&data, &["verify"])[0]["ok"], true);
     let rebuilt = json(&data, &["rebuild"]);
-    assert_eq!((&rebuilt[0]["same"], &rebuilt[0]["records"]), (&Json::Bool(true), &Json::from(journal.len())));
+    assert_eq!(
+        (&rebuilt[0]["same"], &rebuilt[0]["records"]),
+        (&Json::Bool(true), &Json::from(journal.len()))
+    );
 }

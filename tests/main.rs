@@ -1,5 +1,14 @@
 //! The promises that span crates, in one binary: one line for each file, saying what it shows.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    unreachable_pub,
+    reason = "a test may stop at the first surprise, and says its seed; nothing here is public"
+)]
+
 mod cli; // what a person and a script meet: every command, every exit code, every shape of JSON
 mod crates; // who may depend on whom
 mod format; // a reader written from docs/format.md and docs/payload.md alone reads the same records, and the same damage

@@ -21,11 +21,17 @@ fn receipts(data: &Data, input: &str, batch: u32) -> Vec<(u64, String, u64)> {
 fn every_record_has_a_receipt_duplicates_where_they_stand_already() {
     let line = |object: u32| format!("{{\"subject\":\"s\",\"predicate\":\"p\",\"object\":{object}}}\n");
     // 2 stands there before; 1 comes again within its batch, and again in another.
-    let text = [line(1), line(2), "nonsense\n".to_owned(), line(1), "\n".to_owned(), line(3), line(1), line(4)].concat();
+    let text =
+        [line(1), line(2), "nonsense\n".to_owned(), line(1), "\n".to_owned(), line(3), line(1), line(4)]
+            .concat();
     for batch in [1, 2, 3, 100] {
         let data = Data::of(&line(2));
         let receipts = receipts(&data, &text, batch);
-        assert_eq!(receipts.iter().map(|receipt| receipt.0).collect::<Vec<_>>(), [1, 2, 4, 6, 7, 8], "{batch}");
+        assert_eq!(
+            receipts.iter().map(|receipt| receipt.0).collect::<Vec<_>>(),
+            [1, 2, 4, 6, 7, 8],
+            "{batch}"
+        );
         let journal = data.json("tail").lines();
         assert_eq!(journal.len(), 4);
         let objects: Vec<_> = receipts

@@ -56,7 +56,12 @@ fn a_tail_begins_where_a_record_begins_and_nowhere_else() {
 fn a_status_beside_an_owner_names_it_and_says_what_it_said() {
     let data = Data::of(&claims(3));
     let mut owner = data.start("import - --batch 1");
-    owner.stdin.as_mut().unwrap().write_all(b"{\"subject\":\"x\",\"predicate\":\"p\",\"object\":1}\n").unwrap();
+    owner
+        .stdin
+        .as_mut()
+        .unwrap()
+        .write_all(b"{\"subject\":\"x\",\"predicate\":\"p\",\"object\":1}\n")
+        .unwrap();
     data.wait_for_records(4);
     let report = data.json("status").ends(0).report();
     assert_eq!(report["owner"], format!("process {}", owner.id()));
@@ -85,8 +90,11 @@ fn a_quiet_pipe_is_appended_before_the_batch_is_full() {
 
 #[test]
 fn a_reader_that_has_enough_ends_a_list_quietly() {
-    let lines: String =
-        (0..20_000).map(|i| format!("{{\"subject\":\"a subject with a long name {i}\",\"predicate\":\"p\",\"object\":{i}}}\n")).collect();
+    let lines: String = (0..20_000)
+        .map(|i| {
+            format!("{{\"subject\":\"a subject with a long name {i}\",\"predicate\":\"p\",\"object\":{i}}}\n")
+        })
+        .collect();
     let data = Data::new();
     let input = data.with_file("a.jsonl", lines);
     data.run(&format!("import {}", input.display())).ends(0);

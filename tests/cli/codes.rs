@@ -34,7 +34,18 @@ fn check(data: &Data, line: &str, code: i32, words: &str) {
 #[test]
 fn a_command_that_does_what_it_should_ends_with_0() {
     let data = Data::of(&claims(3));
-    for line in ["subject s1", "epochs", "subjects", "tail", "status", "verify", "rebuild", "export", "help", "--version"] {
+    for line in [
+        "subject s1",
+        "epochs",
+        "subjects",
+        "tail",
+        "status",
+        "verify",
+        "rebuild",
+        "export",
+        "help",
+        "--version",
+    ] {
         data.run(line).ends(0);
     }
 }
@@ -142,7 +153,8 @@ fn a_directory_that_is_missing_empty_or_not_ours_ends_with_10_and_stays_as_it_is
     let input = data.with_file("a.jsonl", claims(1));
     let import = format!("import {}", input.display());
     let dry = format!("{import} --dry-run");
-    for line in ASKING.into_iter().chain([import.as_str(), &dry, "append --subject s --predicate p --int 1"]) {
+    for line in ASKING.into_iter().chain([import.as_str(), &dry, "append --subject s --predicate p --int 1"])
+    {
         check(&data, line, 10, "letter.txt");
     }
     assert_eq!(contents(&data.path()), before);
@@ -155,10 +167,15 @@ fn a_directory_that_is_missing_empty_or_not_ours_ends_with_10_and_stays_as_it_is
 fn data_that_another_process_has_ends_with_11_and_names_it() {
     let data = Data::of(&claims(1));
     let mut owner = data.start("import -");
-    std::io::Write::write_all(owner.stdin.as_mut().unwrap(), b"{\"subject\":\"x\",\"predicate\":\"p\",\"object\":1}\n").unwrap();
+    std::io::Write::write_all(
+        owner.stdin.as_mut().unwrap(),
+        b"{\"subject\":\"x\",\"predicate\":\"p\",\"object\":1}\n",
+    )
+    .unwrap();
     data.wait_for_records(2);
     let holder = format!("process {}", owner.id());
-    for line in ["get 0123456789abcdef", "subject s1", "epochs", "subjects", "verify", "rebuild", "import -"] {
+    for line in ["get 0123456789abcdef", "subject s1", "epochs", "subjects", "verify", "rebuild", "import -"]
+    {
         check(&data, line, 11, &holder);
     }
     check(&data, "append --subject s --predicate p --int 1", 11, &holder);
@@ -186,7 +203,8 @@ fn a_newer_format_ends_with_12_and_stays_as_it_is() {
 fn a_store_of_another_log_ends_with_13_and_a_rebuild_mends_it() {
     let (data, other) = (Data::of(&claims(2)), Data::of(&claims(2)));
     fs::remove_dir_all(data.path().join("store")).unwrap();
-    let copied = Command::new("cp").arg("-r").arg(other.path().join("store")).arg(data.path()).status().unwrap();
+    let copied =
+        Command::new("cp").arg("-r").arg(other.path().join("store")).arg(data.path()).status().unwrap();
     assert!(copied.success());
     for line in ["subjects", "append --subject s --predicate p --int 1"] {
         check(&data, line, 13, "log");
@@ -205,7 +223,8 @@ fn a_full_disk_under_an_output_ends_with_14() {
         let run: Run = data.command(line.split(' ')).stdout(full()).output().unwrap().into();
         assert!(run.ends(14).err.contains("No space left"), "{line}");
     }
-    let input = data.with_file("more.jsonl", "{\"subject\":\"x\",\"predicate\":\"p\",\"object\":1}\nnonsense\n");
+    let input =
+        data.with_file("more.jsonl", "{\"subject\":\"x\",\"predicate\":\"p\",\"object\":1}\nnonsense\n");
     for flag in ["--acks", "--rejects"] {
         let run = data.json(&format!("import {} {flag} /dev/full", input.display())).ends(14);
         let report = run.report();

@@ -19,7 +19,9 @@ fn segment(data: &Data) -> PathBuf {
 /// Data of twenty records, each in a batch of its own, with one bit flipped in the payload of the eighth; and the offset
 /// of that record.
 fn flipped() -> (Data, u64) {
-    let lines: String = (0..20).map(|i| format!("{{\"subject\":\"needle {i:02}\",\"predicate\":\"p\",\"object\":{i}}}\n")).collect();
+    let lines: String = (0..20)
+        .map(|i| format!("{{\"subject\":\"needle {i:02}\",\"predicate\":\"p\",\"object\":{i}}}\n"))
+        .collect();
     let data = Data::of(&lines);
     let offset = data.json("tail").lines()[7]["offset"].as_u64().unwrap();
     let path = segment(&data);
@@ -91,7 +93,10 @@ fn a_store_that_is_not_what_the_journal_says_is_found_kept_and_replaced_on_deman
     assert_eq!(data.json("subject that").ends(0).lines().len(), 1);
     let run = data.json("verify").ends(4);
     let report = run.report();
-    assert_eq!((&report["ok"], &report["index"]["ok"], &report["damaged"]), (&json!(false), &json!(false), &json!([])));
+    assert_eq!(
+        (&report["ok"], &report["index"]["ok"], &report["damaged"]),
+        (&json!(false), &json!(false), &json!([]))
+    );
     assert!(report["index"]["damaged_total"].as_u64().unwrap() > 0, "{report}");
     assert!(run.error()["help"].as_str().unwrap().contains("rebuild"), "{run:?}");
 

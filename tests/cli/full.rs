@@ -31,8 +31,9 @@ fn a_disk_that_fills_up_in_the_middle_loses_no_receipt() {
     let room = data.file("small");
     fs::create_dir(&room).unwrap();
     let text = "x".repeat(200);
-    let lines = (0..60_000).map(|i| format!("{{\"subject\":\"s{i}\",\"predicate\":\"p\",\"object\":\"{text}{i}\"}}\n"));
-    let input = data.with_file("a.jsonl", lines.collect::<String>());
+    let lines = (0..60_000)
+        .map(|i| format!("{{\"subject\":\"s{i}\",\"predicate\":\"p\",\"object\":\"{text}{i}\"}}\n"));
+    data.with_file("a.jsonl", lines.collect::<String>());
     // The journal reserves 64 MiB of it, so it is the store that finds no room.
     let script = r#"
         mount -t tmpfs -o size=70m none "$2" 2>/dev/null || exit 77

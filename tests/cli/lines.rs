@@ -23,15 +23,19 @@ pub(super) fn every_kind() -> String {
         r#"{"some":true}"#,
         r#"{"none":true}"#,
     ];
-    let mut lines: String =
-        values.iter().map(|value| format!("{{\"subject\":\"Everest\",\"predicate\":\"p\",\"object\":{value}}}\n")).collect();
+    let mut lines: String = values
+        .iter()
+        .map(|value| format!("{{\"subject\":\"Everest\",\"predicate\":\"p\",\"object\":{value}}}\n"))
+        .collect();
     let id = "ab".repeat(32);
     lines += &format!(
         "{}\n{}\n{}\n{}\n{}\n",
         format_args!(
             r#"{{"subject":"Everest","predicate":"height","object":1,"polarity":"deny","confidence":0.95,"sources":["a","b"],"agent":"g","epoch":"e","qualifiers":{{"k":"v","n":[3,4]}},"valid":{{"from":"2020"}},"supersedes":"{id}","authored_at":"2024-05-03T10:00:00Z"}}"#
         ),
-        format_args!(r#"{{"type":"vote","assertion":"{id}","voter":"alice","stance":1,"weight":2.5,"seq":1}}"#),
+        format_args!(
+            r#"{{"type":"vote","assertion":"{id}","voter":"alice","stance":1,"weight":2.5,"seq":1}}"#
+        ),
         format_args!(
             r#"{{"type":"vote","assertion":"{id}","voter":"alice","stance":-1,"seq":2,"reason":"why","cast_at":"2024-05-03T10:00Z"}}"#
         ),

@@ -18,8 +18,15 @@ fn bad_lines() -> Vec<(Vec<u8>, &'static str)> {
         (text(r#"{"subject":"s","predicate":"p","object":1,"confidence":0.1234567}"#), "confidence"),
         (text(r#"{"subject":"s","predicate":"p","object":1,"colour":"red"}"#), "unknown key"),
         (text(r#"{"subject":"s\u0007","predicate":"p","object":1}"#), "control character"),
-        (format!(r#"{{"subject":"{}","predicate":"p","object":1}}"#, "s".repeat(1025)).into_bytes(), "1025 bytes"),
-        (format!(r#"{{"subject":"s","predicate":"p","object":1,"id":"{}"}}"#, "00".repeat(32)).into_bytes(), "`id`"),
+        (
+            format!(r#"{{"subject":"{}","predicate":"p","object":1}}"#, "s".repeat(1025)).into_bytes(),
+            "1025 bytes",
+        ),
+        (
+            format!(r#"{{"subject":"s","predicate":"p","object":1,"id":"{}"}}"#, "00".repeat(32))
+                .into_bytes(),
+            "`id`",
+        ),
     ]
 }
 
@@ -75,7 +82,8 @@ fn people_are_told_twenty_reasons_and_how_many_more_there_are() {
 #[test]
 fn turtle_that_cannot_be_read_on_keeps_what_stood_before_it() {
     let data = Data::new();
-    let input = data.with_file("a.ttl", "@prefix : <http://x/> .\n:a :b :c .\n:d :e :f .\n:g :h !!\n:i :j :k .\n");
+    let input =
+        data.with_file("a.ttl", "@prefix : <http://x/> .\n:a :b :c .\n:d :e :f .\n:g :h !!\n:i :j :k .\n");
     let run = data.json(&format!("import {}", input.display())).ends(1);
     let report = run.report();
     assert_eq!((&report["appended"], &report["complete"]), (&json!(2), &json!(false)));
@@ -89,10 +97,15 @@ fn a_dry_run_counts_everything_and_touches_nothing() {
     let text = format!("{}{}nonsense\n", claims(5), claims(2));
     let input = data.with_file("a.jsonl", &text);
     let dry = format!("import {} --dry-run", input.display());
-    let count = |report: &Json| ["read", "appended", "duplicates", "rejected"].map(|key| report[key].as_u64().unwrap());
+    let count = |report: &Json| {
+        ["read", "appended", "duplicates", "rejected"].map(|key| report[key].as_u64().unwrap())
+    };
     let report = data.json(&dry).ends(3).report();
     assert_eq!(count(&report), [8, 5, 2, 1]);
-    assert_eq!((&report["first"], &report["next"], &report["dry_run"]), (&Json::Null, &json!(0), &json!(true)));
+    assert_eq!(
+        (&report["first"], &report["next"], &report["dry_run"]),
+        (&Json::Null, &json!(0), &json!(true))
+    );
     assert!(!data.path().exists());
     data.import(claims(3)).ends(0);
     let before = contents(&data.path());
@@ -116,10 +129,12 @@ fn every_format_is_read_plain_and_compressed_and_from_a_pipe() {
         assert_eq!(report["appended"], 1, "{name}");
         assert_eq!(data.json("tail").report()["source"], "somebody", "{name}");
         let format = name.rsplit('.').next().unwrap();
-        let again = piped(data.command(["import", "-", "--json", "--source", "somebody", "--format", format]), &text);
+        let again =
+            piped(data.command(["import", "-", "--json", "--source", "somebody", "--format", format]), &text);
         assert_eq!(again.ends(0).report()["duplicates"], 1, "{name}");
     }
     let zstd = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/unihan-readings.jsonl.zst");
-    let run: Run = annals(["import", zstd, "--dry-run", "--json", "--data", "/nonexistent"]).output().unwrap().into();
+    let run: Run =
+        annals(["import", zstd, "--dry-run", "--json", "--data", "/nonexistent"]).output().unwrap().into();
     assert_eq!(run.ends(0).report()["rejected"], 0);
 }

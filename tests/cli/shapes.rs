@@ -7,7 +7,10 @@ use super::{Data, Run, annals, claims, piped};
 
 /// The keys of an object that stands on a line, in their order, as far as no key stands within another.
 fn keys(line: &str) -> Vec<&str> {
-    line.trim_start_matches('{').split(",\"").filter_map(|key| key.trim_start_matches('"').split("\":").next()).collect()
+    line.trim_start_matches('{')
+        .split(",\"")
+        .filter_map(|key| key.trim_start_matches('"').split("\":").next())
+        .collect()
 }
 
 /// The object has these keys, and may have more.
@@ -31,7 +34,10 @@ fn import_reports_what_it_read_and_where_it_went() {
     let next = data.json("status").report()["journal"]["next"].clone();
     assert_eq!(report["next"], next);
     let again = data.import(claims(3)).ends(0).report();
-    assert_eq!([&again["appended"], &again["duplicates"], &again["first"]], [&json!(0), &json!(3), &Json::Null]);
+    assert_eq!(
+        [&again["appended"], &again["duplicates"], &again["first"]],
+        [&json!(0), &json!(3), &Json::Null]
+    );
     assert_eq!(again["next"], next);
 }
 
@@ -39,7 +45,10 @@ fn import_reports_what_it_read_and_where_it_went() {
 fn status_tells_of_journal_cursor_lag_and_store() {
     let data = Data::of(&every_kind());
     let report = data.json("status").ends(0).report();
-    has(&report["journal"], &["uuid", "start", "next", "durable", "segments", "bytes", "records", "durability"]);
+    has(
+        &report["journal"],
+        &["uuid", "start", "next", "durable", "segments", "bytes", "records", "durability"],
+    );
     has(&report["lag"], &["records", "bytes", "seconds"]);
     let store = &report["store"];
     assert_eq!(
@@ -80,11 +89,16 @@ fn append_prints_id_and_offset_of_what_was_or_stood_there() {
     let report = quantity("5.2 kg");
     assert_eq!(report["duplicate"], false);
     let again = quantity("5.2 kg");
-    assert_eq!((&again["id"], &again["offset"], &again["duplicate"]), (&report["id"], &report["offset"], &true.into()));
+    assert_eq!(
+        (&again["id"], &again["offset"], &again["duplicate"]),
+        (&report["id"], &report["offset"], &true.into())
+    );
     assert_ne!(quantity("5.20 kg")["id"], report["id"]);
     let record = data.json(&format!("get {}", &report["id"].as_str().unwrap()[..8])).ends(0).report();
     assert_eq!(record["object"], json!({"quantity": "5.2", "unit": "kg"}));
-    let plain = piped(data.command(["append", "-"]), "{\"subject\":\"s\",\"predicate\":\"p\",\"object\":\n3}").ends(0);
+    let plain =
+        piped(data.command(["append", "-"]), "{\"subject\":\"s\",\"predicate\":\"p\",\"object\":\n3}")
+            .ends(0);
     let [id, offset] = plain.out.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{plain:?}") };
     assert_eq!((id.len(), offset.parse::<u64>().is_ok()), (64, true));
 }
@@ -121,7 +135,10 @@ fn subject_lists_assertions_in_order_each_with_its_tally() {
         piped(data.command(["append"]), vote).ends(0);
     }
     let listed = data.json("subject s3").lines();
-    assert_eq!(listed.iter().map(|line| line["object"].as_u64().unwrap()).collect::<Vec<_>>(), [3, 10, 17, 24]);
+    assert_eq!(
+        listed.iter().map(|line| line["object"].as_u64().unwrap()).collect::<Vec<_>>(),
+        [3, 10, 17, 24]
+    );
     assert_eq!(
         listed[1]["tally"],
         json!({
@@ -143,7 +160,8 @@ fn subject_lists_assertions_in_order_each_with_its_tally() {
 #[test]
 fn epochs_and_subjects_are_listed_whole_or_by_the_page() {
     let names = ["b", "a", "c"];
-    let lines: String = names.iter().map(|name| format!("{{\"type\":\"epoch\",\"name\":\"{name}\"}}\n")).collect();
+    let lines: String =
+        names.iter().map(|name| format!("{{\"type\":\"epoch\",\"name\":\"{name}\"}}\n")).collect();
     let data = Data::of(&(lines + &claims(600)));
     let epochs = data.json("epochs").ends(0).lines();
     assert_eq!(epochs.iter().map(|epoch| epoch["name"].as_str().unwrap()).collect::<Vec<_>>(), names);
@@ -165,7 +183,10 @@ fn verify_and_rebuild_say_that_all_is_well() {
     let data = Data::of(&every_kind());
     let verified = data.json("verify").ends(0).report();
     has(&verified, &["ok", "records", "damaged", "index"]);
-    assert_eq!((&verified["ok"], &verified["records"], &verified["damaged"]), (&json!(true), &json!(24), &json!([])));
+    assert_eq!(
+        (&verified["ok"], &verified["records"], &verified["damaged"]),
+        (&json!(true), &json!(24), &json!([]))
+    );
     assert_eq!((&verified["index"]["ok"], &verified["index"]["damaged"]), (&json!(true), &json!([])));
     let rebuilt = data.json("rebuild").ends(0).report();
     has(&rebuilt, &["records", "seconds", "same"]);

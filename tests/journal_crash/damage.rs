@@ -331,7 +331,7 @@ fn a_segment_that_is_missing_or_cut_is_damage_and_never_a_shorter_log() {
             // At a boundary of groups: what is left looks like a whole log.
             let range = base(path)..segments.get(segment + 1).map_or(u64::MAX, |next| base(next));
             let starts = groups(&ledger.kept).into_iter().map(|group| group.start);
-            let Some(at) = starts.filter(|start| *start > range.start && *start < range.end).last() else {
+            let Some(at) = starts.rev().find(|start| *start > range.start && *start < range.end) else {
                 continue;
             };
             disk.truncate(path, (SEGMENT_HEADER + at - base(path)) as usize).unwrap();

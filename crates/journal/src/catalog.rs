@@ -2,11 +2,12 @@
 //!
 //!   offset -> binary search by base -> segment -> byte in its file
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use annals_record::{Offset, Term, TermStart};
+use annals_record::{LogId, Offset, Term, TermStart};
 
 use crate::disk::{self, Disk, DiskFile, Mode};
 use crate::error::Error;
@@ -55,14 +56,18 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path, known: &[Arc<Segment>]) -> Resul
         .filter_map(|listed| segment::base_of(&listed.name))
         .collect();
     bases.sort_unstable();
-    let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(bases.len());
+    let mut loaded: Vec<Arc<Segment>> = Vec::with_capacity(bases.len());
     for (i, base) in bases.iter().enumerate() {
         let next = bases.get(i + 1).copied();
-        let loaded = match known.binary_search_by_key(base, |segment| segment.base) {
+        loaded.push(match known.binary_search_by_key(base, |segment| segment.base) {
             Ok(at) if known[at].next.is_some() && known[at].next == next => Arc::clone(&known[at]),
             _ => Arc::new(load_one(disk, dir, *base, next)?),
-        };
-        join(&mut segments, loaded, dir);
+        });
+    }
+    let log = identity(disk, dir, &loaded);
+    let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(loaded.len());
+    for segment in loaded {
+        join(&mut segments, segment, dir, log);
     }
     // One file among ours that looks like nobody's has a damaged header; if all do, they are not ours.
     let ours = segments.iter().any(|segment| segment.header.is_ok())
@@ -75,15 +80,26 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path, known: &[Arc<Segment>]) -> Resul
     }
 }
 
+/// Which log this is: the one the watermark names, if a segment is of it, else the one that most segments are of. A
+/// single segment of another log that was put among ours does not decide.
+fn identity(disk: &dyn Disk, dir: &Path, segments: &[Arc<Segment>]) -> Option<LogId> {
+    let mut counts: BTreeMap<LogId, usize> = BTreeMap::new();
+    for header in segments.iter().filter_map(|segment| segment.header.as_ref().ok()) {
+        *counts.entry(header.log).or_default() += 1;
+    }
+    match watermark::any_mark(disk, dir) {
+        Ok(Some(mark)) if counts.contains_key(&mark.log) => Some(mark.log),
+        _ => counts.into_iter().max_by_key(|(_, count)| *count).map(|(log, _)| log),
+    }
+}
+
 /// Appends a segment to those before it; what does not fit becomes a flaw, what is missing a segment of its own.
-fn join(segments: &mut Vec<Arc<Segment>>, loaded: Arc<Segment>, dir: &Path) {
-    let (expected, mut chain, log) = match segments.last() {
-        None => (Offset::ZERO, None, None),
-        Some(last) => (
-            last.seal.map_or(loaded.base, |seal| seal.next_base),
-            last.seal.map(|seal| seal.chain),
-            segments.iter().find_map(|s| s.header.as_ref().ok().map(|header| header.log)),
-        ),
+fn join(segments: &mut Vec<Arc<Segment>>, loaded: Arc<Segment>, dir: &Path, log: Option<LogId>) {
+    let (expected, mut chain) = match segments.last() {
+        None => (Offset::ZERO, None),
+        Some(last) => {
+            (last.seal.map_or(loaded.base, |seal| seal.next_base), last.seal.map(|seal| seal.chain))
+        }
     };
     if expected < loaded.base {
         let missing = Segment {
@@ -113,7 +129,9 @@ fn join(segments: &mut Vec<Arc<Segment>>, loaded: Arc<Segment>, dir: &Path) {
     };
     match stray {
         None => segments.push(loaded),
-        Some(reason) => segments.push(Arc::new(Segment { header: Err(reason), ..(*loaded).clone() })),
+        Some(reason) => {
+            segments.push(Arc::new(Segment { header: Err(reason), seal: None, ..(*loaded).clone() }))
+        }
     }
 }
 

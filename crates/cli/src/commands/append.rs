@@ -26,7 +26,6 @@ struct Report {
 
 /// Appends it.
 pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
-    context.interrupt.gently();
     let (annals, record) = if args.is_empty() {
         let record = from_stdin()?;
         (opening::existing_or_new(context)?, record)
@@ -42,6 +41,8 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
         (opening::existing_or_new(context)?, record)
     };
     catch_up::catch_up(&annals, context)?;
+    // From here on Ctrl-C waits for the receipt: the record may be durable already.
+    context.interrupt.gently();
     let report = append(&annals, &record)?;
     let output = &mut context.output;
     if output.json {

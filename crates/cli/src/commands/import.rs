@@ -269,29 +269,31 @@ impl<'a> Importing<'a> {
             dry_run: args.dry_run,
         };
         self.rejects.tell_rest();
-        report.show(&mut context.output)?;
-        context.output.flush()?;
-        match ended {
-            Ended::Failed(failure) => return Err(failure),
-            Ended::Interrupted => {
-                let appended = counted(report.appended, "record");
-                return Err(stopped(format!("interrupted; {appended} appended, all of them durable"))
-                    .with_help(
-                        "import the same file again to go on: what stands in the journal is left out",
-                    ));
-            }
-            Ended::AtTheEnd => {}
-        }
-        next?;
-        if report.rejected == 0 {
-            return Ok(());
-        }
-        let lines = counted(report.read, "line");
-        let message = format!("{} of {lines} rejected", Count(report.rejected));
-        let help = match &args.rejects {
-            Some(file) => format!("they are in {}: mend them, and import that file", file.display()),
-            None => "--rejects FILE keeps them, to be mended and imported again".to_owned(),
-        };
-        Err(Failure::new(Code::Rejected, message).with_help(help))
+        // How the import ended says more than whether somebody still listened.
+        let shown = report.show(&mut context.output).and_then(|()| context.output.flush());
+        verdict(&report, args, ended).and(next.map(drop)).and(shown)
     }
+}
+
+/// How an import ended.
+fn verdict(report: &Report, args: &Args, ended: Ended) -> Result<(), Failure> {
+    match ended {
+        Ended::Failed(failure) => return Err(failure),
+        Ended::Interrupted => {
+            let appended = counted(report.appended, "record");
+            return Err(stopped(format!("interrupted; {appended} appended, all of them durable"))
+                .with_help("import the same file again to go on: what stands in the journal is left out"));
+        }
+        Ended::AtTheEnd => {}
+    }
+    if report.rejected == 0 {
+        return Ok(());
+    }
+    let lines = counted(report.read, "line");
+    let message = format!("{} of {lines} rejected", Count(report.rejected));
+    let help = match &args.rejects {
+        Some(file) => format!("they are in {}: mend them, and import that file", file.display()),
+        None => "--rejects FILE keeps them, to be mended and imported again".to_owned(),
+    };
+    Err(Failure::new(Code::Rejected, message).with_help(help))
 }

@@ -39,10 +39,22 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(super) epoch: Epoch,
     /// The epoch that an assertion is made in, or a vote is cast in: its name or its id
-    #[arg(long = "epoch", value_name = "NAME", requires = "flags", conflicts_with = "epoch_name", help_heading = "Any of them")]
+    #[arg(
+        long = "epoch",
+        value_name = "NAME",
+        requires = "flags",
+        conflicts_with = "epoch_name",
+        help_heading = "Any of them"
+    )]
     pub(super) in_epoch: Option<String>,
     /// When an assertion was made, or an epoch was declared: 2024-05-03T10:00:00Z
-    #[arg(long, value_name = "INSTANT", requires = "flags", conflicts_with = "vote_on", help_heading = "Any of them")]
+    #[arg(
+        long,
+        value_name = "INSTANT",
+        requires = "flags",
+        conflicts_with = "vote_on",
+        help_heading = "Any of them"
+    )]
     pub(super) authored_at: Option<String>,
 }
 
