@@ -17,7 +17,8 @@ fn a_directory_that_may_only_be_read_is_left_as_it_is_and_says_so() {
     permit(&data.path(), 0o755, 0o644);
     assert_eq!(contents(&data.path()), before);
     for run in refused.into_iter().flatten() {
-        assert!(run.ends(1).err.contains("ermission denied"));
+        let run = run.ends(1);
+        assert!(run.err.contains("ermission denied") && run.err.contains("help:"), "{run:?}");
     }
     let [status, export] = answered;
     if let (Some(status), Some(export)) = (status, export) {

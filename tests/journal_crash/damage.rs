@@ -77,41 +77,30 @@ fn check(disk: &SimDisk, ledger: &Ledger, hit: &Hit, plan: Plan, rng: &mut Rng) 
         }
         Err(error) => panic!("a journal with damage in {:?} does not open for reading: {error}", hit.range),
     };
-    let (found, damaged) = history::read_around(&journal, rng).unwrap();
+    let (found, mut damaged) = history::read_around(&journal, rng).unwrap();
+    let verified = journal.verify(&mut |_, _| {}).unwrap();
+    assert!(damaged.is_empty() || !verified.damaged.is_empty(), "verify missed {damaged:?}");
+    let refused = journal.report().damage.as_ref();
+    damaged.extend(refused.map(|damage| damage.offset.get()..damage.offset.get() + damage.len));
     let mut found = found.into_iter().peekable();
-    for kept in &ledger.kept {
-        if found.peek().is_some_and(|(offset, _)| *offset == kept.offset) {
-            assert!(
-                found.next().is_some_and(|(_, payload)| payload == kept.payload),
-                "D1: {} changed",
-                kept.offset
-            );
+    for Kept { offset, payload, .. } in &ledger.kept {
+        if let Some((_, served)) = found.next_if(|(at, _)| at == offset) {
+            assert!(served == *payload, "D1: the record at {offset} has other bytes");
             continue;
         }
-        let at = kept.offset.get();
-        let reported = damaged
-            .iter()
-            .chain(journal.report().damage.as_ref().map(|d| d.offset.get()..d.offset.get() + d.len).as_ref())
-            .any(|range| range.contains(&at));
-        assert!(reported, "D1: the record at {at} is gone in silence; {damaged:?}, {:?}", journal.report());
-        assert!(
-            hit.range.contains(&at),
-            "D2: the record at {at} is gone, {:?} was hit; {damaged:?}",
-            hit.range
-        );
+        let gone = |range: &Range<u64>| range.contains(&offset.get());
+        assert!(damaged.iter().any(gone), "D1: the record at {offset} is gone in silence: {damaged:?}");
+        assert!(gone(&hit.range), "D2: the record at {offset} is gone, {:?} was hit: {damaged:?}", hit.range);
     }
     assert_eq!(found.next(), None, "something was invented");
-    let verified = journal.verify(&mut |_, _| {}).unwrap();
-    let reported = !damaged.is_empty() || journal.report().damage.is_some() || !verified.damaged.is_empty();
-    assert!(damaged.is_empty() || !verified.damaged.is_empty(), "verify missed {damaged:?}");
     let appended = journal.append("more");
-    if journal.report().damage.is_some() {
+    if refused.is_some() {
         assert!(hit.active, "damage in a sealed segment stops writing");
         assert!(matches!(appended, Err(Error::Damaged(_))), "{appended:?}");
     } else {
         appended.unwrap();
     }
-    reported
+    !damaged.is_empty() || !verified.damaged.is_empty()
 }
 
 /// What is hit by a change of the byte at `pos` of a segment.

@@ -130,7 +130,7 @@ fn join(segments: &mut Vec<Arc<Segment>>, loaded: Arc<Segment>, dir: &Path, log:
     match stray {
         None => segments.push(loaded),
         Some(reason) => {
-            segments.push(Arc::new(Segment { header: Err(reason), seal: None, ..(*loaded).clone() }))
+            segments.push(Arc::new(Segment { header: Err(reason), seal: None, ..(*loaded).clone() }));
         }
     }
 }

@@ -66,7 +66,7 @@ pub(crate) struct Args {
     /// The source of assertions that name none; RDF's statements name none
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// Appends so many records at a time, each time all or none of them
+    /// Appends so many records at a time, or 8 MiB of them, each time all or none
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     batch: u32,
     /// Reads, checks and counts everything, and writes nothing
@@ -271,12 +271,12 @@ impl<'a> Importing<'a> {
         self.rejects.tell_rest();
         // How the import ended says more than whether somebody still listened.
         let shown = report.show(&mut context.output).and_then(|()| context.output.flush());
-        verdict(&report, args, ended).and(next.map(drop)).and(shown)
+        verdict(&report, args, ended, next.map(drop)).and(shown)
     }
 }
 
-/// How an import ended.
-fn verdict(report: &Report, args: &Args, ended: Ended) -> Result<(), Failure> {
+/// How an import ended; `applied` is how the wait for the worker did.
+fn verdict(report: &Report, args: &Args, ended: Ended, applied: Result<(), Failure>) -> Result<(), Failure> {
     match ended {
         Ended::Failed(failure) => return Err(failure),
         Ended::Interrupted => {
@@ -284,7 +284,7 @@ fn verdict(report: &Report, args: &Args, ended: Ended) -> Result<(), Failure> {
             return Err(stopped(format!("interrupted; {appended} appended, all of them durable"))
                 .with_help("import the same file again to go on: what stands in the journal is left out"));
         }
-        Ended::AtTheEnd => {}
+        Ended::AtTheEnd => applied?,
     }
     if report.rejected == 0 {
         return Ok(());

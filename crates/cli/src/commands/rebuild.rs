@@ -1,6 +1,6 @@
 //! `annals rebuild`: the store from the journal, compared with the one that was there.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use super::Context;
 use crate::escape::Shown;
 use crate::exit::{Code, Failure};
 use crate::number::{Count, Span, counted, rate};
-use crate::output;
+use crate::output::{self, Output};
 use crate::progress::Progress;
 
 /// What to do with a difference.
@@ -56,30 +56,32 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
         switched: rebuilt.switched,
         digest: rebuilt.digests.to_string(),
     };
-    let output = &mut context.output;
+    // What was found says more than whether somebody still listened.
+    let shown = show(&report, begun.elapsed(), &mut context.output);
+    verdict(&report).and(shown)
+}
+
+fn show(report: &Report, elapsed: Duration, output: &mut Output) -> Result<(), Failure> {
     if output.json {
-        output.object(&report)?;
-    } else {
-        let speed = Count(rate(report.records, begun.elapsed())).to_string();
-        output.line(format_args!(
-            "{} applied in {}, {speed} a second",
-            counted(report.records, "record"),
-            Span(report.seconds)
-        ))?;
-        let verdict = match report.same {
-            Some(true) => output.paint.green("the new store holds the same as the old one").to_string(),
-            Some(false) => output.paint.red("the new store differs from the old one").to_string(),
-            None => "there was no store to compare with".to_owned(),
-        };
-        output.line(verdict)?;
-        output.flush()?;
+        return output.object(report);
     }
-    // What differs, and why an old store could not be read, is no part of the one line that people are given.
-    if !output.json
-        && let Some(difference) = &report.difference
-    {
+    let speed = Count(rate(report.records, elapsed)).to_string();
+    let records = counted(report.records, "record");
+    output.line(format_args!("{records} applied in {}, {speed} a second", Span(report.seconds)))?;
+    output.line(match report.same {
+        Some(true) => output.paint.green("the new store holds the same as the old one").to_string(),
+        Some(false) => output.paint.red("the new store differs from the old one").to_string(),
+        None => "there was no store to compare with".to_owned(),
+    })?;
+    output.flush()?;
+    if let Some(difference) = &report.difference {
         output::say(Shown(difference));
     }
+    Ok(())
+}
+
+/// How the rebuild ended.
+fn verdict(report: &Report) -> Result<(), Failure> {
     if report.switched {
         return Ok(());
     }

@@ -86,11 +86,16 @@ pub(crate) fn run(_args: &Args, context: &mut Context) -> Result<(), Failure> {
     })?;
     drop(progress);
     let report = Report::of(verified, seconds(begun.elapsed()));
-    if context.output.json {
-        context.output.object(&report)?;
-    } else {
-        show(&report, &mut context.output)?;
-    }
+    // What was found says more than whether somebody still listened.
+    let shown = match context.output.json {
+        true => context.output.object(&report),
+        false => show(&report, &mut context.output),
+    };
+    verdict(&report).and(shown)
+}
+
+/// How the check ended.
+fn verdict(report: &Report) -> Result<(), Failure> {
     if report.ok {
         return Ok(());
     }

@@ -1,5 +1,7 @@
 //! What each error of the library means for the exit code.
 
+use std::io;
+
 use annals::parts::{IngestError, JournalError, StoreError};
 use annals::{Error, LogError};
 
@@ -15,6 +17,8 @@ impl From<Error> for Failure {
         match &error {
             Error::Store(error) => of_store(failure, error),
             Error::Ingest(IngestError::Refused { .. }) => failure.with_help(REBUILD),
+            Error::Journal(JournalError::Io { source, .. }) => of_refusal(failure, source),
+            Error::Io { source, .. } => of_refusal(failure, source),
             _ => failure,
         }
     }
@@ -50,9 +54,22 @@ impl From<InputError> for Failure {
 }
 
 const REBUILD: &str = "`annals rebuild` makes the store anew from the log";
+const WRITABLE: &str =
+    "this command needs to write to the data directory; `tail`, `status` and `export` only read it";
+
+/// Adds what to do where the system does not let us write.
+fn of_refusal(failure: Failure, source: &io::Error) -> Failure {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => failure.with_help(WRITABLE),
+        _ => failure,
+    }
+}
 
 /// Adds what a store's error knows besides its sentence.
 fn of_store(failure: Failure, error: &StoreError) -> Failure {
+    if let StoreError::Io { source, .. } = error {
+        return of_refusal(failure, source);
+    }
     let StoreError::Ambiguous { prefix, candidates, more } = error else { return failure };
     let several = if *more { "more than these records begin" } else { "these records begin" };
     Failure {
