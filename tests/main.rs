@@ -11,6 +11,7 @@
 
 mod cli; // what a person and a script meet: every command, every exit code, every shape of JSON
 mod crates; // who may depend on whom
+mod fixture; // a data directory of the released format opens, verifies, rebuilds and exports as it did
 mod format; // a reader written from docs/format.md and docs/payload.md alone reads the same records, and the same damage
 mod journal_crash; // what was acknowledged survives crashes, failing calls and full disks; flipped bits are never silent
 mod kill; // receipts of an import survive `kill -9`, and a process that tails lives through it

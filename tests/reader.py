@@ -6,9 +6,8 @@
 Written from two pages alone, docs/format.md (files, frames, seals, watermark: this file) and docs/payload.md (what a
 record's bytes say: reader_payload.py). Where this reader and Annals agree, those pages are exact.
 
-A record is printed in the form of docs/json.md: id, offset, type, then its fields. A record of another type has its
-number as `type`, and `bytes`, the payload in hex digits; so has a record that does not read, with the reason as
-`refused`.
+A record is printed in the form of docs/json.md: id, offset, type, then its fields. The type of other records is
+"application", or "undecodable" with a `reason`; then follow `number`, the type's, and `payload`, in hex digits.
 
 Checked are segment headers, the CRC and hash of each frame, padding, groups, seals with their tables, chained hashes,
 and that each payload is the one form of what it says. Damage below the watermark is a line on stderr that names the
@@ -273,18 +272,19 @@ def main(arguments):
         raise Refused(2, "usage: reader.py DATA_DIR [--check]")
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     journal = Journal(arguments[0])
-    refused = 0
+    undecodable = 0
     for offset, identity, payload in journal.records():
         journal.found["records"] += 1
         try:
             form = record(payload)
         except ValueError as error:
-            form = {"type": payload[0], "refused": str(error), "bytes": payload.hex()}
-            refused += 1
+            kind = payload[0] if payload else None
+            form = {"type": "undecodable", "number": kind, "reason": str(error), "payload": payload.hex()}
+            undecodable += 1
         if not arguments[1:]:
             print(line({"id": identity.hex(), "offset": offset, **form}))
     if arguments[1:]:
-        print(json.dumps({**journal.found, "refused": refused}))
+        print(json.dumps({**journal.found, "undecodable": undecodable}))
     return 4 if journal.found["damaged"] else 0
 
 

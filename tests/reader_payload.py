@@ -3,7 +3,8 @@
     payload -> read by the tables of payload.md -> written again, the same bytes must come out -> JSON form
 
 `record(payload)` gives the JSON form as a dict; ValueError if the bytes are not the one form of a record. What a
-record may hold (limits on length, control characters, times) is not checked.
+record may hold (limits on length, control characters, times) is not checked. A record of the application's is
+{"type":"application","number":its type,"payload":hex digits}.
 """
 import json
 import re
@@ -270,10 +271,13 @@ def qualifier_order(qualifier):
 
 
 def record(payload):
-    kind = payload[0] if payload else None
-    if kind is None or kind >= len(ROOTS):
-        return {"type": kind, "bytes": payload.hex()}
-    name, root, form = ROOTS[kind]
+    if not payload:
+        raise ValueError("an empty payload")
+    if payload[0] >= 128:
+        return {"type": "application", "number": payload[0], "payload": payload.hex()}
+    if payload[0] >= len(ROOTS):
+        raise ValueError("a reserved type")
+    name, root, form = ROOTS[payload[0]]
     if any(payload[1:8]) or len(payload) < 8 + root.size or len(payload) > 1 << 20:
         raise ValueError("version, flags, or length of the payload")
     try:

@@ -56,7 +56,7 @@ impl Snapshot<'_> {
         listed.iter().map(|entry| self.listed(&entry.id)).collect()
     }
 
-    /// As [`Snapshot::subject`], but only where they stand and their ids, which costs a thirtieth.
+    /// As [`Snapshot::subject`], but only where they stand and their ids: content is not read at all.
     ///
     /// # Errors
     /// When the store cannot be read.
