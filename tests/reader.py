@@ -17,6 +17,7 @@ Exit codes: 0 all is well, 2 usage, 4 damage, 10 no Annals data there, 12 a newe
 """
 import json
 import os
+import re
 import struct
 import sys
 
@@ -172,6 +173,7 @@ class Journal:
         try:
             with open(os.path.join(data_dir, "annals.json"), "rb") as file:
                 layout = json.load(file)["annals"]
+            os.listdir(os.path.join(data_dir, "journal"))
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise Refused(10, "%s is no Annals data directory: %s" % (data_dir, error)) from error
         if layout != 1:
@@ -185,7 +187,7 @@ class Journal:
         print("offset %d: damaged: %s" % (offset, sentence), file=sys.stderr)
 
     def records(self):
-        names = sorted(name for name in os.listdir(self.directory) if name.endswith(".wal"))
+        names = sorted(name for name in os.listdir(self.directory) if re.fullmatch("[0-9a-f]{16}[.]wal", name))
         segments = []
         for name in names:
             base = int(name[:-4], 16)

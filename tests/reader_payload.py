@@ -3,7 +3,7 @@
     payload -> read by the tables of payload.md -> written again, the same bytes must come out -> JSON form
 
 `record(payload)` gives the JSON form as a dict; ValueError if the bytes are not the one form of a record. What a
-record may hold (limits on length, control characters, times) is not checked. A record of the application's is
+record may hold (lengths, control characters, ranges) is not checked. A record of the application's is
 {"type":"application","number":its type,"payload":hex digits}.
 """
 import json
@@ -168,11 +168,12 @@ def time(micros, meant):
     month = (5 * day + 2) // 153
     day -= (153 * month + 2) // 5
     year, month = year + 400 * era + month // 10, (month + 2) % 12
-    date = "%s%04d-%02d-%02d" % ("-" if year < 0 else "", abs(year), month + 1, day + 1)
-    if meant < 3:
-        return date[:len(date) - (6, 3, 0)[meant]]
-    clock = "T%02d:%02d:%02d" % (seconds // 3600, seconds // 60 % 60, seconds % 60)
-    return date + (clock[:-3], clock, clock + ".%03d" % (micros // 1000), clock + ".%06d" % micros)[meant - 3] + "Z"
+    clock = (seconds // 3600, seconds // 60 % 60, seconds % 60, micros)
+    whole = "%s%04d-%02d-%02dT%02d:%02d:%02d.%06dZ" % ("-" if year < 0 else "", abs(year), month + 1, day + 1, *clock)
+    rest = whole[-(23, 20, 17, 11, 8, 4, 1)[meant]:]
+    if not "-01-01T00:00:00.000000Z".endswith(rest):
+        raise ValueError("%s is not the beginning of what is meant" % whole)
+    return whole[:-len(rest)] + ("Z" if meant > 2 else "")
 
 
 def instant(micros):
