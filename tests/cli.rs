@@ -158,9 +158,16 @@ impl Data {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// Waits until so many records are durable, as a process beside sees it.
+    /// Waits until so many records are durable, as a process beside sees it. What never comes fails, and does not hang.
     fn wait_for_records(&self, count: usize) {
-        self.run(&format!("tail -f -c {count}")).ends(0);
+        let mut command = Command::new("timeout");
+        command.args(["120", ANNALS, "--data"]).arg(self.path()).args([
+            "tail",
+            "-f",
+            "-c",
+            &count.to_string(),
+        ]);
+        Run::from(command.output().unwrap()).ends(0);
     }
 }
 

@@ -1,4 +1,5 @@
-//! Numbers for people, and numbers of JSON that no float has rounded.
+//! Numbers for people, and numbers of JSON that no float has rounded. Counts have their thousands apart; offsets are
+//! written as they are taken back.
 
 use std::fmt::{self, Display};
 use std::time::Duration;

@@ -22,14 +22,14 @@ impl Progress {
     pub(crate) fn of_bytes(total: Option<u64>) -> Self {
         Self::new(
             total,
-            "{bar:30} {bytes:>10} of {total_bytes}, {eta} left  {wide_msg}",
+            "{bar:16} {bytes:>10} of {total_bytes}, {eta} left  {wide_msg}",
             "{spinner} {bytes:>10}  {wide_msg}",
         )
     }
 
     /// A line that counts anything else up to `total`.
     pub(crate) fn of_steps(total: Option<u64>) -> Self {
-        Self::new(total, "{bar:30} {percent:>3} %, {eta} left  {wide_msg}", "{spinner} {wide_msg}")
+        Self::new(total, "{bar:16} {percent:>3} %, {eta} left  {wide_msg}", "{spinner} {wide_msg}")
     }
 
     fn new(total: Option<u64>, known: &str, unknown: &str) -> Self {
@@ -83,9 +83,9 @@ mod tests {
     #[test]
     fn every_template_parses() {
         for template in [
-            "{bar:30} {bytes:>10} of {total_bytes}, {eta} left  {wide_msg}",
+            "{bar:16} {bytes:>10} of {total_bytes}, {eta} left  {wide_msg}",
             "{spinner} {bytes:>10}  {wide_msg}",
-            "{bar:30} {percent:>3} %, {eta} left  {wide_msg}",
+            "{bar:16} {percent:>3} %, {eta} left  {wide_msg}",
             "{spinner} {wide_msg}",
         ] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");

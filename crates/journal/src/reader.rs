@@ -11,7 +11,7 @@ use annals_record::{
 use crate::catalog;
 use crate::clock::{Clock, SystemClock};
 use crate::disk::{Disk, RealDisk};
-use crate::error::Error;
+use crate::error::{Damage, Error};
 use crate::recovery;
 use crate::segment;
 use crate::source::{self, Source};
@@ -65,7 +65,10 @@ impl Reader {
         let log = recovery::log_of(&segments, dir)?;
         let slots = SlotReader::open(&*disk, dir, log).map_err(|error| {
             let path = dir.join(crate::watermark::FILE_NAME);
-            Error::io("open", &path, error)
+            match error.kind() {
+                std::io::ErrorKind::NotFound => lost_watermark(&path, "it is missing"),
+                _ => Error::io("open", &path, error),
+            }
         })?;
         let source = Source::new(disk, dir.to_owned(), segments);
         Ok(Self { core: Arc::new(Core { source, slots, log, clock }) })
@@ -83,8 +86,12 @@ impl Reader {
     /// [`Error::Io`] if the watermark cannot be read.
     pub fn durable(&self) -> Result<Offset, Error> {
         let path = self.core.source.dir.join(crate::watermark::FILE_NAME);
-        let mark = self.core.slots.newest().map_err(|error| Error::io("read", &path, error))?;
-        Ok(mark.map_or(Offset::ZERO, |mark| mark.durable))
+        let failed = |error| Error::io("read", &path, error);
+        match self.core.slots.newest().map_err(failed)? {
+            Some(mark) => Ok(mark.durable),
+            None if self.core.slots.is_blank().map_err(failed)? => Ok(Offset::ZERO),
+            None => Err(lost_watermark(&path, "neither of its slots verifies")),
+        }
     }
 
     /// The journal's state, as far as it is durable.
@@ -152,6 +159,13 @@ impl Log for Reader {
     fn lag(&self, from: Offset) -> Result<Lag, LogError> {
         Ok(lag_of(&self.core.source, &*self.core.clock, from, self.durable()?)?)
     }
+}
+
+/// How far the journal is durable cannot be read; the next writer finds it out.
+fn lost_watermark(path: &Path, reason: &str) -> Error {
+    let detail =
+        format!("{}: {reason}; open the journal for writing once, which finds its end again", path.display());
+    Error::Damaged(Damage { offset: Offset::ZERO, len: 0, detail })
 }
 
 /// The state of the journal that `source` reads.

@@ -102,6 +102,13 @@ impl SlotReader {
     pub(crate) fn newest(&self) -> io::Result<Option<Mark>> {
         Ok(newest(&*self.file, Some(self.log))?.map(|(mark, ..)| mark))
     }
+
+    /// Whether nothing was ever written: a journal that was made and has not said anything.
+    pub(crate) fn is_blank(&self) -> io::Result<bool> {
+        let mut bytes = vec![0; 2 * SLOT_SPACING as usize];
+        let read = disk::read_full(&*self.file, &mut bytes, 0)?;
+        Ok(bytes[..read].iter().all(|byte| *byte == 0))
+    }
 }
 
 /// The writer's hold on the slots.

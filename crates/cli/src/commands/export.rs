@@ -89,11 +89,8 @@ fn tell(report: &Report, json: bool) {
         0 => String::new(),
         some => format!(", {} stood there more than once", Count(some)),
     };
-    let said = format!(
-        "{} exported, up to offset {}{duplicates}",
-        counted(report.exported, "record"),
-        Count(report.next)
-    );
+    let said =
+        format!("{} exported, up to offset {}{duplicates}", counted(report.exported, "record"), report.next);
     output::say(output::stderr_paint(json).dim(said));
 }
 

@@ -5,7 +5,7 @@ use annals::{IdPrefix, Record};
 use super::Context;
 use super::question::{ask, find, id_prefix};
 use crate::exit::Failure;
-use crate::{number, render};
+use crate::render;
 
 /// Which record.
 #[derive(Debug, clap::Args)]
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
             Record::Epoch(_) => "epoch",
         };
         output.line(format_args!("{} {}", output.paint.bold(kind), stored.id))?;
-        let mut fields = vec![("offset", number::Count(stored.offset.get()).to_string())];
+        let mut fields = vec![("offset", stored.offset.to_string())];
         fields.extend(render::fields(&record));
         let tally = snapshot.tally(&stored.id)?.map(|tally| render::tally(&tally));
         fields.extend(tally.filter(|tally| !tally.is_empty()).map(|tally| ("votes", tally)));

@@ -95,7 +95,6 @@ enum Ended {
 
 /// Imports it.
 pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
-    context.interrupt.gently();
     beside::check(&args.file, args.rejects.as_deref(), args.acks.as_deref())?;
     let options = Options { format: args.format, source: args.source.clone() };
     // What a file's name and its first bytes tell is told before a data directory is made. A pipe may keep its reader
@@ -119,6 +118,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     let appending = Appending::new(annals.importer()?, args.batch as usize, acks);
     let mut importing = Importing::new(context, opened, args, options, Destination::Journal(appending));
     importing.rejects.create(args.rejects.as_deref())?;
+    context.interrupt.gently();
     let ended = importing.run(context);
     let done = importing.finish(args, context, ended, |context, wanted| applied(&annals, context, wanted));
     let closed = annals.close().map_err(Failure::from);
@@ -240,7 +240,7 @@ impl<'a> Importing<'a> {
         let done = self.read_bytes.as_ref().map_or(0, crate::input::Progress::read_bytes);
         let (lines, begun) = (appended + duplicates + self.rejects.count, self.begun);
         self.progress.update(done, None, || {
-            format!("{}, {} a second", counted(lines, "line"), Count(rate(lines, begun.elapsed())))
+            format!("{}, {}/s", counted(lines, "line"), Count(rate(lines, begun.elapsed())))
         });
     }
 

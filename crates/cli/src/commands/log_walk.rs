@@ -10,7 +10,7 @@ use std::time::Duration;
 use annals::{Batch, Damage, DecodeError, LogError, Offset, Reader, Record, Tail};
 
 use crate::exit::{Code, Failure};
-use crate::number::{Count, counted};
+use crate::number::counted;
 use crate::output;
 use crate::progress::Progress;
 
@@ -78,11 +78,11 @@ pub(crate) fn tell_damage(damage: &Damage, json: bool, progress: Option<&Progres
     let talk = if json {
         format!("{{\"damaged\":{}}}", damage_json(damage))
     } else {
-        let resume = Count(offset.get().saturating_add(*len)).to_string();
+        let resume = offset.get().saturating_add(*len);
         format!(
             "{} offset {} to {resume} ({len} bytes): {}",
             output::stderr_paint(json).red("damaged:"),
-            Count(offset.get()),
+            offset,
             crate::escape::Shown(detail)
         )
     };

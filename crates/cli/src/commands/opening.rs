@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Context;
 use crate::escape::Shown;
 use crate::exit::Failure;
-use crate::number::{Count, Size};
+use crate::number::Size;
 use crate::output;
 
 /// Opens a data directory that exists.
@@ -53,7 +53,7 @@ pub(crate) fn tell(report: &OpenReport, json: bool) {
             output::say(format_args!(
                 "recovered: {} at offset {} were being written when the last run stopped and were never acknowledged; a copy is in {}",
                 Size(torn.bytes),
-                Count(torn.offset.get()),
+                torn.offset,
                 Shown(&quarantine)
             ));
         }

@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     let mut progress = Progress::of_bytes(None);
     let rebuilt = annals::rebuild(context.place.path(), args.accept, &mut |records, done, all| {
         progress.update(done, Some(all), || {
-            format!("{}, {} a second", counted(records, "record"), Count(rate(records, begun.elapsed())))
+            format!("{}, {}/s", counted(records, "record"), Count(rate(records, begun.elapsed())))
         });
     })?;
     drop(progress);

@@ -72,18 +72,13 @@ fn show(status: &Status, place: &Place, output: &mut Output) -> Result<(), Failu
     row(output, "in use by", Shown(&owner).to_string())?;
     output.line(output.paint.bold("journal"))?;
     row(output, "uuid", format!("{}, term {}", journal.log, journal.term))?;
-    row(output, "offsets", format!("{} to {}", Count(journal.oldest.get()), Count(journal.next.get())))?;
-    row(
-        output,
-        "durable",
-        format!("up to {}, {}", Count(journal.durable.get()), durability(journal.durability)),
-    )?;
+    row(output, "offsets", format!("{} to {}", journal.oldest, journal.next))?;
+    row(output, "durable", format!("up to {}, {}", journal.durable, durability(journal.durability)))?;
     row(output, "records", Count(journal.records).to_string())?;
     let segments = counted(journal.segments.len() as u64, "segment");
     row(output, "on disk", format!("{} in {segments}", Size(journal.bytes)))?;
     if let Some(damage) = &journal.damage {
-        let range =
-            format!("offset {}, {}: {}", Count(damage.offset.get()), Size(damage.len), Shown(&damage.detail));
+        let range = format!("offset {}, {}: {}", damage.offset, Size(damage.len), Shown(&damage.detail));
         row(output, "damage", output.paint.red(range).to_string())?;
     }
     output.line(output.paint.bold("store"))?;
@@ -96,9 +91,7 @@ fn show(status: &Status, place: &Place, output: &mut Output) -> Result<(), Failu
     row(output, "votes", Count(counts.votes).to_string())?;
     row(output, "epochs", Count(counts.epochs).to_string())?;
     row(output, "dead letters", Count(counts.dead_letters).to_string())?;
-    let cursor = store
-        .cursor
-        .map_or_else(|| "nothing applied yet".to_owned(), |cursor| Count(cursor.get()).to_string());
+    let cursor = store.cursor.map_or_else(|| "nothing applied yet".to_owned(), |cursor| cursor.to_string());
     row(output, "cursor", cursor)?;
     let lag = &status.lag;
     let behind = if lag.records == 0 {

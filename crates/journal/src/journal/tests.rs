@@ -388,3 +388,19 @@ async fn tasks_append_beside_threads() {
     drop(journal);
     open(dir.path());
 }
+
+#[test]
+fn a_reader_says_that_the_watermark_is_lost_and_a_writer_finds_it_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let receipts = fill(&journal, 0..60);
+    journal.close().unwrap();
+    let path = dir.path().join("watermark");
+    fs::write(&path, [7; 8192]).unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    assert!(matches!(reader.durable(), Err(Error::Damaged(_))));
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(Reader::open(dir.path()), Err(Error::Damaged(_))));
+    check(open(dir.path()), &receipts);
+    check(Reader::open(dir.path()).unwrap(), &receipts);
+}

@@ -57,7 +57,7 @@ impl Report {
             Count(self.rejected)
         ))?;
         let place = match (self.first, self.next) {
-            (Some(first), Some(next)) => format!("; offsets {} to {}", Count(first), Count(next)),
+            (Some(first), Some(next)) => format!("; offsets {first} to {next}"),
             _ => String::new(),
         };
         let time = format!("{}, {} lines a second{place}", Span(self.seconds), Count(speed));
