@@ -17,9 +17,10 @@ use crate::error::Error;
 use crate::frame;
 use crate::options::Options;
 use crate::recovery;
-use crate::source::{self, Source};
+use crate::source::Source;
 use crate::status::{OpenReport, Status, Verification};
 use crate::tail::Tail;
+use crate::verify;
 use crate::watermark::Watermark;
 use crate::writer::Encoded;
 
@@ -223,7 +224,7 @@ impl Journal {
     #[must_use]
     pub fn status(&self) -> Status {
         let active = self.core.commit.with_writer(|writer| {
-            (writer.active.end, writer.active.header.records_before + writer.active.records)
+            (writer.active.end(), writer.active.header.records_before + writer.active.summary.records)
         });
         let (next, records) = active.unwrap_or((self.durable(), self.core.report.records));
         let mut status = crate::reader::status_of(&self.core.source, self.core.log, self.durable(), records);
@@ -239,7 +240,7 @@ impl Journal {
     /// # Errors
     /// [`Error::Io`] if a file cannot be read; what does not verify is no error but a part of the answer.
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verification, Error> {
-        source::verify(&self.core.source, self.durable(), progress)
+        verify::verify(&self.core.source, self.durable(), progress)
     }
 
     /// Closes the journal for all its handles: waits for what is being written, gives reserved space back, and marks

@@ -48,9 +48,11 @@ mod seal;
 mod segment;
 mod source;
 mod status;
+mod summary;
 mod tail;
 #[cfg(feature = "tokio")]
 mod turn;
+mod verify;
 mod watermark;
 mod writer;
 

@@ -14,9 +14,10 @@ use crate::disk::{Disk, RealDisk};
 use crate::error::{Damage, Error};
 use crate::recovery;
 use crate::segment;
-use crate::source::{self, Source};
+use crate::source::Source;
 use crate::status::{SegmentStatus, Status, Verification};
 use crate::tail::Tail;
+use crate::verify;
 use crate::watermark::SlotReader;
 
 /// The first pause between two looks for news; it doubles up to the last.
@@ -113,7 +114,7 @@ impl Reader {
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verification, Error> {
         let durable = self.durable()?;
         self.core.source.refresh()?;
-        source::verify(&self.core.source, durable, progress)
+        verify::verify(&self.core.source, durable, progress)
     }
 }
 

@@ -122,15 +122,15 @@ pub(crate) fn recover(
     let allocated = file.len().map_err(failed)?;
     let mut active = Active::new(header.clone(), last.path.clone(), file, allocated);
     let tail = scan_active(&mut active, mark).map_err(failed)?;
-    report.records = header.records_before + active.records;
-    let written = mark.map_or(header.base, |mark| mark.durable.clamp(header.base, active.end));
+    report.records = header.records_before + active.summary.records;
+    let written = mark.map_or(header.base, |mark| mark.durable.clamp(header.base, active.end()));
     // A seal's own sync may have failed: it is written again too.
     let written_end = match &tail {
         Tail::Sealed(seal) => seal.next_base(),
-        _ => active.end,
+        _ => active.end(),
     };
     let needs_rewrite = !mark.is_some_and(|mark| mark.clean && mark.durable == written_end);
-    let end = active.end;
+    let end = active.end();
     let mut writer = match tail {
         Tail::Damaged { damage, durable } => {
             tracing::error!(offset = %damage.offset, len = damage.len, detail = %damage.detail, "the journal is damaged; nothing was cut");
@@ -267,7 +267,7 @@ fn cut(
     source: &Source,
     watermark: &Watermark,
 ) -> Result<TornTail, Error> {
-    let offset = writer.active.end;
+    let offset = writer.active.end();
     let start = writer.active.header.file_pos(offset);
     let failed = |error| Error::io("read", &writer.active.path, error);
     let mut bytes = vec![0; (torn_end.0 - start.0) as usize];

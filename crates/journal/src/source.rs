@@ -179,7 +179,7 @@ impl Source {
 }
 
 /// The whole rest of a segment whose header does not verify.
-fn whole(segment: &Segment, at: Offset, end: Offset, reason: &str) -> Damage {
+pub(crate) fn whole(segment: &Segment, at: Offset, end: Offset, reason: &str) -> Damage {
     let len = end.get() - at.get();
     Damage { offset: at, len, detail: format!("segment {:016x}: {reason}", segment.base.get()) }
 }
@@ -270,104 +270,4 @@ fn parse(
     }
     entries.truncate(group_entries);
     Some(Look { bytes, entries, next: place(group_at), sealed, bad })
-}
-
-/// Walks all segments and says what does not verify: CRC and BLAKE3 of every record, every commit, every seal.
-pub(crate) fn verify(
-    source: &Source,
-    durable: Offset,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<crate::Verification, Error> {
-    let segments = source.segments();
-    let oldest = source.oldest();
-    let all = durable.get() - oldest.get().min(durable.get());
-    let mut found = crate::Verification::default();
-    for segment in &segments {
-        let end = segment.next.unwrap_or(durable).min(durable);
-        if segment.base >= end {
-            continue;
-        }
-        match &segment.header {
-            Err(reason) => found.damaged.push(whole(segment, segment.base, end, reason)),
-            Ok(header) => verify_segment(source, segment, header, end, &mut found, &mut |at| {
-                progress(at.get() - oldest.get(), all);
-            })?,
-        }
-        progress(end.get() - oldest.get(), all);
-    }
-    found.bytes = all;
-    Ok(found)
-}
-
-fn verify_segment(
-    source: &Source,
-    segment: &Segment,
-    header: &SegmentHeader,
-    end: Offset,
-    found: &mut crate::Verification,
-    progress: &mut dyn FnMut(Offset),
-) -> Result<(), Error> {
-    let failed = |error| Error::io("read", &segment.path, error);
-    let file = source.open(segment)?;
-    let limit = if segment.next.is_some() { u64::MAX } else { header.file_pos(end).0 };
-    let window = Window::new(&*file, limit).map_err(failed)?;
-    let mut scan = scan::Scan::new(header, window, segment.base, true);
-    let mut chain = blake3::Hasher::new();
-    chain.update(&header.chain);
-    let (mut records, mut whole_chain) = (0_u64, true);
-    let mut reported = segment.base;
-    loop {
-        let at = scan.position();
-        if at >= end {
-            break;
-        }
-        if at.get() - reported.get() >= 1 << 22 {
-            reported = at;
-            progress(at);
-        }
-        match scan.step().map_err(failed)? {
-            Step::Group(group) => {
-                records += u64::from(group.commit.records);
-                chain.update(&scan.ids);
-            }
-            Step::Seal(seal) => {
-                let fits = seal.records == records && seal.chain == *chain.finalize().as_bytes();
-                if whole_chain && !fits {
-                    let detail =
-                        scan::describe(header, at, "the seal's count or chained hash is not this segment's");
-                    found.damaged.push(Damage { offset: at, len: seal.next_base().get() - at.get(), detail });
-                }
-                let next = seal.next_base();
-                if segment.next.is_none() && next < end {
-                    let detail = format!("segment {:016x}: the segment is missing", next.get());
-                    found.damaged.push(Damage { offset: next, len: end.get() - next.get(), detail });
-                }
-                break;
-            }
-            step @ (Step::End | Step::Bad(..)) => {
-                whole_chain = false;
-                let reason = match step {
-                    Step::Bad(reason) => reason,
-                    _ => scan::describe(header, at, "zeros where a frame should be"),
-                };
-                let landmark =
-                    scan::next_landmark(header, scan.window(), Offset::new(at.get() + 8)).map_err(failed)?;
-                let resume = landmark.map_or(end, |landmark| landmark.resume).min(end);
-                found.damaged.push(Damage { offset: at, len: resume.get() - at.get(), detail: reason });
-                scan.seek(resume);
-            }
-        }
-    }
-    if let Some(flaw) = &segment.flaw
-        && whole_chain
-    {
-        let detail = format!("segment {:016x}: {flaw}", segment.base.get());
-        found.damaged.push(Damage {
-            offset: scan.position(),
-            len: end.get() - scan.position().get(),
-            detail,
-        });
-    }
-    found.records += records;
-    Ok(())
 }

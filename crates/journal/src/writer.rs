@@ -18,9 +18,10 @@ use crate::error::{Error, is_full};
 use crate::frame::{self, Commit, ControlKind};
 use crate::options::Options;
 use crate::scan::Group;
-use crate::seal::{self, Seal, TABLE_STRIDE};
+use crate::seal::{self, Seal};
 use crate::segment::{self, HEADER_LEN, SegmentHeader};
 use crate::source::Source;
+use crate::summary::Summary;
 use crate::watermark::{Mark, Slots, Watermark};
 
 /// The segment that is written to.
@@ -29,74 +30,30 @@ pub(crate) struct Active {
     pub(crate) header: SegmentHeader,
     pub(crate) path: PathBuf,
     pub(crate) file: Box<dyn DiskFile>,
-    /// Where the next group begins.
-    pub(crate) end: Offset,
-    pub(crate) records: u64,
-    groups: u64,
-    payload_bytes: u64,
-    first_micros: i64,
-    last_micros: i64,
-    chain: blake3::Hasher,
-    table: Vec<u64>,
+    pub(crate) summary: Summary,
     /// The file's length: writing below it needs no new space.
     allocated: u64,
 }
 
 impl Active {
     pub(crate) fn new(header: SegmentHeader, path: PathBuf, file: Box<dyn DiskFile>, allocated: u64) -> Self {
-        let mut chain = blake3::Hasher::new();
-        chain.update(&header.chain);
-        Self {
-            end: header.base,
-            header,
-            path,
-            file,
-            records: 0,
-            groups: 0,
-            payload_bytes: 0,
-            first_micros: 0,
-            last_micros: 0,
-            chain,
-            table: Vec::new(),
-            allocated,
-        }
+        Self { summary: Summary::new(&header), header, path, file, allocated }
+    }
+
+    /// Where the next group begins.
+    pub(crate) fn end(&self) -> Offset {
+        self.summary.end
     }
 
     /// Counts a group that is durable. `ids` are its record ids.
     pub(crate) fn absorb(&mut self, group: &Group, ids: &[u8]) {
-        assert!(group.start == self.end, "I4: a group at {} after the end {}", group.start, self.end);
-        let distance = group.start.get() - self.header.base.get();
-        if self.table.last().is_none_or(|last| last / TABLE_STRIDE < distance / TABLE_STRIDE) {
-            self.table.push(distance);
-        }
-        if self.groups == 0 {
-            self.first_micros = group.commit.time_micros;
-        }
-        self.last_micros = group.commit.time_micros;
-        self.groups += 1;
-        self.records += u64::from(group.commit.records);
-        self.payload_bytes += group.payload_bytes;
-        self.chain.update(ids);
-        self.end = group.end;
-    }
-
-    fn seal(&self, next_term: Term) -> Seal {
-        Seal {
-            end: self.end,
-            records: self.records,
-            groups: self.groups,
-            payload_bytes: self.payload_bytes,
-            first_micros: self.first_micros,
-            last_micros: self.last_micros,
-            chain: *self.chain.finalize().as_bytes(),
-            next_term,
-            table: self.table.clone(),
-        }
+        assert!(group.start == self.end(), "I4: a group at {} after the end {}", group.start, self.end());
+        self.summary.absorb(group, ids);
     }
 
     /// The file's length if a group of `len` bytes and then the seal were written.
     fn len_with(&self, len: usize) -> u64 {
-        self.header.file_pos(self.end).0 + len as u64 + seal::seal_len(self.table.len() + 1) as u64
+        self.header.file_pos(self.end()).0 + len as u64 + seal::seal_len(self.summary.table_len() + 1) as u64
     }
 }
 
@@ -164,12 +121,12 @@ impl Writer {
             return Err(error.clone());
         }
         let len = requests.iter().map(|request| request.bytes.len()).sum::<usize>() + frame::COMMIT;
-        if self.active.len_with(len) > self.options.segment_bytes && self.active.groups > 0 {
+        if self.active.len_with(len) > self.options.segment_bytes && self.active.summary.groups > 0 {
             self.roll(self.active.header.term, source, watermark)?;
         }
         self.reserve(len)?;
         let starts = self.gather(requests);
-        let start = self.active.end;
+        let start = self.active.end();
         let commit = Commit {
             batch_start: start,
             durable_upto: self.durable,
@@ -195,7 +152,7 @@ impl Writer {
     fn gather(&mut self, requests: &[&Encoded]) -> Vec<Offset> {
         self.buffer.clear();
         self.ids.clear();
-        let base = self.active.end.get();
+        let base = self.active.end().get();
         let mut starts = Vec::with_capacity(requests.len());
         for request in requests {
             let mut at = self.buffer.len();
@@ -231,7 +188,7 @@ impl Writer {
 
     /// Writes at the end of the active segment and syncs. A full disk is undone: zeros, durably.
     fn write_durably(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let pos = self.active.header.file_pos(self.active.end).0;
+        let pos = self.active.header.file_pos(self.active.end()).0;
         match disk::write_full(&*self.active.file, bytes, pos) {
             Ok(()) => {}
             Err(error) if is_full(&error) => {
@@ -283,7 +240,7 @@ impl Writer {
         source: &Source,
         watermark: &Watermark,
     ) -> Result<(), Error> {
-        let seal = self.active.seal(next_term);
+        let seal = self.active.summary.seal(next_term);
         let next = prepare(&*self.disk, &self.dir, seal.next_base(), self.options.segment_bytes)?;
         self.write_durably(&seal.encode(&self.active.header))?;
         self.finish_roll(&seal, next, source, watermark)
@@ -330,7 +287,7 @@ impl Writer {
         segments.push(Arc::new(Segment::active(header.clone(), path.clone())));
         source.set_segments(segments);
         self.active = Active::new(header, path, file, allocated);
-        self.advance(self.active.end, watermark)
+        self.advance(self.active.end(), watermark)
     }
 
     /// Writes a control frame as a group of its own.
@@ -345,7 +302,7 @@ impl Writer {
         if let Some(error) = &self.poison {
             return Err(error.clone());
         }
-        let len = self.active.header.file_pos(self.active.end).0;
+        let len = self.active.header.file_pos(self.active.end()).0;
         let trimmed = self.active.file.set_len(len).and_then(|()| self.active.file.sync());
         trimmed.map_err(|error| self.poison("close", error))?;
         self.active.allocated = len;
