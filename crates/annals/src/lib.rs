@@ -61,3 +61,8 @@ pub mod parts {
     pub use annals_journal::Error as JournalError;
     pub use annals_storage::{Damage as StoreDamage, Error as StoreError};
 }
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

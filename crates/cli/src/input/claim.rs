@@ -1,6 +1,6 @@
 //! RDF's statements as assertions.
 //!
-//!   subject predicate object [graph] -> Assertion { subject, predicate, object, qualifiers, sources }
+//!   subject predicate object (graph) -> Assertion { subject, predicate, object, qualifiers, sources }
 //!
 //! IRIs and blank nodes become names: of the subject, or of an entity. A literal's datatype that its value does not
 //! tell, and a named graph, become qualifiers.

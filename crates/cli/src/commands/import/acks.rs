@@ -1,6 +1,6 @@
 //! Receipts: where each record of the input stands in the journal.
 //!
-//!   line <tab> id <tab> offset
+//!   line TAB id TAB offset
 //!
 //! A1: a line is there only once its record is durable.
 
