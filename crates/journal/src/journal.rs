@@ -1,8 +1,9 @@
 //! The journal's handle: open, append, read, close, in that order.
 
 use std::io;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use annals_record::{
@@ -33,7 +34,19 @@ pub(crate) const LOCK_FILE: &str = "LOCK";
 /// the journal in order; [`Journal::close`] does so at once and says whether it worked.
 #[derive(Clone)]
 pub struct Journal {
-    core: Arc<Core>,
+    core: Arc<Handles>,
+}
+
+/// What all handles share. It closes the journal when the last of them goes, whoever else still looks at the core: the
+/// committer of tasks does, for a moment after it has answered the last one.
+struct Handles(Arc<Core>);
+
+impl Deref for Handles {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        &self.0
+    }
 }
 
 struct Core {
@@ -46,8 +59,8 @@ struct Core {
     report: OpenReport,
     #[cfg(feature = "tokio")]
     committer: std::sync::Once,
-    /// Given back last: whoever takes it next finds everything closed.
-    _lock: Box<dyn Held>,
+    /// Given back last, when all is closed: whoever takes it next finds it so.
+    lock: Mutex<Option<Box<dyn Held>>>,
 }
 
 impl std::fmt::Debug for Journal {
@@ -113,7 +126,7 @@ impl Journal {
         let recovered = recovery::recover(disk, Arc::clone(&clock), dir.to_owned(), options)?;
         let stopped = recovered.report.damage.clone().map(Error::Damaged);
         Ok(Self {
-            core: Arc::new(Core {
+            core: Arc::new(Handles(Arc::new(Core {
                 commit: GroupCommit::new(recovered.writer, stopped),
                 source: recovered.source,
                 watermark: recovered.watermark,
@@ -123,8 +136,8 @@ impl Journal {
                 report: OpenReport { created, ..recovered.report },
                 #[cfg(feature = "tokio")]
                 committer: std::sync::Once::new(),
-                _lock: lock,
-            }),
+                lock: Mutex::new(Some(lock)),
+            }))),
         })
     }
 
@@ -195,7 +208,7 @@ impl Journal {
     fn start_committer(&self) -> Result<(), Error> {
         let mut started = Ok(());
         self.core.committer.call_once(|| {
-            let core = Arc::downgrade(&self.core);
+            let core = Arc::downgrade(&self.core.0);
             let turn = Arc::clone(&self.core.commit.turn);
             let lead = move || {
                 while turn.take() {
@@ -287,14 +300,15 @@ impl Core {
         self.commit.turn.end();
         let closed = writer.map_or(Ok(()), |mut writer| writer.close());
         self.watermark.close();
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
         closed
     }
 }
 
-impl Drop for Core {
+impl Drop for Handles {
     fn drop(&mut self) {
         if let Err(error) = self.close() {
-            tracing::warn!(%error, dir = %self.source.dir.display(), "the journal did not close in order");
+            tracing::warn!(%error, dir = %self.0.source.dir.display(), "the journal did not close in order");
         }
     }
 }

@@ -353,7 +353,7 @@ fn lag_counts_records_bytes_and_age() {
 #[test]
 fn the_seeds_shared_journal_compiles() {
     let dir = tempfile::tempdir().unwrap();
-    let journal = Arc::new(std::sync::Mutex::new(open(dir.path())));
+    let journal = Arc::new(Mutex::new(open(dir.path())));
     journal.lock().unwrap().append(vec![1, 2, 3]).unwrap();
     assert_eq!(annals_record::IntoLog::into_log(journal).durable().get(), 88);
 }
