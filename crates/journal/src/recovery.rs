@@ -259,7 +259,7 @@ fn judge(
     Ok(if bytes_end > start { Tail::Torn { end: bytes_end, reason: found() } } else { Tail::Clean })
 }
 
-/// A torn tail: kept in quarantine, zeroed, and the segment sealed there; the next one begins in a new term.
+/// A torn tail: kept in quarantine; the segment is sealed and cut in its place, and the next one begins in a new term.
 fn cut(
     writer: &mut Writer,
     torn_end: FilePos,
@@ -282,10 +282,8 @@ fn cut(
         quarantine: quarantine::keep(&*writer.disk, &writer.dir, offset, term, now, &bytes)?,
     };
     tracing::warn!(%offset, bytes = torn.bytes, reason = %torn.reason, quarantine = %torn.quarantine.display(), "cut a torn tail");
-    let zeros = vec![0; bytes.len()];
-    disk::write_full(&*writer.active.file, &zeros, start.0)
-        .and_then(|()| writer.active.file.sync())
-        .map_err(|error| Error::io("cut the torn tail of", &writer.active.path, error))?;
+    // The seal overwrites the beginning of the tail and the file is cut behind it, so nothing of the tail is left; and the
+    // seal itself says that a new term begins, so no crash in between can forget it.
     writer.roll(term, source, watermark)?;
     let mut body = Vec::with_capacity(64);
     body.extend_from_slice(&1_u64.to_le_bytes());
