@@ -1,6 +1,8 @@
-//! `kill -9` at random moments of an import, while another process tails, on one directory that lives through it all.
+//! `kill -9` at random moments of imports and appends, while another process tails, on one directory that lives through
+//! it all.
 //!
-//!   import chunk i -> killed -> import chunk i+1 -> ... -> every receipt is there, nothing is invented, store == rebuilt
+//!   import chunk i -> killed -> append -> killed -> import chunk i+1 -> ...
+//!   -> every receipt is there, in order, nothing is invented, and the store equals a rebuilt one
 //!
 //! `ANNALS_KILLS` says how often (default 200); `ANNALS_KILL_SEED` makes the moments the same again.
 
@@ -72,42 +74,78 @@ impl Random {
     }
 }
 
-/// Imports chunks, one after the other, and kills each import; returns the receipts, by offset, and how many kills hit.
-fn kill_imports(
+/// What was acknowledged: the id at each offset.
+#[derive(Default)]
+struct Receipts(BTreeMap<u64, String>);
+
+impl Receipts {
+    fn add(&mut self, id: &str, offset: &str) {
+        let before = self.0.insert(offset.parse().unwrap(), id.to_owned());
+        assert_eq!(before, None, "offset {offset} was acknowledged twice");
+    }
+}
+
+/// Imports a chunk and kills the import after a while; true if it was still running, and whether it had receipts.
+fn kill_import(
     dir: &Path,
     data: &Path,
-    kills: usize,
-    random: &mut Random,
-) -> (BTreeMap<u64, String>, usize) {
-    let mut receipts = BTreeMap::new();
+    chunk: usize,
+    after_ms: u64,
+    receipts: &mut Receipts,
+) -> (bool, bool) {
+    let (input, acks) = (dir.join("chunk.jsonl"), dir.join("acks"));
+    write_chunk(&input, chunk);
+    let _ = fs::remove_file(&acks);
+    let mut import = annals(data, &["import", "--batch", "20", "--acks"])
+        .arg(&acks)
+        .arg(&input)
+        .stdout(Stdio::null())
+        .stderr(File::create(dir.join("import.err")).unwrap())
+        .spawn()
+        .unwrap();
+    wait(Duration::from_millis(after_ms));
+    let running = kill(&mut import);
+    let lines = fs::read_to_string(&acks).unwrap_or_default();
+    // A line without its end was being written: the record may be there or not.
+    for line in lines.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+        let [_, id, offset] = line.trim_end().split('\t').collect::<Vec<_>>()[..] else { panic!("{line:?}") };
+        receipts.add(id, offset);
+    }
+    (running, !lines.is_empty())
+}
+
+/// Appends one record and kills the process after a while; what it had printed by then is a receipt.
+fn kill_append(dir: &Path, data: &Path, number: usize, after_ms: u64, receipts: &mut Receipts) {
+    let printed = dir.join("append.out");
+    let mut append = annals(data, &["append", "--subject", "alone", "--predicate", "p", "--int"])
+        .arg(number.to_string())
+        .stdout(File::create(&printed).unwrap())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait(Duration::from_millis(after_ms));
+    kill(&mut append);
+    if let Some((id, offset)) =
+        fs::read_to_string(&printed).unwrap().strip_suffix('\n').and_then(|l| l.split_once(' '))
+    {
+        receipts.add(id, offset);
+    }
+}
+
+/// Imports and appends, one after the other, each killed; returns the receipts and how many imports the kill hit.
+fn kill_all(dir: &Path, data: &Path, kills: usize, random: &mut Random) -> (BTreeMap<u64, String>, usize) {
+    let mut receipts = Receipts::default();
     let mut hit = 0;
     // As long as an import takes to its first receipts; adapted, so that most kills fall between first and last.
     let mut horizon_ms = 400;
-    for chunk in 0..kills {
-        let (input, acks) = (dir.join("chunk.jsonl"), dir.join("acks"));
-        write_chunk(&input, chunk);
-        let _ = fs::remove_file(&acks);
-        let mut import = annals(data, &["import", "--batch", "20", "--acks"])
-            .arg(&acks)
-            .arg(&input)
-            .stdout(Stdio::null())
-            .stderr(File::create(dir.join("import.err")).unwrap())
-            .spawn()
-            .unwrap();
-        wait(Duration::from_millis(random.below(horizon_ms)));
-        hit += usize::from(kill(&mut import));
-        let lines = fs::read_to_string(&acks).unwrap_or_default();
-        horizon_ms = if lines.is_empty() { (horizon_ms + 40).min(3000) } else { (horizon_ms - 20).max(100) };
-        // A line without its end was being written: the record may be there or not.
-        for line in lines.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
-            let [_, id, offset] = line.trim_end().split('\t').collect::<Vec<_>>()[..] else {
-                panic!("{line:?}")
-            };
-            let before = receipts.insert(offset.parse().unwrap(), id.to_owned());
-            assert_eq!(before, None, "offset {offset} was acknowledged twice");
-        }
+    for number in 0..kills {
+        let after_ms = random.below(horizon_ms);
+        let (running, acknowledged) = kill_import(dir, data, number, after_ms, &mut receipts);
+        hit += usize::from(running);
+        horizon_ms = if acknowledged { (horizon_ms - 20).max(100) } else { (horizon_ms + 40).min(3000) };
+        kill_append(dir, data, number, random.below(100), &mut receipts);
     }
-    (receipts, hit)
+    (receipts.0, hit)
 }
 
 #[test]
@@ -133,7 +171,7 @@ fn what_an_import_has_acknowledged_survives_every_kill() {
         .spawn()
         .unwrap();
 
-    let (receipts, hit) = kill_imports(dir.path(), &data, kills, &mut Random(seed));
+    let (receipts, hit) = kill_all(dir.path(), &data, kills, &mut Random(seed));
     assert!(hit * 2 > kills, "most kills find the import running: {hit} of {kills}");
     assert!(receipts.len() > kills, "there is something to lose: {} receipts", receipts.len());
 
@@ -148,7 +186,14 @@ fn what_an_import_has_acknowledged_survives_every_kill() {
     }
     // Nothing is invented: every record is one of the lines, whole, and chunks come in their order, lines in theirs.
     let mut last = (0, None);
-    for record in journal.iter().skip(1) {
+    let (alone, imported): (Vec<&Json>, Vec<&Json>) =
+        journal.iter().skip(1).partition(|record| record["subject"] == "alone");
+    let numbers: Vec<u64> = alone.iter().map(|record| record["object"].as_u64().unwrap()).collect();
+    assert!(
+        numbers.is_sorted_by(|a, b| a < b) && numbers.iter().all(|number| *number < kills as u64),
+        "{numbers:?}"
+    );
+    for record in imported {
         let chunk: usize = record["agent"].as_str().unwrap().strip_prefix("chunk ").unwrap().parse().unwrap();
         let line = record["object"].as_u64().unwrap() as usize;
         assert_eq!(record["subject"], format!("s{}", line % 97));
