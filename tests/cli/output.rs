@@ -72,3 +72,13 @@ fn what_the_libraries_report_is_shown_to_those_who_ask() {
     let run: super::Run = annals(["status"]).env("ANNALS_LOG", "a=b=c").output().unwrap().into();
     assert!(run.ends(2).err.contains("ANNALS_LOG"));
 }
+
+#[test]
+fn a_record_names_the_epoch_it_was_made_in_once_that_epoch_is_known() {
+    let claim = "{\"subject\":\"s\",\"predicate\":\"p\",\"object\":1,\"epoch\":\"the sixties\"}\n";
+    let data = Data::of(claim);
+    let id = data.json("tail").report()["id"].as_str().unwrap().to_owned();
+    assert!(!data.run(&format!("get {id}")).ends(0).out.contains("the sixties"), "nobody has declared it");
+    data.import("{\"type\":\"epoch\",\"name\":\"the sixties\"}\n").ends(0);
+    assert!(data.run(&format!("get {id}")).ends(0).out.contains("  the sixties ("));
+}

@@ -1,9 +1,10 @@
 //! `annals get`: one record by its id.
 
-use annals::{IdPrefix, Record};
+use annals::{IdPrefix, Record, Snapshot};
 
 use super::Context;
 use super::question::{ask, find, id_prefix};
+use crate::escape::Shown;
 use crate::exit::Failure;
 use crate::render;
 
@@ -37,11 +38,32 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
         output.line(format_args!("{} {}", output.paint.bold(kind), stored.id))?;
         let mut fields = vec![("offset", stored.offset.to_string())];
         fields.extend(render::fields(&record));
+        if let Some(name) = epoch_name(snapshot, &record)? {
+            for (_, id) in fields.iter_mut().filter(|(field, _)| *field == "epoch") {
+                *id = format!("{} ({id})", Shown(&name));
+            }
+        }
         let tally = snapshot.tally(&stored.id)?.map(|tally| render::tally(&tally));
         fields.extend(tally.filter(|tally| !tally.is_empty()).map(|tally| ("votes", tally)));
         for (name, field) in fields {
             output.line(format_args!("  {} {field}", output.paint.dim(format_args!("{name:<12}"))))?;
         }
         Ok(())
+    })
+}
+
+/// The name of the epoch a claim or a vote was made in, if that epoch is known.
+fn epoch_name(snapshot: &Snapshot<'_>, record: &Record) -> Result<Option<String>, Failure> {
+    let epoch = match record {
+        Record::Assertion(assertion) => assertion.epoch,
+        Record::Vote(vote) => vote.epoch,
+        Record::Epoch(_) => None,
+    };
+    let Some(stored) = epoch.map(|epoch| snapshot.epoch(&epoch)).transpose()?.flatten() else {
+        return Ok(None);
+    };
+    Ok(match render::record_of(&stored)? {
+        Record::Epoch(epoch) => Some(epoch.name),
+        _ => None,
     })
 }
