@@ -78,7 +78,7 @@ impl Annals {
         };
         let store = Arc::new(HybridStore::open_with(generations.path(generation), options.store)?);
         let serving = Arc::new(RwLock::new(Serving::start(&journal, store, generation, &options)));
-        let status_file = StatusFile::keep(directory.status_file(), Arc::clone(&serving))?;
+        let status_file = StatusFile::keep(directory.status_file(), journal.clone(), Arc::clone(&serving))?;
         Ok(Self {
             status_file,
             serving,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use annals_journal::Reader;
+use annals_journal::{Journal, Reader};
 use annals_record::{Lag, Log, Offset};
 use annals_storage::Counts;
 use serde::{Deserialize, Serialize};
@@ -146,7 +146,7 @@ fn read_words(path: &Path) -> Option<Words> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 
-/// The status file, kept up to date by a thread of its own.
+/// The status file, kept up to date by a thread of its own, which also looks after the journal when it is quiet.
 pub(crate) struct StatusFile {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -154,14 +154,20 @@ pub(crate) struct StatusFile {
 
 struct Shared {
     path: PathBuf,
+    journal: Journal,
     serving: Arc<RwLock<Serving>>,
     closed: Mutex<bool>,
     changed: Condvar,
 }
 
 impl StatusFile {
-    pub(crate) fn keep(path: PathBuf, serving: Arc<RwLock<Serving>>) -> Result<Self, Error> {
-        let shared = Arc::new(Shared { path, serving, closed: Mutex::new(false), changed: Condvar::new() });
+    pub(crate) fn keep(
+        path: PathBuf,
+        journal: Journal,
+        serving: Arc<RwLock<Serving>>,
+    ) -> Result<Self, Error> {
+        let shared =
+            Arc::new(Shared { path, journal, serving, closed: Mutex::new(false), changed: Condvar::new() });
         let keeper = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("annals-status".to_owned())
@@ -199,7 +205,7 @@ impl Drop for StatusFile {
 impl Shared {
     fn run(&self) {
         let owner = format!("process {}", std::process::id());
-        let mut said = None;
+        let (mut said, mut seen) = (None, self.journal.durable());
         let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
         while !*closed {
             drop(closed);
@@ -210,9 +216,20 @@ impl Shared {
                 }
                 said = words;
             }
+            self.settle(&mut seen);
             closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
             let waited = self.changed.wait_timeout_while(closed, RHYTHM, |closed| !*closed);
             closed = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Once nothing was appended for a while, the journal's watermark becomes durable.
+    fn settle(&self, seen: &mut Offset) {
+        let before = std::mem::replace(seen, self.journal.durable());
+        if before == *seen
+            && let Err(error) = self.journal.settle()
+        {
+            tracing::error!(%error, "the journal's watermark cannot be synced");
         }
     }
 

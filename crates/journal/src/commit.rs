@@ -163,9 +163,9 @@ impl GroupCommit {
         lock(&self.writer).take()
     }
 
-    /// Looks at the writer, between two waves.
-    pub(crate) fn with_writer<T>(&self, look: impl FnOnce(&Writer) -> T) -> Option<T> {
-        lock(&self.writer).as_ref().map(look)
+    /// Does something small with the writer, between two waves.
+    pub(crate) fn between_waves<T>(&self, act: impl FnOnce(&mut Writer) -> T) -> Option<T> {
+        lock(&self.writer).as_mut().map(act)
     }
 
     pub(crate) fn stopped(&self) -> Option<Error> {

@@ -154,6 +154,11 @@ impl Slots {
         }
     }
 
+    /// Whether what was published last is not durable yet.
+    pub(crate) fn is_behind(&self, durable: Offset) -> bool {
+        self.synced < durable
+    }
+
     /// Publishes a mark and makes it durable.
     pub(crate) fn publish_durably(&mut self, mark: &Mark) -> io::Result<()> {
         self.write(mark)?;

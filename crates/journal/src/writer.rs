@@ -316,6 +316,15 @@ impl Writer {
         self.slots.publish_durably(&mark).map_err(|error| Error::io("write", &self.slots.path, error))
     }
 
+    /// Makes the watermark on disk as new as it is in memory, if it is not.
+    pub(crate) fn settle(&mut self) -> Result<(), Error> {
+        if self.poison.is_some() || !self.slots.is_behind(self.durable) {
+            return Ok(());
+        }
+        let mark = self.mark(false);
+        self.slots.publish_durably(&mark).map_err(|error| self.poison("sync the watermark of", error))
+    }
+
     /// Writes again what the medium may not have, and syncs it: see I8.
     pub(crate) fn rewrite(&mut self, from: Offset, to: Offset) -> Result<u64, Error> {
         let failed = |error| Error::io("write again", &self.active.path, error);
