@@ -142,7 +142,11 @@ fn kill_all(dir: &Path, data: &Path, kills: usize, random: &mut Random) -> (BTre
         let after_ms = random.below(horizon_ms);
         let (running, acknowledged) = kill_import(dir, data, number, after_ms, &mut receipts);
         hit += usize::from(running);
-        horizon_ms = if acknowledged { (horizon_ms - 20).max(100) } else { (horizon_ms + 40).min(3000) };
+        horizon_ms = match (running, acknowledged) {
+            (false, _) => (horizon_ms * 3 / 4).max(20),
+            (true, true) => (horizon_ms - horizon_ms / 20).max(20),
+            (true, false) => (horizon_ms + 40).min(3000),
+        };
         kill_append(dir, data, number, random.below(100), &mut receipts);
     }
     (receipts.0, hit)
