@@ -131,7 +131,12 @@ impl Log for MemoryLog {
                 // Places differ in length and are followed by something that is no record, as in a journal.
                 books.durable = Offset::new(offset.get() + 40 + payload.len() as u64);
                 group.push((offset, payload.to_vec()));
-                appended.push(Appended { offset, next: books.durable, id: RecordId::of(payload) });
+                appended.push(Appended {
+                    offset,
+                    next: books.durable,
+                    id: RecordId::of(payload),
+                    term: Term::FIRST,
+                });
             }
             books.durable = Offset::new(books.durable.get() + 40);
             books.groups.push(group);

@@ -28,6 +28,7 @@ pub(crate) enum ControlKind {
     Seal = 2,
     Audit = 3,
     Pad = 4,
+    Key = 5,
 }
 
 impl ControlKind {
@@ -39,7 +40,8 @@ impl ControlKind {
             2 => Ok(Self::Seal),
             3 => Ok(Self::Audit),
             4 => Ok(Self::Pad),
-            5 | 6 => Err(true),
+            5 => Ok(Self::Key),
+            6 => Err(true),
             _ => Err(false),
         }
     }
@@ -74,7 +76,9 @@ pub(crate) enum Frame {
         len: usize,
     },
     Commit(Commit),
-    /// A control frame that readers of records pass over.
+    /// A control frame that readers of records pass over, with a body of so many bytes.
+    Control(ControlKind, usize),
+    /// A control frame of a kind not given out yet that may be passed over.
     Skipped,
     Seal,
 }
@@ -102,51 +106,40 @@ pub(crate) fn padded(body: usize) -> usize {
     (HEADER + body).next_multiple_of(8)
 }
 
-/// Appends the frame of a record to `out`, with a CRC that still lacks its place.
-pub(crate) fn encode_record(out: &mut Vec<u8>, id: &RecordId, payload: &[u8]) {
-    encode(out, payload.len() as u32, id.as_bytes(), payload);
+impl Commit {
+    /// Its words, as they stand in the frame.
+    pub(crate) fn words(&self) -> [u8; 32] {
+        let mut words = [0; 32];
+        words[..8].copy_from_slice(&self.batch_start.get().to_le_bytes());
+        words[8..16].copy_from_slice(&self.durable_upto.get().to_le_bytes());
+        words[16..24].copy_from_slice(&self.time_micros.to_le_bytes());
+        words[24..28].copy_from_slice(&self.records.to_le_bytes());
+        words
+    }
 }
 
-/// Appends a control frame with a body, with a CRC that still lacks its place.
-pub(crate) fn encode_control(out: &mut Vec<u8>, kind: ControlKind, body: &[u8]) {
-    let word = CONTROL | (kind as u32) << KIND_SHIFT | body.len() as u32;
-    encode(out, word, RecordId::of(body).as_bytes(), body);
+/// A whole frame at its place.
+pub(crate) fn encode(word: u32, words: &[u8; 32], body: &[u8], place: &Place) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(padded(body.len()));
+    frame.extend_from_slice(&head(word, placed_crc(bulk_crc(word, words, body), place), words));
+    frame.extend_from_slice(body);
+    frame.resize(padded(body.len()), 0);
+    frame
 }
 
-/// Appends a commit frame, with a CRC that still lacks its place.
-pub(crate) fn encode_commit(out: &mut Vec<u8>, commit: &Commit) {
-    let mut words = [0; 32];
-    words[..8].copy_from_slice(&commit.batch_start.get().to_le_bytes());
-    words[8..16].copy_from_slice(&commit.durable_upto.get().to_le_bytes());
-    words[16..24].copy_from_slice(&commit.time_micros.to_le_bytes());
-    words[24..28].copy_from_slice(&commit.records.to_le_bytes());
-    encode(out, COMMIT_WORD, &words, &[]);
+/// The first bytes of a frame.
+pub(crate) fn head(word: u32, crc: u32, words: &[u8; 32]) -> [u8; HEADER] {
+    let mut head = [0; HEADER];
+    head[..4].copy_from_slice(&word.to_le_bytes());
+    head[4..8].copy_from_slice(&crc.to_le_bytes());
+    head[8..].copy_from_slice(words);
+    head
 }
 
-fn encode(out: &mut Vec<u8>, word: u32, words: &[u8; 32], body: &[u8]) {
-    assert!(body.len() <= MAX_PAYLOAD, "F1: a body of {} bytes", body.len());
-    let start = out.len();
-    out.extend_from_slice(&word.to_le_bytes());
-    out.extend_from_slice(&bulk_crc(word, words, body).to_le_bytes());
-    out.extend_from_slice(words);
-    out.extend_from_slice(body);
-    out.resize(start + padded(body.len()), 0);
-}
-
-/// Completes the CRC of the frame at the beginning of `frame` for its place.
-pub(crate) fn place(frame: &mut [u8], place: &Place) {
-    let crc = placed_crc(word(frame, 4), place);
-    frame[4..8].copy_from_slice(&crc.to_le_bytes());
-}
-
-/// The length of the encoded frame at the beginning of `frames`, which this process wrote.
-pub(crate) fn encoded_len(frames: &[u8]) -> usize {
-    padded((word(frames, 0) & LEN_MASK) as usize)
-}
-
-/// The identity in the encoded frame at the beginning of `frames`, if it is a record's.
-pub(crate) fn encoded_id(frames: &[u8]) -> Option<&[u8]> {
-    (word(frames, 0) & CONTROL == 0).then(|| &frames[8..HEADER])
+/// The length word of a control frame.
+pub(crate) fn control_word(kind: ControlKind, body: usize) -> u32 {
+    assert!(body <= MAX_PAYLOAD, "F1: a body of {body} bytes");
+    CONTROL | (kind as u32) << KIND_SHIFT | body as u32
 }
 
 /// Says what stands at the beginning of `bytes`, which is `place` of the log.
@@ -184,13 +177,17 @@ pub(crate) fn parse(bytes: &[u8], place: &Place) -> Parsed {
         Ok(ControlKind::Commit) if len == 0 => Parsed::Frame(Frame::Commit(commit(words)), whole),
         Ok(ControlKind::Commit) => Parsed::Bad("a commit frame with a body".to_owned()),
         Ok(ControlKind::Seal) => Parsed::Frame(Frame::Seal, whole),
-        Ok(ControlKind::Checkpoint | ControlKind::Audit | ControlKind::Pad) | Err(true) => {
-            Parsed::Frame(Frame::Skipped, whole)
-        }
+        Ok(kind) => Parsed::Frame(Frame::Control(kind, len), whole),
+        Err(true) => Parsed::Frame(Frame::Skipped, whole),
         Err(false) => {
             Parsed::Bad(format!("a control frame of kind {kind}, which only a newer version can read"))
         }
     }
+}
+
+/// How long the frame is that begins with `head`, if it is to be believed.
+pub(crate) fn announced(head: &[u8]) -> usize {
+    padded((word(head, 0) & LEN_MASK) as usize)
 }
 
 fn commit(words: &[u8]) -> Commit {
@@ -202,12 +199,14 @@ fn commit(words: &[u8]) -> Commit {
     }
 }
 
-fn bulk_crc(word: u32, words: &[u8], body: &[u8]) -> u32 {
+/// The CRC of all but the place.
+pub(crate) fn bulk_crc(word: u32, words: &[u8], body: &[u8]) -> u32 {
     let crc = crc32c::crc32c(&word.to_le_bytes());
     crc32c::crc32c_append(crc32c::crc32c_append(crc, words), body)
 }
 
-fn placed_crc(bulk: u32, place: &Place) -> u32 {
+/// Completes a CRC for a place.
+pub(crate) fn placed_crc(bulk: u32, place: &Place) -> u32 {
     let mut tail = [0; 32];
     tail[..16].copy_from_slice(place.log.as_bytes());
     tail[16..24].copy_from_slice(&place.term.get().to_le_bytes());

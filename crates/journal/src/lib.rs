@@ -32,13 +32,21 @@
 //! # }
 //! ```
 
+#[cfg(feature = "tokio")]
+mod appending;
+mod block;
 mod catalog;
+mod checkpoint;
 mod clock;
 mod commit;
 pub mod disk;
 mod error;
 mod frame;
 mod journal;
+mod keeper;
+mod keys;
+mod lead;
+mod load;
 mod options;
 mod quarantine;
 mod reader;
@@ -47,11 +55,11 @@ mod scan;
 mod seal;
 mod segment;
 mod source;
+mod stage;
 mod status;
 mod summary;
 mod tail;
-#[cfg(feature = "tokio")]
-mod turn;
+mod ticket;
 mod verify;
 mod watermark;
 mod writer;
@@ -59,11 +67,14 @@ mod writer;
 pub use annals_record::{
     Appended, Batch, Bounds, Entry, Log, LogError, LogId, Offset, ReadLimit, RecordId, Term,
 };
+#[cfg(feature = "tokio")]
+pub use appending::Appending;
+pub use checkpoint::Checkpoint;
 pub use clock::{Clock, SystemClock};
-pub use disk::{Disk, DiskFile, Held, Listed, Mode, RealDisk};
+pub use disk::{Disk, DiskFile, Held, Listed, Mode, RealDisk, Written};
 pub use error::{Damage, Error};
 pub use journal::Journal;
-pub use options::Options;
+pub use options::{AppendOptions, Bucket, Options, SealPolicy, SyncPolicy};
 pub use reader::Reader;
-pub use status::{OpenReport, SegmentStatus, Status, TornTail, Verification};
+pub use status::{OpenReport, Reach, SegmentStatus, Status, TornTail, Verification};
 pub use tail::Tail;

@@ -19,6 +19,7 @@ use crate::catalog::{self, Segment};
 use crate::clock::Clock;
 use crate::disk::{self, Disk, Mode};
 use crate::error::{Damage, Error};
+use crate::keys::Keys;
 use crate::options::Options;
 use crate::quarantine;
 use crate::scan::{self, Scan, Step, Window};
@@ -37,6 +38,9 @@ pub(crate) struct Recovered {
     pub(crate) writer: Option<Writer>,
     pub(crate) log: LogId,
     pub(crate) report: OpenReport,
+    /// The end of the last record, if the active segment holds one.
+    pub(crate) last_record: Option<Offset>,
+    pub(crate) keys: Keys,
 }
 
 /// What follows the good end.
@@ -57,6 +61,7 @@ pub(crate) fn create(disk: &dyn Disk, clock: &dyn Clock, dir: &Path, options: &O
         chain: [0; 32],
         records_before: 0,
         created_micros: clock.now_micros(),
+        checkpoint: None,
     };
     // A mark without a segment: the log was here, and is gone.
     let lost = watermark::any_mark(disk, dir)
@@ -72,7 +77,7 @@ pub(crate) fn create(disk: &dyn Disk, clock: &dyn Clock, dir: &Path, options: &O
     // The watermark's file first: a journal without one has lost it.
     Slots::open(disk, dir, header.log)
         .map_err(|error| Error::io("create", &dir.join(watermark::FILE_NAME), error))?;
-    let prepared = writer::prepare(disk, dir, header.base, options.segment_bytes)?;
+    let prepared = writer::prepare(disk, dir, &segment::file_name(header.base), options.segment_bytes)?;
     writer::birth(disk, dir, prepared, &header)?;
     tracing::info!(log = %header.log, dir = %dir.display(), "created a journal");
     Ok(())
@@ -121,7 +126,8 @@ pub(crate) fn recover(
     let failed = |error| Error::io("read", &last.path, error);
     let allocated = file.len().map_err(failed)?;
     let mut active = Active::new(header.clone(), last.path.clone(), file, allocated);
-    let tail = scan_active(&mut active, mark).map_err(failed)?;
+    let mut keys = Keys::new(options.remember_keys);
+    let (tail, last_record) = scan_active(&mut active, mark, &mut keys).map_err(failed)?;
     report.records = header.records_before + active.summary.records;
     let written = mark.map_or(header.base, |mark| mark.durable.clamp(header.base, active.end()));
     // A seal's own sync may have failed: it is written again too.
@@ -149,7 +155,8 @@ pub(crate) fn recover(
             report.torn = Some(cut(&mut writer, torn_end, reason, &source, &watermark)?);
         }
         Tail::Sealed(seal) => {
-            let next = writer::prepare(&*writer.disk, &writer.dir, seal.next_base(), options.segment_bytes)?;
+            let name = segment::file_name(seal.next_base());
+            let next = writer::prepare(&*writer.disk, &writer.dir, &name, options.segment_bytes)?;
             writer.finish_roll(&seal, next, &source, &watermark)?;
         }
         Tail::Clean | Tail::Damaged { .. } => {}
@@ -157,12 +164,13 @@ pub(crate) fn recover(
     writer.publish_durably()?;
     remove_temporaries(&writer)?;
     tracing::info!(log = %log, next = %writer.durable, rewritten = report.rewritten_bytes, torn = report.torn.is_some(), "opened a journal");
-    Ok(Recovered { source, watermark, writer: Some(writer), log, report })
+    Ok(Recovered { source, watermark, writer: Some(writer), log, report, last_record, keys })
 }
 
 /// A journal that can be read around its damage, and not written to.
 fn refused(source: Source, log: LogId, durable: Offset, report: OpenReport) -> Recovered {
-    Recovered { source, watermark: Watermark::new(durable), writer: None, log, report }
+    let watermark = Watermark::new(durable);
+    Recovered { source, watermark, writer: None, log, report, last_record: None, keys: Keys::default() }
 }
 
 /// The log's identity, from the first header that verifies.
@@ -184,8 +192,13 @@ pub(crate) fn log_of(segments: &[Arc<Segment>], dir: &Path) -> Result<LogId, Err
 }
 
 /// Scans the active segment whole and judges what follows its good end.
-fn scan_active(active: &mut Active, mark: Option<Mark>) -> io::Result<Tail> {
-    let header = active.header.clone();
+fn scan_active(
+    active: &mut Active,
+    mark: Option<Mark>,
+    keys: &mut Keys,
+) -> io::Result<(Tail, Option<Offset>)> {
+    let header = Arc::clone(&active.header);
+    let mut last_record = None;
     // The window borrows the file, so the groups are counted once it is gone.
     let mut groups = Vec::new();
     let mut window = Window::new(&*active.file, u64::MAX)?;
@@ -193,7 +206,11 @@ fn scan_active(active: &mut Active, mark: Option<Mark>) -> io::Result<Tail> {
         let mut scan = Scan::new(&header, window, header.base, false);
         let (reason, seal) = loop {
             match scan.step()? {
-                Step::Group(group) => groups.push((group, std::mem::take(&mut scan.ids))),
+                Step::Group(group) => {
+                    groups.push((group, std::mem::take(&mut scan.ids), scan.checkpoint));
+                    last_record = scan.last_record.or(last_record);
+                    scan.keys.iter().for_each(|(id, content, first)| keys.add(*id, *content, *first, None));
+                }
                 Step::Seal(seal) => break (None, Some(seal)),
                 Step::End => break (None, None),
                 Step::Bad(reason) => break (Some(reason), None),
@@ -204,10 +221,10 @@ fn scan_active(active: &mut Active, mark: Option<Mark>) -> io::Result<Tail> {
         (reason, seal, end)
     };
     let tail = judge(&header, window, end, seal, reason.as_deref(), mark)?;
-    for (group, ids) in &groups {
-        active.absorb(group, ids);
+    for (group, ids, checkpoint) in &groups {
+        active.absorb(group, ids, *checkpoint);
     }
-    Ok(tail)
+    Ok((tail, last_record))
 }
 
 fn judge(
@@ -291,7 +308,7 @@ fn cut(
     body.extend_from_slice(&torn.bytes.to_le_bytes());
     body.extend_from_slice(&now.to_le_bytes());
     body.extend_from_slice(RecordId::of(&bytes).as_bytes());
-    writer.audit(&body, source, watermark)?;
+    writer.audit(&body, watermark)?;
     Ok(torn)
 }
 
@@ -308,5 +325,8 @@ fn remove_temporaries(writer: &Writer) -> Result<(), Error> {
 /// Whether a file of this name belongs in a journal's directory.
 pub(crate) fn is_ours(name: &str) -> bool {
     let named = name.strip_suffix(".tmp").unwrap_or(name);
-    named == watermark::FILE_NAME || named == crate::journal::LOCK_FILE || segment::base_of(named).is_some()
+    name == format!("{}.tmp", crate::keeper::NEXT)
+        || named == watermark::FILE_NAME
+        || named == crate::journal::LOCK_FILE
+        || segment::base_of(named).is_some()
 }

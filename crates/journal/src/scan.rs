@@ -7,7 +7,8 @@ use std::io;
 use annals_record::{Offset, RecordId};
 
 use crate::disk::{self, DiskFile};
-use crate::frame::{self, Commit, Frame, Parsed};
+use crate::frame::{self, Commit, ControlKind, Frame, Parsed};
+use crate::keys::Key;
 use crate::seal::Seal;
 use crate::segment::{FilePos, HEADER_LEN, SegmentHeader};
 
@@ -81,6 +82,12 @@ pub(crate) struct Scan<'a> {
     check_content: bool,
     /// The record ids of the last group, one after the other.
     pub(crate) ids: Vec<u8>,
+    /// The last checkpoint of the last group.
+    pub(crate) checkpoint: Option<Offset>,
+    /// The idempotency keys of the last group: key, content, and where the first record stands.
+    pub(crate) keys: Vec<(RecordId, RecordId, Offset)>,
+    /// The end of the last record of the last group.
+    pub(crate) last_record: Option<Offset>,
 }
 
 impl<'a> Scan<'a> {
@@ -91,7 +98,16 @@ impl<'a> Scan<'a> {
         from: Offset,
         check_content: bool,
     ) -> Self {
-        Self { header, window, next: from, check_content, ids: Vec::new() }
+        Self {
+            header,
+            window,
+            next: from,
+            check_content,
+            ids: Vec::new(),
+            checkpoint: None,
+            keys: Vec::new(),
+            last_record: None,
+        }
     }
 
     /// Where the next group begins.
@@ -115,6 +131,8 @@ impl<'a> Scan<'a> {
     /// The next group. After `Bad` the scan stays where it is.
     pub(crate) fn step(&mut self) -> io::Result<Step> {
         self.ids.clear();
+        self.keys.clear();
+        (self.checkpoint, self.last_record) = (None, None);
         let start = self.next;
         let mut at = start;
         let mut records = 0_u32;
@@ -138,8 +156,18 @@ impl<'a> Scan<'a> {
                     records = records.saturating_add(1);
                     payload_bytes += len as u64;
                     at = end(whole);
+                    self.last_record = Some(at);
                 }
-                Parsed::Frame(Frame::Skipped, whole) => at = end(whole),
+                Parsed::Frame(Frame::Control(ControlKind::Checkpoint, _), whole) => {
+                    self.checkpoint = Some(at);
+                    at = end(whole);
+                }
+                Parsed::Frame(Frame::Control(ControlKind::Key, len), whole) => {
+                    let key = Key::decode(&bytes[frame::HEADER..frame::HEADER + len]);
+                    at = end(whole);
+                    self.keys.extend(key.map(|(id, content)| (id, content, at)));
+                }
+                Parsed::Frame(Frame::Control(..) | Frame::Skipped, whole) => at = end(whole),
                 Parsed::Frame(Frame::Commit(commit), whole) => {
                     if commit.batch_start != start || commit.records != records {
                         let reason = format!(

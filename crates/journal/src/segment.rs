@@ -36,6 +36,8 @@ pub(crate) struct SegmentHeader {
     pub(crate) records_before: u64,
     /// Journal time.
     pub(crate) created_micros: i64,
+    /// Where the latest checkpoint before this segment stands.
+    pub(crate) checkpoint: Option<Offset>,
 }
 
 /// Why a first block is no header.
@@ -62,6 +64,8 @@ impl SegmentHeader {
         block.extend_from_slice(&self.records_before.to_le_bytes());
         block.extend_from_slice(&self.created_micros.to_le_bytes());
         block.extend_from_slice(&self.chain);
+        let checkpoint = self.checkpoint.map_or(0, |checkpoint| checkpoint.get() + 1);
+        block.extend_from_slice(&checkpoint.to_le_bytes());
         block.resize(CRC_AT, 0);
         block.extend_from_slice(&crc32c::crc32c(&block).to_le_bytes());
         block
@@ -104,6 +108,7 @@ impl SegmentHeader {
             records_before: long(block, 56),
             created_micros: long(block, 64) as i64,
             chain: array(&block[72..104]),
+            checkpoint: long(block, 104).checked_sub(1).map(Offset::new),
         })
     }
 

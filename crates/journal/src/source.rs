@@ -149,6 +149,26 @@ impl Source {
         Ok(file)
     }
 
+    /// The end of the last record below `durable`; zero if there is none.
+    pub(crate) fn last_record(&self, durable: Offset) -> Result<Offset, Error> {
+        for segment in self.segments().iter().rev() {
+            let Ok(header) = &segment.header else { continue };
+            let failed = |error| Error::io("read", &segment.path, error);
+            let file = self.open(segment)?;
+            let end = segment.next.unwrap_or(durable).min(durable);
+            let window = Window::new(&*file, header.file_pos(end).0).map_err(failed)?;
+            let mut scan = scan::Scan::new(header, window, segment.base, false);
+            let mut last = None;
+            while let Step::Group(_) = scan.step().map_err(failed)? {
+                last = scan.last_record.or(last);
+            }
+            if let Some(last) = last {
+                return Ok(last);
+            }
+        }
+        Ok(Offset::ZERO)
+    }
+
     /// How many records stand before `offset`, and the journal time of the first group at or after it.
     pub(crate) fn count_before(&self, offset: Offset, durable: Offset) -> Result<(u64, Option<i64>), Error> {
         let Some(segment) = catalog::find(&self.segments(), offset).cloned() else {
@@ -233,7 +253,7 @@ fn parse(
                 payload_bytes += len;
                 at += whole;
             }
-            Parsed::Frame(Frame::Skipped, whole) => at += whole,
+            Parsed::Frame(Frame::Control(..) | Frame::Skipped, whole) => at += whole,
             Parsed::Frame(Frame::Commit(commit), whole) => {
                 let records = entries.len() - group_entries;
                 // A reader may begin within a group; then the count cannot be checked.

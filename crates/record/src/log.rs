@@ -118,6 +118,8 @@ pub struct Bounds {
 /// What an acknowledged append has survived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
+    /// In the memory of the process that appends: survives nothing until it is synced.
+    Memory,
     /// Handed to the operating system: survives a killed process, not a power cut.
     PageCache,
     /// Synced to the medium: survives a power cut.
@@ -133,6 +135,8 @@ pub struct Appended {
     pub next: Offset,
     /// Its identity.
     pub id: RecordId,
+    /// The term it was appended in. Once a later term has begun below `offset`, the offset may name another record.
+    pub term: Term,
 }
 
 /// How much one read may return. At least one atomic group is returned, however large.

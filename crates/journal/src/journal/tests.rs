@@ -3,10 +3,16 @@ use std::path::Path;
 use std::sync::{Arc, Barrier};
 
 use super::*;
-use crate::{Reader, segment};
+use crate::{Bucket, Reader, SealPolicy, segment};
 
 /// Small segments, so that a few records roll.
-const SMALL: Options = Options { segment_bytes: 8 << 10, max_batch_bytes: 1 << 20 };
+const SMALL: Options = Options {
+    segment_bytes: 8 << 10,
+    max_batch_bytes: 1 << 20,
+    sync: SyncPolicy::Always,
+    seal: SealPolicy { age: None, bucket: Bucket::None },
+    remember_keys: 100,
+};
 
 fn open(dir: &Path) -> Journal {
     Journal::open_with(dir, SMALL).unwrap()

@@ -13,6 +13,7 @@ fn segment(dir: &tempfile::TempDir, groups: &[&[&[u8]]]) -> (SegmentHeader, Box<
         chain: [0; 32],
         records_before: 0,
         created_micros: 0,
+        checkpoint: None,
     };
     let mut bytes = header.encode();
     let mut starts = Vec::new();
@@ -20,7 +21,7 @@ fn segment(dir: &tempfile::TempDir, groups: &[&[&[u8]]]) -> (SegmentHeader, Box<
         let start = header.offset(FilePos(bytes.len() as u64));
         starts.push(start);
         for payload in *payloads {
-            place(&header, &mut bytes, |out| frame::encode_record(out, &RecordId::of(payload), payload));
+            put(&header, &mut bytes, payload.len() as u32, RecordId::of(payload).as_bytes(), payload);
         }
         let commit = Commit {
             batch_start: start,
@@ -28,7 +29,7 @@ fn segment(dir: &tempfile::TempDir, groups: &[&[&[u8]]]) -> (SegmentHeader, Box<
             time_micros: 1,
             records: payloads.len() as u32,
         };
-        place(&header, &mut bytes, |out| frame::encode_commit(out, &commit));
+        put(&header, &mut bytes, frame::COMMIT_WORD, &commit.words(), &[]);
     }
     starts.push(header.offset(FilePos(bytes.len() as u64)));
     bytes.resize(bytes.len() + 5000, 0);
@@ -37,11 +38,9 @@ fn segment(dir: &tempfile::TempDir, groups: &[&[&[u8]]]) -> (SegmentHeader, Box<
     (header, file, starts)
 }
 
-fn place(header: &SegmentHeader, bytes: &mut Vec<u8>, encode: impl Fn(&mut Vec<u8>)) {
-    let at = bytes.len();
-    encode(bytes);
-    let offset = header.offset(FilePos(at as u64));
-    frame::place(&mut bytes[at..], &header.place(offset));
+fn put(header: &SegmentHeader, bytes: &mut Vec<u8>, word: u32, words: &[u8; 32], body: &[u8]) {
+    let offset = header.offset(FilePos(bytes.len() as u64));
+    bytes.extend_from_slice(&frame::encode(word, words, body, &header.place(offset)));
 }
 
 #[test]
