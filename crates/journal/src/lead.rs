@@ -136,15 +136,17 @@ impl GroupCommit {
 
     /// Seals the active segment and begins the next one.
     fn roll(&self) {
+        let keys = std::mem::take(&mut self.lock().keys);
         let mut writer = lock(&self.writer);
         let outcome = writer.as_mut().map_or(Err(Error::Closed), |writer| {
             let term = writer.active.header.term;
-            writer.roll(term, &self.source, &self.watermark)?;
+            writer.roll(term, &keys, &self.source, &self.watermark)?;
             writer.begin()
         });
         let poison = writer.as_ref().and_then(|writer| writer.poison.clone());
         drop(writer);
         let mut stage = self.lock();
+        stage.keys = keys;
         let room = std::mem::take(&mut stage.room);
         // After a failure that left no trace the next append finds the segment full again.
         stage.full = false;

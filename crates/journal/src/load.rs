@@ -85,6 +85,7 @@ impl Load {
             records_before: 0,
             created_micros: 0,
             checkpoint: None,
+            keys: None,
         };
         Self::new(Arc::new(header), Offset::ZERO, &[])
     }

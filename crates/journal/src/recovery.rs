@@ -19,7 +19,7 @@ use crate::catalog::{self, Segment};
 use crate::clock::Clock;
 use crate::disk::{self, Disk, Mode};
 use crate::error::{Damage, Error};
-use crate::keys::Keys;
+use crate::keys::{self, Keys};
 use crate::options::Options;
 use crate::quarantine;
 use crate::scan::{self, Scan, Step, Window};
@@ -62,6 +62,7 @@ pub(crate) fn create(disk: &dyn Disk, clock: &dyn Clock, dir: &Path, options: &O
         records_before: 0,
         created_micros: clock.now_micros(),
         checkpoint: None,
+        keys: None,
     };
     // A mark without a segment: the log was here, and is gone.
     let lost = watermark::any_mark(disk, dir)
@@ -126,7 +127,7 @@ pub(crate) fn recover(
     let failed = |error| Error::io("read", &last.path, error);
     let allocated = file.len().map_err(failed)?;
     let mut active = Active::new(header.clone(), last.path.clone(), file, allocated);
-    let mut keys = Keys::new(options.remember_keys);
+    let mut keys = keys::load(&source, &header, options.remember_keys)?;
     let (tail, last_record) = scan_active(&mut active, mark, &mut keys).map_err(failed)?;
     report.records = header.records_before + active.summary.records;
     let written = mark.map_or(header.base, |mark| mark.durable.clamp(header.base, active.end()));
@@ -152,12 +153,13 @@ pub(crate) fn recover(
     let watermark = Watermark::new(end);
     match tail {
         Tail::Torn { end: torn_end, reason } => {
-            report.torn = Some(cut(&mut writer, torn_end, reason, &source, &watermark)?);
+            report.torn = Some(cut(&mut writer, torn_end, reason, &keys, &source, &watermark)?);
         }
         Tail::Sealed(seal) => {
             let name = segment::file_name(seal.next_base());
             let next = writer::prepare(&*writer.disk, &writer.dir, &name, options.segment_bytes)?;
-            writer.finish_roll(&seal, next, &source, &watermark)?;
+            writer.keep(&keys, seal.next_base())?;
+            writer.finish_roll(&seal, next, keys.oldest(), &source, &watermark)?;
         }
         Tail::Clean | Tail::Damaged { .. } => {}
     }
@@ -209,7 +211,7 @@ fn scan_active(
                 Step::Group(group) => {
                     groups.push((group, std::mem::take(&mut scan.ids), scan.checkpoint));
                     last_record = scan.last_record.or(last_record);
-                    scan.keys.iter().for_each(|(id, content, first)| keys.add(*id, *content, *first, None));
+                    keys.add_scanned(&scan.keys, header.base);
                 }
                 Step::Seal(seal) => break (None, Some(seal)),
                 Step::End => break (None, None),
@@ -281,6 +283,7 @@ fn cut(
     writer: &mut Writer,
     torn_end: FilePos,
     reason: String,
+    keys: &Keys,
     source: &Source,
     watermark: &Watermark,
 ) -> Result<TornTail, Error> {
@@ -301,7 +304,7 @@ fn cut(
     tracing::warn!(%offset, bytes = torn.bytes, reason = %torn.reason, quarantine = %torn.quarantine.display(), "cut a torn tail");
     // The seal overwrites the beginning of the tail and the file is cut behind it, so nothing of the tail is left; and the
     // seal itself says that a new term begins, so no crash in between can forget it.
-    writer.roll(term, source, watermark)?;
+    writer.roll(term, keys, source, watermark)?;
     let mut body = Vec::with_capacity(64);
     body.extend_from_slice(&1_u64.to_le_bytes());
     body.extend_from_slice(&offset.get().to_le_bytes());
@@ -326,6 +329,7 @@ fn remove_temporaries(writer: &Writer) -> Result<(), Error> {
 pub(crate) fn is_ours(name: &str) -> bool {
     let named = name.strip_suffix(".tmp").unwrap_or(name);
     name == format!("{}.tmp", crate::keeper::NEXT)
+        || named == keys::FILE_NAME
         || named == watermark::FILE_NAME
         || named == crate::journal::LOCK_FILE
         || segment::base_of(named).is_some()

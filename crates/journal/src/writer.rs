@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::disk::{self, Disk, DiskFile, Mode};
 use crate::error::{Error, is_full};
 use crate::frame::{self, Commit, ControlKind};
+use crate::keys::{self, Keys};
 use crate::load::{Digest, Frames, Load};
 use crate::options::Options;
 use crate::scan::Group;
@@ -258,10 +259,12 @@ impl Writer {
     pub(crate) fn roll(
         &mut self,
         next_term: Term,
+        keys: &Keys,
         source: &Source,
         watermark: &Watermark,
     ) -> Result<(), Error> {
         let seal = self.active.summary.seal(next_term);
+        self.keep(keys, seal.next_base())?;
         let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
         let next = match spare {
             Some(spare) => spare,
@@ -273,7 +276,17 @@ impl Writer {
             )?,
         };
         self.write_durably(&seal.encode(&self.active.header))?;
-        self.finish_roll(&seal, next, source, watermark)
+        self.finish_roll(&seal, next, keys.oldest(), source, watermark)
+    }
+
+    /// Writes down the keys of everything below `base`, if there are any.
+    pub(crate) fn keep(&self, keys: &Keys, base: Offset) -> Result<(), Error> {
+        if keys.oldest().is_none() {
+            return Ok(());
+        }
+        let path = self.dir.join(keys::FILE_NAME);
+        disk::replace(&*self.disk, &path, &keys.encode(self.log(), base))
+            .map_err(|error| Error::io("write", &path, error))
     }
 
     /// Cuts the sealed file to its end and begins the segment after it.
@@ -281,6 +294,7 @@ impl Writer {
         &mut self,
         seal: &Seal,
         next: Prepared,
+        keys: Option<Offset>,
         source: &Source,
         watermark: &Watermark,
     ) -> Result<(), Error> {
@@ -301,6 +315,7 @@ impl Writer {
             records_before: self.active.header.records_before + seal.records,
             created_micros: self.clock.now_micros(),
             checkpoint: self.active.checkpoint,
+            keys,
         };
         let path = self.dir.join(segment::file_name(header.base));
         let born = birth(&*self.disk, &self.dir, next, &header);

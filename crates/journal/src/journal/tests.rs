@@ -5,6 +5,8 @@ use std::sync::{Arc, Barrier};
 use super::*;
 use crate::{Bucket, Reader, SealPolicy, segment};
 
+mod asking;
+
 /// Small segments, so that a few records roll.
 const SMALL: Options = Options {
     segment_bytes: 8 << 10,
@@ -167,7 +169,7 @@ fn a_torn_tail_is_kept_in_quarantine_and_the_log_goes_on_in_a_new_term() {
     let torn = journal.report().torn.clone().unwrap();
     assert_eq!((torn.offset, torn.bytes), (end, 12));
     assert_eq!(fs::read(&torn.quarantine).unwrap(), b"half a frame");
-    assert_eq!(journal.status().term, annals_record::Term::new(2));
+    assert_eq!(journal.status().term, Term::new(2));
     receipts.extend(fill(&journal, 5..50));
     check(journal.clone(), &receipts);
     verify(&journal);

@@ -14,6 +14,7 @@ fn segment(dir: &tempfile::TempDir, groups: &[&[&[u8]]]) -> (SegmentHeader, Box<
         records_before: 0,
         created_micros: 0,
         checkpoint: None,
+        keys: None,
     };
     let mut bytes = header.encode();
     let mut starts = Vec::new();

@@ -12,6 +12,7 @@ fn header() -> SegmentHeader {
         records_before: 0,
         created_micros: 0,
         checkpoint: None,
+        keys: None,
     }
 }
 

@@ -10,6 +10,7 @@ fn header() -> SegmentHeader {
         records_before: 17,
         created_micros: 1_700_000_000_000_000,
         checkpoint: Some(Offset::new(4000)),
+        keys: None,
     }
 }
 
