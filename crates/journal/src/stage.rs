@@ -188,6 +188,8 @@ impl Stage {
             Some((std::mem::replace(&mut self.load, next), commit))
         };
         self.sleepers = 0;
+        // What is accepted from here on asks for a sync of its own.
+        self.sync_is_due &= !durable;
         let ticket = std::mem::take(&mut self.ticket);
         let before = (self.used, self.last_record_before);
         self.used |= load.is_some();
@@ -198,7 +200,6 @@ impl Stage {
     /// All that was written is durable.
     pub(crate) fn synced(&mut self) {
         self.unsynced = false;
-        self.sync_is_due = false;
         self.unsynced_records = self.load.records.into();
     }
 
