@@ -7,6 +7,8 @@
 
 use annals_record::{LogId, Offset, RecordId, Term};
 
+use crate::crc;
+
 /// Bytes before a frame's body.
 pub(crate) const HEADER: usize = 40;
 /// The largest body: 28 bits of length.
@@ -66,11 +68,11 @@ pub(crate) struct Commit {
     pub(crate) records: u32,
 }
 
-/// A frame that verifies. `body` is a range of the bytes it was parsed from.
+/// A frame that verifies.
 #[derive(Debug)]
 pub(crate) enum Frame {
+    /// A record: its id is the 32 bytes before `HEADER`, its payload the `len` bytes from there on.
     Record {
-        id: RecordId,
         len: usize,
     },
     Commit(Commit),
@@ -127,9 +129,11 @@ fn encode(out: &mut Vec<u8>, word: u32, words: &[u8; 32], body: &[u8]) {
     assert!(body.len() <= MAX_PAYLOAD, "F1: a body of {} bytes", body.len());
     let start = out.len();
     out.extend_from_slice(&word.to_le_bytes());
-    out.extend_from_slice(&bulk_crc(word, words, body).to_le_bytes());
+    out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(words);
     out.extend_from_slice(body);
+    let bulk = crc::bulk(word, &out[start + 8..]);
+    out[start + 4..start + 8].copy_from_slice(&bulk.to_le_bytes());
     out.resize(start + padded(body.len()), 0);
 }
 
@@ -154,10 +158,10 @@ pub(crate) fn parse(bytes: &[u8], place: &Place) -> Parsed {
     if bytes.len() < HEADER {
         return if bytes.iter().all(|byte| *byte == 0) { Parsed::Zeros } else { Parsed::Short(HEADER) };
     }
-    if bytes[..HEADER].iter().all(|byte| *byte == 0) {
+    let head = word(bytes, 0);
+    if head == 0 && bytes[..HEADER].iter().all(|byte| *byte == 0) {
         return Parsed::Zeros;
     }
-    let head = word(bytes, 0);
     let control = head & CONTROL != 0;
     let kind = head >> KIND_SHIFT & 7;
     if !control && kind != 0 {
@@ -168,18 +172,24 @@ pub(crate) fn parse(bytes: &[u8], place: &Place) -> Parsed {
     if bytes.len() < whole {
         return Parsed::Short(whole);
     }
-    let (words, body) = (&bytes[8..HEADER], &bytes[HEADER..HEADER + len]);
-    let found = placed_crc(bulk_crc(head, words, body), place);
+    let found = placed_crc(crc::bulk(head, &bytes[8..HEADER + len]), place);
     let expected = word(bytes, 4);
     if found != expected {
         return Parsed::Bad(format!("checksum {found:08x}, expected {expected:08x}"));
     }
-    if bytes[HEADER + len..whole].iter().any(|byte| *byte != 0) {
+    // The padding is the last bytes of the frame's last word: a shift by all 64 bits leaves nothing of it.
+    let padding = whole - HEADER - len;
+    let last = long(bytes, whole - 8);
+    if last.checked_shr(64 - 8 * padding as u32).unwrap_or(0) != 0 {
         return Parsed::Bad("padding is not zero".to_owned());
     }
     if !control {
-        return Parsed::Frame(Frame::Record { id: RecordId::from_bytes(array(words)), len }, whole);
+        return Parsed::Frame(Frame::Record { len }, whole);
     }
+    control_frame(kind, &bytes[8..HEADER], len, whole)
+}
+
+fn control_frame(kind: u32, words: &[u8], len: usize, whole: usize) -> Parsed {
     match ControlKind::of(kind) {
         Ok(ControlKind::Commit) if len == 0 => Parsed::Frame(Frame::Commit(commit(words)), whole),
         Ok(ControlKind::Commit) => Parsed::Bad("a commit frame with a body".to_owned()),
@@ -193,6 +203,11 @@ pub(crate) fn parse(bytes: &[u8], place: &Place) -> Parsed {
     }
 }
 
+/// The id in a record's frame that begins at `frame`.
+pub(crate) fn id(frame: &[u8]) -> RecordId {
+    RecordId::from_bytes(array(&frame[8..HEADER]))
+}
+
 fn commit(words: &[u8]) -> Commit {
     Commit {
         batch_start: Offset::new(u64::from_le_bytes(array(&words[..8]))),
@@ -202,17 +217,12 @@ fn commit(words: &[u8]) -> Commit {
     }
 }
 
-fn bulk_crc(word: u32, words: &[u8], body: &[u8]) -> u32 {
-    let crc = crc32c::crc32c(&word.to_le_bytes());
-    crc32c::crc32c_append(crc32c::crc32c_append(crc, words), body)
-}
-
 fn placed_crc(bulk: u32, place: &Place) -> u32 {
     let mut tail = [0; 32];
     tail[..16].copy_from_slice(place.log.as_bytes());
     tail[16..24].copy_from_slice(&place.term.get().to_le_bytes());
     tail[24..].copy_from_slice(&place.offset.get().to_le_bytes());
-    crc32c::crc32c_append(bulk, &tail)
+    crc::placed(bulk, &tail)
 }
 
 /// The little-endian `u32` at `at`.

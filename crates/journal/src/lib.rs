@@ -35,9 +35,11 @@
 mod catalog;
 mod clock;
 mod commit;
+mod crc;
 pub mod disk;
 mod error;
 mod frame;
+mod groups;
 mod journal;
 mod options;
 mod quarantine;

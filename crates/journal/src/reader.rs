@@ -139,8 +139,8 @@ impl Log for Reader {
         Err(LogError::Failed(Box::new(Error::ReadOnly), Kind::Fix))
     }
 
-    fn read(&self, from: Offset, limit: ReadLimit) -> Result<Batch, LogError> {
-        Ok(self.core.source.read(from, limit, self.durable()?)?)
+    fn read_into(&self, from: Offset, limit: ReadLimit, batch: &mut Batch) -> Result<(), LogError> {
+        Ok(self.core.source.read_into(from, limit, self.durable()?, batch)?)
     }
 
     fn wait(&self, known: Offset, timeout: Duration) -> Result<Bounds, LogError> {

@@ -129,12 +129,12 @@ impl<'a> Scan<'a> {
             }
             let end = |whole: usize| Offset::new(at.get() + whole as u64);
             match parsed {
-                Parsed::Frame(Frame::Record { id, len }, whole) => {
+                Parsed::Frame(Frame::Record { len }, whole) => {
                     let payload = &bytes[frame::HEADER..frame::HEADER + len];
-                    if self.check_content && RecordId::of(payload) != id {
+                    if self.check_content && RecordId::of(payload) != frame::id(bytes) {
                         return Ok(Step::Bad(self.describe(at, "the payload's BLAKE3 is another one")));
                     }
-                    self.ids.extend_from_slice(id.as_bytes());
+                    self.ids.extend_from_slice(&bytes[8..frame::HEADER]);
                     records = records.saturating_add(1);
                     payload_bytes += len as u64;
                     at = end(whole);

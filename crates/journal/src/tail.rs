@@ -33,14 +33,41 @@ impl<L: Log> Tail<L> {
     /// # Errors
     /// As [`Log::read`] and [`Log::wait`]. The tail stays where it is.
     pub fn next_batch(&mut self, timeout: Duration) -> Result<Option<Batch>, LogError> {
+        let mut batch = Batch::default();
+        Ok(self.next_into(&mut batch, timeout)?.then_some(batch))
+    }
+
+    /// As [`Tail::next_batch`], into a batch whose memory is used again: the fast way to read a whole log. Whether there
+    /// was one.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let journal = annals_journal::Journal::open(dir.path().join("journal"))?;
+    /// use annals_journal::{Batch, Offset};
+    /// # journal.append_batch(&["a", "bc"])?;
+    ///
+    /// let (mut tail, mut batch) = (journal.tail(Offset::ZERO), Batch::default());
+    /// let mut bytes = 0;
+    /// while tail.next_into(&mut batch, std::time::Duration::ZERO)? {
+    ///     bytes += batch.iter().map(|record| record.payload.len()).sum::<usize>();
+    /// }
+    /// assert_eq!(bytes, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Tail::next_batch`]; the batch is then empty.
+    pub fn next_into(&mut self, batch: &mut Batch, timeout: Duration) -> Result<bool, LogError> {
         loop {
-            let batch = self.log.read(self.next, self.limit)?;
+            self.log.read_into(self.next, self.limit, batch)?;
             self.next = batch.next();
             if !batch.is_empty() {
-                return Ok(Some(batch));
+                return Ok(true);
             }
             if self.log.wait(self.next, timeout)?.durable <= self.next {
-                return Ok(None);
+                return Ok(false);
             }
         }
     }
