@@ -7,7 +7,7 @@
 
 use annals_record::{LogId, Offset, RecordId, Term};
 
-use crate::crc;
+use crate::crc::{self, Stamp};
 
 /// Bytes before a frame's body.
 pub(crate) const HEADER: usize = 40;
@@ -139,7 +139,7 @@ fn encode(out: &mut Vec<u8>, word: u32, words: &[u8; 32], body: &[u8]) {
 
 /// Completes the CRC of the frame at the beginning of `frame` for its place.
 pub(crate) fn place(frame: &mut [u8], place: &Place) {
-    let crc = placed_crc(word(frame, 4), place);
+    let crc = Stamp::new(&place.log, place.term).placed(word(frame, 4), place.offset);
     frame[4..8].copy_from_slice(&crc.to_le_bytes());
 }
 
@@ -155,6 +155,11 @@ pub(crate) fn encoded_id(frames: &[u8]) -> Option<&[u8]> {
 
 /// Says what stands at the beginning of `bytes`, which is `place` of the log.
 pub(crate) fn parse(bytes: &[u8], place: &Place) -> Parsed {
+    parse_at(bytes, Stamp::new(&place.log, place.term), place.offset)
+}
+
+/// As [`parse`], for frames of one log and term.
+pub(crate) fn parse_at(bytes: &[u8], stamp: Stamp, offset: Offset) -> Parsed {
     if bytes.len() < HEADER {
         return if bytes.iter().all(|byte| *byte == 0) { Parsed::Zeros } else { Parsed::Short(HEADER) };
     }
@@ -172,7 +177,7 @@ pub(crate) fn parse(bytes: &[u8], place: &Place) -> Parsed {
     if bytes.len() < whole {
         return Parsed::Short(whole);
     }
-    let found = placed_crc(crc::bulk(head, &bytes[8..HEADER + len]), place);
+    let found = stamp.placed(crc::bulk(head, &bytes[8..HEADER + len]), offset);
     let expected = word(bytes, 4);
     if found != expected {
         return Parsed::Bad(format!("checksum {found:08x}, expected {expected:08x}"));
@@ -203,11 +208,6 @@ fn control_frame(kind: u32, words: &[u8], len: usize, whole: usize) -> Parsed {
     }
 }
 
-/// The id in a record's frame that begins at `frame`.
-pub(crate) fn id(frame: &[u8]) -> RecordId {
-    RecordId::from_bytes(array(&frame[8..HEADER]))
-}
-
 fn commit(words: &[u8]) -> Commit {
     Commit {
         batch_start: Offset::new(u64::from_le_bytes(array(&words[..8]))),
@@ -215,14 +215,6 @@ fn commit(words: &[u8]) -> Commit {
         time_micros: i64::from_le_bytes(array(&words[16..24])),
         records: word(words, 24),
     }
-}
-
-fn placed_crc(bulk: u32, place: &Place) -> u32 {
-    let mut tail = [0; 32];
-    tail[..16].copy_from_slice(place.log.as_bytes());
-    tail[16..24].copy_from_slice(&place.term.get().to_le_bytes());
-    tail[24..].copy_from_slice(&place.offset.get().to_le_bytes());
-    crc::placed(bulk, &tail)
 }
 
 /// The little-endian `u32` at `at`.

@@ -9,15 +9,16 @@ use std::io;
 
 use annals_record::{Offset, Place, ReadLimit};
 
+use crate::crc::Stamp;
 use crate::disk::{self, DiskFile};
 use crate::frame::{self, Commit, Frame, Parsed};
-use crate::scan;
+use crate::scan::{self, Group};
 use crate::segment::SegmentHeader;
 
 /// How much is read at once: large enough that the calls do not count, small enough for a core's cache.
 const PIECE: usize = 512 << 10;
 /// Room beyond what a limit seems to need, for frames' headers and for the group that crosses it.
-const SLACK: usize = 16 << 10;
+const SLACK: usize = 64 << 10;
 /// What a record is taken to need before any was seen.
 const FIRST_GUESS: usize = 4 << 10;
 /// A batch stops growing here whatever its limit: places in it are 32 bits.
@@ -34,46 +35,65 @@ pub(crate) struct Look {
     pub(crate) bad: Option<String>,
 }
 
-/// Reads groups from `from` on, up to the limit, within one segment and below `end`. The records' places are added to
-/// `places`, which is empty; `bytes` only grows.
-pub(crate) fn look(
-    file: &dyn DiskFile,
-    header: &SegmentHeader,
-    from: Offset,
-    end: Offset,
-    limit: ReadLimit,
-    bytes: &mut Vec<u8>,
-    places: &mut Vec<Place>,
-) -> io::Result<Look> {
-    let limit = ReadLimit { bytes: limit.bytes.min(MOST_BYTES), ..limit };
-    let available = end.get() - from.get();
-    let mut walk =
-        Walk { header, from, limit, available, at: 0, group_at: 0, whole: 0, payload_bytes: 0, needed: 0 };
-    let mut held = 0;
-    let stop = loop {
-        let piece = walk.piece(held, places.len());
-        let until = held + piece;
-        if u32::try_from(until).is_err() {
-            break Stop::Bad(scan::describe(header, from, "a group of more than 4 GiB"));
-        }
-        if bytes.len() < until {
-            bytes.resize(until, 0);
-        }
-        let read = disk::read_full(file, &mut bytes[held..until], header.file_pos(from).0 + held as u64)?;
-        // The file may end below the watermark: zeros fail to parse, and name the place.
-        bytes[held + read..until].fill(0);
-        held = until;
-        if let Some(stop) = walk.groups(&bytes[..held], places) {
-            break stop;
-        }
-    };
-    places.truncate(walk.whole);
-    let (sealed, bad) = match stop {
-        Stop::Limit => (false, None),
-        Stop::Seal => (true, None),
-        Stop::Bad(reason) => (false, Some(reason)),
-    };
-    Ok(Look { next: walk.place(walk.group_at), sealed, bad })
+/// A segment that groups are read from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Groups<'a> {
+    pub(crate) file: &'a dyn DiskFile,
+    pub(crate) header: &'a SegmentHeader,
+    /// Nothing at or beyond this is read.
+    pub(crate) end: Offset,
+    pub(crate) limit: ReadLimit,
+}
+
+impl Groups<'_> {
+    /// Reads groups from `from` on, up to the limit, and tells each to `seen`. The records' places are added to `places`,
+    /// which is empty; `bytes` only grows.
+    pub(crate) fn look(
+        &self,
+        from: Offset,
+        bytes: &mut Vec<u8>,
+        places: &mut Vec<Place>,
+        mut seen: impl FnMut(&Group),
+    ) -> io::Result<Look> {
+        let mut walk = Walk {
+            header: self.header,
+            stamp: Stamp::new(&self.header.log, self.header.term),
+            from,
+            limit: ReadLimit { bytes: self.limit.bytes.min(MOST_BYTES), ..self.limit },
+            available: self.end.get() - from.get(),
+            at: 0,
+            group_at: 0,
+            whole: 0,
+            payload_bytes: 0,
+            whole_bytes: 0,
+            needed: 0,
+        };
+        let mut held = 0;
+        let stop = loop {
+            let until = held + walk.piece(held, places.len());
+            if u32::try_from(until).is_err() {
+                break Stop::Bad(scan::describe(self.header, from, "a group of more than 4 GiB"));
+            }
+            if bytes.len() < until {
+                bytes.resize(until, 0);
+            }
+            let pos = self.header.file_pos(from).0 + held as u64;
+            let read = disk::read_full(self.file, &mut bytes[held..until], pos)?;
+            // The file may end below the watermark: zeros fail to parse, and name the place.
+            bytes[held + read..until].fill(0);
+            held = until;
+            if let Some(stop) = walk.groups(&bytes[..held], places, &mut seen) {
+                break stop;
+            }
+        };
+        places.truncate(walk.whole);
+        let (sealed, bad) = match stop {
+            Stop::Limit => (false, None),
+            Stop::Seal => (true, None),
+            Stop::Bad(reason) => (false, Some(reason)),
+        };
+        Ok(Look { next: walk.place(walk.group_at), sealed, bad })
+    }
 }
 
 /// Why a walk ended.
@@ -87,6 +107,7 @@ enum Stop {
 /// The state of a look between two pieces. Distances are from `from`.
 struct Walk<'a> {
     header: &'a SegmentHeader,
+    stamp: Stamp,
     from: Offset,
     limit: ReadLimit,
     /// How many bytes there are to read at most.
@@ -98,6 +119,8 @@ struct Walk<'a> {
     /// How many places are of whole groups.
     whole: usize,
     payload_bytes: usize,
+    /// ... of whole groups.
+    whole_bytes: usize,
     /// How many bytes must be held to go on.
     needed: usize,
 }
@@ -118,12 +141,17 @@ impl Walk<'_> {
     }
 
     /// Goes on with the groups in `bytes`, which begin at `from`. None if more bytes are needed first.
-    fn groups(&mut self, bytes: &[u8], places: &mut Vec<Place>) -> Option<Stop> {
+    fn groups(
+        &mut self,
+        bytes: &[u8],
+        places: &mut Vec<Place>,
+        seen: &mut impl FnMut(&Group),
+    ) -> Option<Stop> {
         let all = bytes.len() as u64 == self.available;
         loop {
             let (at, offset) = (self.at, self.place(self.at));
             let rest = &bytes[at..];
-            match frame::parse(rest, &self.header.place(offset)) {
+            match frame::parse_at(rest, self.stamp, offset) {
                 Parsed::Frame(Frame::Record { len }, whole) => {
                     places.push(Place { offset, start: (at + frame::HEADER) as u32, len: len as u32 });
                     self.payload_bytes += len;
@@ -135,7 +163,14 @@ impl Walk<'_> {
                         return self.bad("the commit frame does not fit its group");
                     }
                     self.at += whole;
-                    (self.group_at, self.whole) = (self.at, places.len());
+                    seen(&Group {
+                        start: self.place(self.group_at),
+                        end: self.place(self.at),
+                        commit,
+                        payload_bytes: (self.payload_bytes - self.whole_bytes) as u64,
+                    });
+                    (self.group_at, self.whole, self.whole_bytes) =
+                        (self.at, places.len(), self.payload_bytes);
                     if places.len() >= self.limit.records || self.payload_bytes >= self.limit.bytes {
                         return Some(Stop::Limit);
                     }

@@ -13,6 +13,7 @@ use annals_record::{
 
 use crate::clock::{Clock, SystemClock};
 use crate::commit::GroupCommit;
+use crate::content;
 use crate::disk::{Disk, Held, RealDisk};
 use crate::error::Error;
 use crate::frame;
@@ -21,7 +22,7 @@ use crate::recovery;
 use crate::source::Source;
 use crate::status::{OpenReport, Status, Verification};
 use crate::tail::Tail;
-use crate::verify;
+use crate::verify::{self, VerifyOptions};
 use crate::watermark::Watermark;
 use crate::writer::{Encoded, Writer};
 
@@ -264,7 +265,19 @@ impl Journal {
     /// # Errors
     /// [`Error::Io`] if a file cannot be read; what does not verify is no error but a part of the answer.
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verification, Error> {
-        verify::verify(&self.core.source, self.durable(), progress)
+        self.verify_with(VerifyOptions::default(), progress)
+    }
+
+    /// As [`Journal::verify`], only as much as the options say.
+    ///
+    /// # Errors
+    /// As [`Journal::verify`]; [`Error::Option`] if the subset is none.
+    pub fn verify_with(
+        &self,
+        options: VerifyOptions,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Verification, Error> {
+        verify::verify(&self.core.source, self.durable(), options, progress)
     }
 
     /// Closes the journal for all its handles: waits for what is being written, gives reserved space back, and marks
@@ -291,14 +304,13 @@ impl Journal {
             return Err(Error::TooLarge { what: "an atomic batch, frames included", bytes: len, limit });
         }
         let mut encoded = Encoded { bytes: Vec::with_capacity(len as usize), ..Encoded::default() };
+        let payloads: Vec<&[u8]> = payloads.iter().map(AsRef::as_ref).collect();
         let mut ids = Vec::with_capacity(payloads.len());
-        for payload in payloads {
-            let payload = payload.as_ref();
-            let id = RecordId::of(payload);
-            frame::encode_record(&mut encoded.bytes, &id, payload);
+        content::ids(&payloads, &mut ids);
+        for (payload, id) in payloads.into_iter().zip(&ids) {
+            frame::encode_record(&mut encoded.bytes, id, payload);
             encoded.records += 1;
             encoded.payload_bytes += payload.len() as u64;
-            ids.push(id);
         }
         Ok((encoded, ids))
     }

@@ -35,6 +35,7 @@
 mod catalog;
 mod clock;
 mod commit;
+mod content;
 mod crc;
 pub mod disk;
 mod error;
@@ -69,3 +70,4 @@ pub use options::Options;
 pub use reader::Reader;
 pub use status::{OpenReport, SegmentStatus, Status, TornTail, Verification};
 pub use tail::Tail;
+pub use verify::{Depth, VerifyOptions};

@@ -26,8 +26,12 @@ use crate::seal::Seal;
 use crate::segment::{self, FilePos, SegmentHeader};
 use crate::source::Source;
 use crate::status::{OpenReport, TornTail};
+use crate::summary::Summary;
 use crate::watermark::{self, Mark, Slots, Watermark};
 use crate::writer::{self, Active, Writer};
+
+/// How many bytes of record ids are hashed at once.
+const IDS: usize = 256 << 10;
 
 /// An opened journal, before anybody holds it.
 pub(crate) struct Recovered {
@@ -186,27 +190,25 @@ pub(crate) fn log_of(segments: &[Arc<Segment>], dir: &Path) -> Result<LogId, Err
 /// Scans the active segment whole and judges what follows its good end.
 fn scan_active(active: &mut Active, mark: Option<Mark>) -> io::Result<Tail> {
     let header = active.header.clone();
-    // The window borrows the file, so the groups are counted once it is gone.
-    let mut groups = Vec::new();
-    let mut window = Window::new(&*active.file, u64::MAX)?;
-    let (reason, seal, end) = {
-        let mut scan = Scan::new(&header, window, header.base, false);
-        let (reason, seal) = loop {
-            match scan.step()? {
-                Step::Group(group) => groups.push((group, std::mem::take(&mut scan.ids))),
-                Step::Seal(seal) => break (None, Some(seal)),
-                Step::End => break (None, None),
-                Step::Bad(reason) => break (Some(reason), None),
-            }
-        };
-        let end = scan.position();
-        window = scan.into_window();
-        (reason, seal, end)
+    let mut summary = Summary::new(&header);
+    let mut scan = Scan::new(&header, Window::new(&*active.file, u64::MAX)?, header.base);
+    let (reason, seal) = loop {
+        match scan.step()? {
+            Step::Group(group) => summary.absorb_group(&group),
+            Step::Seal(seal) => break (None, Some(seal)),
+            Step::End => break (None, None),
+            Step::Bad(reason) => break (Some(reason), None),
+        }
+        if scan.ids.len() >= IDS {
+            summary.absorb_ids(&scan.ids);
+            scan.ids.clear();
+        }
     };
-    let tail = judge(&header, window, end, seal, reason.as_deref(), mark)?;
-    for (group, ids) in &groups {
-        active.absorb(group, ids);
-    }
+    summary.absorb_ids(&scan.ids);
+    let end = scan.position();
+    assert!(summary.end == end, "I2: groups up to {}, scanned up to {end}", summary.end);
+    let tail = judge(&header, scan.into_window(), end, seal, reason.as_deref(), mark)?;
+    active.summary = summary;
     Ok(tail)
 }
 
@@ -223,6 +225,9 @@ fn judge(
     let newer_term = mark.filter(|mark| mark.term > header.term);
     // The last landmark is where readers can go to; the first one that vouches for X tells damage from a torn tail.
     let (mut vouched, mut resume, mut last) = (None, None, good_end);
+    let start = header.file_pos(good_end);
+    let bytes_end = scan::end_of_bytes(&mut window, start)?;
+    window.shorten(bytes_end);
     let mut from = Offset::new(good_end.get() + 8);
     while let Some(landmark) = scan::next_landmark(header, &mut window, from)? {
         if landmark.durable_upto > good_end {
@@ -254,8 +259,6 @@ fn judge(
     if let Some(seal) = seal {
         return Ok(Tail::Sealed(seal));
     }
-    let start = header.file_pos(good_end);
-    let bytes_end = scan::end_of_bytes(&mut window, start)?;
     Ok(if bytes_end > start { Tail::Torn { end: bytes_end, reason: found() } } else { Tail::Clean })
 }
 

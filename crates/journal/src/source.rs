@@ -11,7 +11,7 @@ use annals_record::{Batch, Offset, Place, ReadLimit};
 use crate::catalog::{self, Segment};
 use crate::disk::{Disk, DiskFile, Mode};
 use crate::error::{Damage, Error};
-use crate::groups;
+use crate::groups::Groups;
 use crate::scan::{self, Step, Window};
 use crate::segment::SegmentHeader;
 
@@ -109,7 +109,8 @@ impl Source {
                 opened => opened?,
             };
             let failed = |error| Error::io("read", &segment.path, error);
-            let look = groups::look(&*file, header, at, end, limit, bytes, places).map_err(failed)?;
+            let groups = Groups { file: &*file, header, end, limit };
+            let look = groups.look(at, bytes, places, |_| {}).map_err(failed)?;
             if look.sealed && segment.next.is_none() {
                 // Another process has rolled since the list was read. In the writer's own process the list is always
                 // ahead of the watermark.
@@ -170,9 +171,10 @@ impl Source {
         let failed = |error| Error::io("read", &segment.path, error);
         let end = segment.next.unwrap_or(durable).min(durable);
         let window = Window::new(&*file, header.file_pos(end).0).map_err(failed)?;
-        let mut scan = scan::Scan::new(header, window, segment.base, false);
+        let mut scan = scan::Scan::new(header, window, segment.base);
         let mut next_time = None;
         loop {
+            scan.ids.clear();
             match scan.step().map_err(failed)? {
                 Step::Group(group) if group.start >= offset => {
                     next_time = Some(group.commit.time_micros);

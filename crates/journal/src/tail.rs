@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use annals_record::{Batch, Log, LogError, Offset, ReadLimit};
 
+/// What a core's own cache holds: a batch that is larger is slower to read, and no faster to use.
+const CACHED: ReadLimit = ReadLimit { records: 10_000, bytes: 1 << 20 };
+
 /// Follows a log from an offset on. As an iterator it gives batches up to the durable end and then ends; it can be asked
 /// again later. [`Tail::next_batch`] waits for more.
 ///
@@ -19,10 +22,10 @@ impl<L: Log> Tail<L> {
     /// Follows `log` from `from` on.
     #[must_use]
     pub fn new(log: L, from: Offset) -> Self {
-        Self { log, next: from, limit: ReadLimit::default() }
+        Self { log, next: from, limit: CACHED }
     }
 
-    /// Bounds each batch. Default: 10,000 records or 8 MiB.
+    /// Bounds each batch. Default: 10,000 records or 1 MiB.
     #[must_use]
     pub fn with_limit(self, limit: ReadLimit) -> Self {
         Self { limit, ..self }

@@ -48,15 +48,15 @@ impl Batch {
     /// If a record lies outside `bytes` or offsets do not rise: a bug of the log.
     #[must_use]
     pub fn new(bytes: Vec<u8>, places: Vec<Place>, next: Offset) -> Self {
-        let mut last = None;
+        let mut least = Offset::ZERO;
         for Place { offset, start, len } in &places {
             let (start, len) = (*start as usize, *len as usize);
             assert!(
                 start >= ID && start + len <= bytes.len(),
                 "L2: a payload of {len} bytes at {start} outside the batch"
             );
-            assert!(last < Some(*offset) && *offset < next, "L2: offset {offset} out of order");
-            last = Some(*offset);
+            assert!(least <= *offset && *offset < next, "L2: offset {offset} out of order");
+            least = Offset::new(offset.get() + 1);
         }
         Self { bytes, places, next }
     }

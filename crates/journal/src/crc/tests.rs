@@ -21,16 +21,15 @@ fn the_check_value_of_the_algorithm() {
 #[test]
 fn every_length_and_alignment_agrees_with_the_definition() {
     let bytes: Vec<u8> = (0..4096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    let place: [u8; 32] = std::array::from_fn(|i| i as u8 * 7);
+    let log = LogId::from_bytes(std::array::from_fn(|i| i as u8 * 13 + 3));
+    let (term, offset) = (Term::new(0x0102_0304_0506_0708), Offset::new(0xF1E2_D3C4_B5A6_9788));
+    let place = [&log.as_bytes()[..], &term.get().to_le_bytes(), &offset.get().to_le_bytes()].concat();
     for len in (0..600).chain([1023, 1024, 1056, 2048, 4000]) {
         let covered = &bytes[len % 9..][..len];
         let word = (len as u32).wrapping_mul(0x9E37_79B9);
         let found = bulk(word, covered);
         assert_eq!(found, slow(&[&word.to_le_bytes(), covered]), "{len} bytes");
-        assert_eq!(
-            placed(found, &place),
-            slow(&[&word.to_le_bytes(), covered, &place]),
-            "{len} bytes, placed"
-        );
+        let placed = Stamp::new(&log, term).placed(found, offset);
+        assert_eq!(placed, slow(&[&word.to_le_bytes(), covered, &place]), "{len} bytes, placed");
     }
 }

@@ -57,7 +57,14 @@ fn groups_longer_than_a_piece_come_whole_and_stop_at_the_limit() {
     let (mut bytes, mut places) = (Vec::new(), Vec::new());
     let mut read = |from, limit, places: &mut Vec<Place>| {
         places.clear();
-        let look = look(&*file, &header, from, ends[4], limit, &mut bytes, places).unwrap();
+        let groups = Groups { file: &*file, header: &header, end: ends[4], limit };
+        let mut seen = from;
+        let look = groups.look(from, &mut bytes, places, |group| {
+            assert_eq!(group.start, seen);
+            seen = group.end;
+        });
+        let look = look.unwrap();
+        assert_eq!(seen, look.next, "every group is told");
         assert!(look.bad.is_none() && !look.sealed);
         (look.next, lens(&bytes, places))
     };
@@ -78,11 +85,11 @@ fn memory_grows_and_is_not_given_back() {
     let dir = tempfile::tempdir().unwrap();
     let (header, file, ends) = segment(&dir, &[&[PIECE], &[1]]);
     let (mut bytes, mut places) = (Vec::new(), Vec::new());
-    let limit = ReadLimit::default();
-    look(&*file, &header, Offset::ZERO, ends[1], limit, &mut bytes, &mut places).unwrap();
+    let groups = Groups { file: &*file, header: &header, end: ends[1], limit: ReadLimit::default() };
+    groups.look(Offset::ZERO, &mut bytes, &mut places, |_| {}).unwrap();
     let memory = (bytes.as_ptr(), bytes.len());
     places.clear();
-    look(&*file, &header, ends[0], ends[1], limit, &mut bytes, &mut places).unwrap();
+    groups.look(ends[0], &mut bytes, &mut places, |_| {}).unwrap();
     assert_eq!((lens(&bytes, &places), memory), (vec![1], (bytes.as_ptr(), bytes.len())));
 }
 
@@ -94,8 +101,8 @@ fn a_file_that_ends_below_the_watermark_is_bad_where_it_ends() {
         file.set_len(header.file_pos(cut).0).unwrap();
         // What an earlier read left in the buffer must not stand in for what the file lacks.
         let (mut bytes, mut places) = (vec![7; 2 * PIECE], Vec::new());
-        let limit = ReadLimit::default();
-        let look = look(&*file, &header, Offset::ZERO, ends[1], limit, &mut bytes, &mut places).unwrap();
+        let groups = Groups { file: &*file, header: &header, end: ends[1], limit: ReadLimit::default() };
+        let look = groups.look(Offset::ZERO, &mut bytes, &mut places, |_| {}).unwrap();
         assert_eq!((look.next, lens(&bytes, &places)), (ends[0], vec![10]));
         assert!(look.bad.is_some_and(|bad| bad.contains("segment 0000000000000000, byte")));
     }
