@@ -29,7 +29,7 @@ pub(crate) fn latest_offset(source: &Source, durable: Offset) -> Result<Option<O
     let file = source.open(last)?;
     let failed = |error| Error::io("read", &last.path, error);
     let window = Window::new(&*file, header.file_pos(durable).0).map_err(failed)?;
-    let mut scan = Scan::new(header, window, last.base, false);
+    let mut scan = Scan::new(header, window, last.base);
     let mut latest = header.checkpoint;
     while let Step::Group(_) = scan.step().map_err(failed)? {
         latest = scan.checkpoint.or(latest);

@@ -5,7 +5,9 @@
 //! F1: `len` is believed only up to its bound before the CRC holds, and the CRC holds only at one place of one log: it
 //! covers log id, term and offset. They come last, so the bulk is computed before the offset is known.
 
-use annals_record::{LogId, Offset, RecordId, Term};
+use annals_record::{LogId, Offset, Term};
+
+use crate::crc::{self, Stamp};
 
 /// Bytes before a frame's body.
 pub(crate) const HEADER: usize = 40;
@@ -68,11 +70,11 @@ pub(crate) struct Commit {
     pub(crate) records: u32,
 }
 
-/// A frame that verifies. `body` is a range of the bytes it was parsed from.
+/// A frame that verifies.
 #[derive(Debug)]
 pub(crate) enum Frame {
+    /// A record: its id is the 32 bytes before `HEADER`, its payload the `len` bytes from there on.
     Record {
-        id: RecordId,
         len: usize,
     },
     Commit(Commit),
@@ -121,7 +123,8 @@ impl Commit {
 /// A whole frame at its place.
 pub(crate) fn encode(word: u32, words: &[u8; 32], body: &[u8], place: &Place) -> Vec<u8> {
     let mut frame = Vec::with_capacity(padded(body.len()));
-    frame.extend_from_slice(&head(word, placed_crc(bulk_crc(word, words, body), place), words));
+    let crc = Stamp::new(&place.log, place.term).placed(crc::bulk_of(word, words, body), place.offset);
+    frame.extend_from_slice(&head(word, crc, words));
     frame.extend_from_slice(body);
     frame.resize(padded(body.len()), 0);
     frame
@@ -144,13 +147,18 @@ pub(crate) fn control_word(kind: ControlKind, body: usize) -> u32 {
 
 /// Says what stands at the beginning of `bytes`, which is `place` of the log.
 pub(crate) fn parse(bytes: &[u8], place: &Place) -> Parsed {
+    parse_at(bytes, Stamp::new(&place.log, place.term), place.offset)
+}
+
+/// As [`parse`], for frames of one log and term.
+pub(crate) fn parse_at(bytes: &[u8], stamp: Stamp, offset: Offset) -> Parsed {
     if bytes.len() < HEADER {
         return if bytes.iter().all(|byte| *byte == 0) { Parsed::Zeros } else { Parsed::Short(HEADER) };
     }
-    if bytes[..HEADER].iter().all(|byte| *byte == 0) {
+    let head = word(bytes, 0);
+    if head == 0 && bytes[..HEADER].iter().all(|byte| *byte == 0) {
         return Parsed::Zeros;
     }
-    let head = word(bytes, 0);
     let control = head & CONTROL != 0;
     let kind = head >> KIND_SHIFT & 7;
     if !control && kind != 0 {
@@ -161,18 +169,24 @@ pub(crate) fn parse(bytes: &[u8], place: &Place) -> Parsed {
     if bytes.len() < whole {
         return Parsed::Short(whole);
     }
-    let (words, body) = (&bytes[8..HEADER], &bytes[HEADER..HEADER + len]);
-    let found = placed_crc(bulk_crc(head, words, body), place);
+    let found = stamp.placed(crc::bulk(head, &bytes[8..HEADER + len]), offset);
     let expected = word(bytes, 4);
     if found != expected {
         return Parsed::Bad(format!("checksum {found:08x}, expected {expected:08x}"));
     }
-    if bytes[HEADER + len..whole].iter().any(|byte| *byte != 0) {
+    // The padding is the last bytes of the frame's last word: a shift by all 64 bits leaves nothing of it.
+    let padding = whole - HEADER - len;
+    let last = long(bytes, whole - 8);
+    if last.checked_shr(64 - 8 * padding as u32).unwrap_or(0) != 0 {
         return Parsed::Bad("padding is not zero".to_owned());
     }
     if !control {
-        return Parsed::Frame(Frame::Record { id: RecordId::from_bytes(array(words)), len }, whole);
+        return Parsed::Frame(Frame::Record { len }, whole);
     }
+    control_frame(kind, &bytes[8..HEADER], len, whole)
+}
+
+fn control_frame(kind: u32, words: &[u8], len: usize, whole: usize) -> Parsed {
     match ControlKind::of(kind) {
         Ok(ControlKind::Commit) if len == 0 => Parsed::Frame(Frame::Commit(commit(words)), whole),
         Ok(ControlKind::Commit) => Parsed::Bad("a commit frame with a body".to_owned()),
@@ -197,21 +211,6 @@ fn commit(words: &[u8]) -> Commit {
         time_micros: i64::from_le_bytes(array(&words[16..24])),
         records: word(words, 24),
     }
-}
-
-/// The CRC of all but the place.
-pub(crate) fn bulk_crc(word: u32, words: &[u8], body: &[u8]) -> u32 {
-    let crc = crc32c::crc32c(&word.to_le_bytes());
-    crc32c::crc32c_append(crc32c::crc32c_append(crc, words), body)
-}
-
-/// Completes a CRC for a place.
-pub(crate) fn placed_crc(bulk: u32, place: &Place) -> u32 {
-    let mut tail = [0; 32];
-    tail[..16].copy_from_slice(place.log.as_bytes());
-    tail[16..24].copy_from_slice(&place.term.get().to_le_bytes());
-    tail[24..].copy_from_slice(&place.offset.get().to_le_bytes());
-    crc32c::crc32c_append(bulk, &tail)
 }
 
 /// The little-endian `u32` at `at`.

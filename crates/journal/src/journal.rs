@@ -16,6 +16,7 @@ use crate::appending::Appending;
 use crate::checkpoint::Checkpoint;
 use crate::clock::{Clock, SystemClock};
 use crate::commit::{Ask, GroupCommit};
+use crate::content;
 use crate::disk::{Disk, Held, RealDisk};
 use crate::error::Error;
 use crate::frame::{self, ControlKind};
@@ -27,7 +28,7 @@ use crate::source::Source;
 use crate::stage::Stage;
 use crate::status::{OpenReport, Reach, Status, Verification};
 use crate::tail::Tail;
-use crate::verify;
+use crate::verify::{self, VerifyOptions};
 use crate::watermark::Watermark;
 use crate::writer::Writer;
 
@@ -216,15 +217,11 @@ impl Journal {
             bytes += frame::padded(check_len(payload)?) as u64;
         }
         self.check_batch(bytes)?;
+        let mut ids = Vec::with_capacity(payloads.len());
+        content::ids(&payloads, &mut ids);
         let digests: Vec<Digest> =
-            payloads.iter().map(|payload| Digest::of_record(RecordId::of(payload), payload)).collect();
-        let key = match how.key {
-            None => None,
-            Some(key) => {
-                let ids: Vec<RecordId> = digests.iter().map(|digest| digest.id).collect();
-                Some(Key::new(key, &ids)?)
-            }
-        };
+            payloads.iter().zip(&ids).map(|(payload, id)| Digest::of_record(*id, payload)).collect();
+        let key = how.key.map(|key| Key::new(key, &ids)).transpose()?;
         let control = key.as_ref().map(|key| {
             bytes += frame::padded(key.body.len()) as u64;
             (ControlKind::Key, &*key.body, Digest::of_control(ControlKind::Key, &key.body))
@@ -360,7 +357,19 @@ impl Journal {
     /// # Errors
     /// [`Error::Io`] if a file cannot be read; what does not verify is no error but a part of the answer.
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verification, Error> {
-        verify::verify(&self.core.source, self.durable(), progress)
+        self.verify_with(VerifyOptions::default(), progress)
+    }
+
+    /// As [`Journal::verify`], only as much as the options say.
+    ///
+    /// # Errors
+    /// As [`Journal::verify`]; [`Error::Option`] if the subset is none.
+    pub fn verify_with(
+        &self,
+        options: VerifyOptions,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Verification, Error> {
+        verify::verify(&self.core.source, self.durable(), options, progress)
     }
 
     /// Closes the journal for all its handles: waits for what is being written, gives reserved space back, and marks
@@ -449,8 +458,8 @@ impl Log for Journal {
         Ok(self.append_batch(payloads)?)
     }
 
-    fn read(&self, from: Offset, limit: ReadLimit) -> Result<Batch, LogError> {
-        Ok(self.core.source.read(from, limit, self.durable())?)
+    fn read_into(&self, from: Offset, limit: ReadLimit, batch: &mut Batch) -> Result<(), LogError> {
+        Ok(self.core.source.read_into(from, limit, self.durable(), batch)?)
     }
 
     fn wait(&self, known: Offset, timeout: Duration) -> Result<Bounds, LogError> {

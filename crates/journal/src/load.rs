@@ -9,6 +9,7 @@ use std::sync::Arc;
 use annals_record::{LogId, Offset, RecordId, Term};
 
 use crate::block::{BLOCK, Blocks};
+use crate::crc::{self, Stamp};
 use crate::frame::{self, Commit, ControlKind};
 use crate::segment::SegmentHeader;
 
@@ -36,13 +37,13 @@ pub(crate) struct Digest {
 impl Digest {
     /// Of a record.
     pub(crate) fn of_record(id: RecordId, payload: &[u8]) -> Self {
-        Self { id, crc: frame::bulk_crc(payload.len() as u32, id.as_bytes(), payload) }
+        Self { id, crc: crc::bulk_of(payload.len() as u32, id.as_bytes(), payload) }
     }
 
     /// Of a control frame with a body.
     pub(crate) fn of_control(kind: ControlKind, body: &[u8]) -> Self {
         let id = RecordId::of(body);
-        Self { id, crc: frame::bulk_crc(frame::control_word(kind, body.len()), id.as_bytes(), body) }
+        Self { id, crc: crc::bulk_of(frame::control_word(kind, body.len()), id.as_bytes(), body) }
     }
 }
 
@@ -50,6 +51,7 @@ impl Digest {
 #[derive(Debug)]
 pub(crate) struct Load {
     header: Arc<SegmentHeader>,
+    stamp: Stamp,
     blocks: Blocks,
     /// How many acknowledged bytes of its first block go before it.
     lead_in: usize,
@@ -106,6 +108,7 @@ impl Load {
         blocks.extend(lead_in);
         ids.clear();
         Self {
+            stamp: Stamp::new(&header.log, header.term),
             header,
             blocks,
             lead_in: lead_in.len(),
@@ -163,7 +166,7 @@ impl Load {
     }
 
     fn lay(&mut self, word: u32, digest: &Digest, body: &[u8]) {
-        let crc = frame::placed_crc(digest.crc, &self.header.place(self.end()));
+        let crc = self.stamp.placed(digest.crc, self.end());
         self.blocks.extend(&frame::head(word, crc, digest.id.as_bytes()));
         self.blocks.extend(body);
         self.pad();
@@ -179,8 +182,8 @@ impl Load {
     pub(crate) fn finish(&mut self, durable_upto: Offset, time_micros: i64, spent: Option<Self>) -> Self {
         let commit = self.commit(durable_upto, time_micros);
         let words = commit.words();
-        let crc = frame::bulk_crc(frame::COMMIT_WORD, &words, &[]);
-        let crc = frame::placed_crc(crc, &self.header.place(self.end()));
+        let crc = crc::bulk_of(frame::COMMIT_WORD, &words, &[]);
+        let crc = self.stamp.placed(crc, self.end());
         self.blocks.extend(&frame::head(frame::COMMIT_WORD, crc, &words));
         let (blocks, ids) = spent.map(|spent| (spent.blocks, spent.ids)).unwrap_or_default();
         let rest = self.blocks.len() / BLOCK * BLOCK;

@@ -27,8 +27,12 @@ use crate::seal::Seal;
 use crate::segment::{self, FilePos, SegmentHeader};
 use crate::source::Source;
 use crate::status::{OpenReport, TornTail};
+use crate::summary::Summary;
 use crate::watermark::{self, Mark, Slots, Watermark};
 use crate::writer::{self, Active, Writer};
+
+/// How many bytes of record ids are hashed at once.
+const IDS: usize = 256 << 10;
 
 /// An opened journal, before anybody holds it.
 pub(crate) struct Recovered {
@@ -200,32 +204,32 @@ fn scan_active(
     keys: &mut Keys,
 ) -> io::Result<(Tail, Option<Offset>)> {
     let header = Arc::clone(&active.header);
-    let mut last_record = None;
-    // The window borrows the file, so the groups are counted once it is gone.
-    let mut groups = Vec::new();
-    let mut window = Window::new(&*active.file, u64::MAX)?;
-    let (reason, seal, end) = {
-        let mut scan = Scan::new(&header, window, header.base, false);
-        let (reason, seal) = loop {
-            match scan.step()? {
-                Step::Group(group) => {
-                    groups.push((group, std::mem::take(&mut scan.ids), scan.checkpoint));
-                    last_record = scan.last_record.or(last_record);
-                    keys.add_scanned(&scan.keys, header.base);
-                }
-                Step::Seal(seal) => break (None, Some(seal)),
-                Step::End => break (None, None),
-                Step::Bad(reason) => break (Some(reason), None),
+    let mut summary = Summary::new(&header);
+    let (mut checkpoint, mut last_record) = (None, None);
+    let mut scan = Scan::new(&header, Window::new(&*active.file, u64::MAX)?, header.base);
+    let (reason, seal) = loop {
+        match scan.step()? {
+            Step::Group(group) => {
+                summary.absorb_group(&group);
+                checkpoint = scan.checkpoint.or(checkpoint);
+                last_record = scan.last_record.or(last_record);
+                keys.add_scanned(&scan.keys, header.base);
             }
-        };
-        let end = scan.position();
-        window = scan.into_window();
-        (reason, seal, end)
+            Step::Seal(seal) => break (None, Some(seal)),
+            Step::End => break (None, None),
+            Step::Bad(reason) => break (Some(reason), None),
+        }
+        if scan.ids.len() >= IDS {
+            summary.absorb_ids(&scan.ids);
+            scan.ids.clear();
+        }
     };
-    let tail = judge(&header, window, end, seal, reason.as_deref(), mark)?;
-    for (group, ids, checkpoint) in &groups {
-        active.absorb(group, ids, *checkpoint);
-    }
+    summary.absorb_ids(&scan.ids);
+    let end = scan.position();
+    assert!(summary.end == end, "I2: groups up to {}, scanned up to {end}", summary.end);
+    let tail = judge(&header, scan.into_window(), end, seal, reason.as_deref(), mark)?;
+    active.summary = summary;
+    active.checkpoint = checkpoint.or(active.checkpoint);
     Ok((tail, last_record))
 }
 
@@ -242,6 +246,9 @@ fn judge(
     let newer_term = mark.filter(|mark| mark.term > header.term);
     // The last landmark is where readers can go to; the first one that vouches for X tells damage from a torn tail.
     let (mut vouched, mut resume, mut last) = (None, None, good_end);
+    let start = header.file_pos(good_end);
+    let bytes_end = scan::end_of_bytes(&mut window, start)?;
+    window.shorten(bytes_end);
     let mut from = Offset::new(good_end.get() + 8);
     while let Some(landmark) = scan::next_landmark(header, &mut window, from)? {
         if landmark.durable_upto > good_end {
@@ -273,8 +280,6 @@ fn judge(
     if let Some(seal) = seal {
         return Ok(Tail::Sealed(seal));
     }
-    let start = header.file_pos(good_end);
-    let bytes_end = scan::end_of_bytes(&mut window, start)?;
     Ok(if bytes_end > start { Tail::Torn { end: bytes_end, reason: found() } } else { Tail::Clean })
 }
 

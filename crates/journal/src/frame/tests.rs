@@ -1,3 +1,4 @@
+use annals_record::RecordId;
 use proptest::prelude::*;
 
 use super::*;
