@@ -57,6 +57,7 @@ mod recovery;
 mod scan;
 mod seal;
 mod segment;
+mod sidecar;
 mod source;
 mod stage;
 mod status;
