@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use annals_record::{Kind, LogError, Offset};
+use annals_record::{CursorRefusal, Kind, LogError, Offset};
 
 /// A stretch of the log whose bytes do not verify. Never cut, never skipped in silence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +118,66 @@ pub enum Error {
         /// Where the first append with this key stands.
         first: Offset,
     },
-    /// A document beside the segments does not verify. It is authoritative, so nothing is guessed in its place.
+    /// A plan of retention that does not fit the journal any more. Nothing was removed.
+    #[error("the plan is stale: {reason}; nothing was removed, plan again")]
+    StalePlan {
+        /// What has changed.
+        reason: String,
+    },
+    /// Something stands in the way of a plan of retention that did not when it was made. Nothing was removed.
+    #[error("segment {base} cannot go: {by}; nothing was removed")]
+    Blocked {
+        /// The first segment that cannot go.
+        base: Offset,
+        /// What stands in the way, and what to do about it.
+        by: String,
+    },
+    /// The clock that wrote the log has jumped, so nothing is purged by age without consent. Times are microseconds
+    /// since 1970-01-01T00:00:00Z.
+    #[error(
+        "the clock jumped from {from_micros} to {to_micros} (microseconds) at offset {at}: ages are doubtful and nothing was removed; check the clock, then purge by size, or accept the jump"
+    )]
+    ClockJumped {
+        /// The first place of the log behind the step, or its durable end.
+        at: Offset,
+        /// The time before it.
+        from_micros: i64,
+        /// The time behind it.
+        to_micros: i64,
+    },
+    /// There is no cursor of this name.
+    #[error("there is no cursor {name:?}; make it where its consumer is to begin")]
+    NoCursor {
+        /// The name.
+        name: String,
+    },
+    /// A text that cannot name a cursor.
+    #[error(
+        "{name:?} cannot name a cursor: 1 to 64 of a to z, 0 to 9, dot, underscore and hyphen, and no dot at the beginning"
+    )]
+    CursorName {
+        /// The text, cut if it is too long.
+        name: String,
+    },
+    /// A cursor was to be advanced to a place before the one where it stands.
+    #[error("cursor {name} stands at {position}, which is behind {to}; to read again from there, rewind it")]
+    CursorBack {
+        /// The cursor.
+        name: String,
+        /// Where it stands.
+        position: Offset,
+        /// Where it was to go.
+        to: Offset,
+    },
+    /// A named cursor does not fit this log. It was not touched.
+    #[error("cursor {name}: {refusal}; or remove it, and register it anew where its consumer stands")]
+    Cursor {
+        /// The cursor.
+        name: String,
+        /// What does not fit.
+        refusal: CursorRefusal,
+    },
+    /// A file beside the segments does not verify. It is authoritative, so nothing is guessed in its place.
     #[error("{path} does not verify: {reason}; put a good copy of it back")]
     Sidecar {
         /// The file.
@@ -172,11 +231,18 @@ impl Error {
             | Self::Closed
             | Self::Gap { .. }
             | Self::Beyond { .. }
+            | Self::Cursor { .. }
             | Self::Sidecar { .. } => Kind::Stop,
             Self::Missing { .. }
             | Self::NotAJournal { .. }
             | Self::NewerFormat { .. }
             | Self::TooLarge { .. }
+            | Self::StalePlan { .. }
+            | Self::Blocked { .. }
+            | Self::ClockJumped { .. }
+            | Self::NoCursor { .. }
+            | Self::CursorName { .. }
+            | Self::CursorBack { .. }
             | Self::ReadOnly
             | Self::KeyReused { .. }
             | Self::Option { .. } => Kind::Fix,

@@ -46,7 +46,7 @@ pub struct Journal {
 
 /// What all handles share. It closes the journal when the last of them goes, whoever else still looks at the core: the
 /// committer of tasks does, for a moment after it has answered the last one.
-pub(crate) struct Handles(Arc<Core>);
+pub(crate) struct Handles(pub(crate) Arc<Core>);
 
 impl Deref for Handles {
     type Target = Core;
@@ -65,7 +65,7 @@ pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) report: OpenReport,
     /// Given back last, when all is closed: whoever takes it next finds it so.
-    lock: Mutex<Option<Box<dyn Held>>>,
+    pub(crate) lock: Mutex<Option<Box<dyn Held>>>,
 }
 
 impl std::fmt::Debug for Journal {
@@ -512,7 +512,7 @@ pub(crate) fn has_segments(disk: &dyn Disk, dir: &Path) -> Result<bool, Error> {
 }
 
 /// What a lock's holder says of itself.
-fn holder() -> String {
+pub(crate) fn holder() -> String {
     let program = std::env::current_exe().ok();
     let name = program.as_deref().and_then(Path::file_name).map_or_else(PathBuf::new, PathBuf::from);
     format!("process {} ({})", std::process::id(), name.display())

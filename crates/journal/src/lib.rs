@@ -41,6 +41,7 @@ mod clock;
 mod commit;
 mod content;
 mod crc;
+mod cursors;
 pub mod disk;
 mod error;
 mod frame;
@@ -51,9 +52,12 @@ mod keys;
 mod lead;
 mod load;
 mod options;
+mod purged;
 mod quarantine;
 mod reader;
+mod receipts;
 mod recovery;
+mod retention;
 mod scan;
 mod seal;
 mod segment;
@@ -65,21 +69,26 @@ mod summary;
 mod tail;
 mod ticket;
 mod verify;
+mod view;
 mod watermark;
 mod writer;
 
 pub use annals_record::{
-    Appended, Batch, Bounds, Entry, Log, LogError, LogId, Offset, ReadLimit, RecordId, Term,
+    Appended, Applied, Batch, Bounds, Cursor, CursorRefusal, Entry, Log, LogError, LogId, Offset, ReadLimit,
+    RecordId, Term,
 };
 #[cfg(feature = "tokio")]
 pub use appending::Appending;
 pub use checkpoint::Checkpoint;
 pub use clock::{Clock, SystemClock};
+pub use cursors::{CursorStatus, NamedCursor};
 pub use disk::{Disk, DiskFile, Held, Listed, Mode, RealDisk, Written};
 pub use error::{Damage, Error};
 pub use journal::Journal;
 pub use options::{AppendOptions, Bucket, Options, SealPolicy, SyncPolicy};
 pub use reader::Reader;
+pub use receipts::{QuarantineReceipt, Receipt, ReceiptQuery, Receipts};
+pub use retention::{BlockedSegment, Blocker, ClockJump, Consent, Keep, Plan, PlannedSegment};
 pub use status::{OpenReport, Reach, SegmentStatus, Status, TornTail, Verification};
 pub use tail::Tail;
 pub use verify::{Depth, VerifyOptions};

@@ -21,6 +21,7 @@ use crate::disk::{self, Disk, Mode};
 use crate::error::{Damage, Error};
 use crate::keys::{self, Keys};
 use crate::options::Options;
+use crate::purged;
 use crate::quarantine;
 use crate::scan::{self, Scan, Step, Window};
 use crate::seal::Seal;
@@ -78,6 +79,18 @@ pub(crate) fn create(disk: &dyn Disk, clock: &dyn Clock, dir: &Path, options: &O
             mark.log, mark.durable
         );
         return Err(Error::Damaged(Damage { offset: Offset::ZERO, len: mark.durable.get(), detail }));
+    }
+    if disk
+        .list(dir)
+        .map_err(|error| Error::io("list", dir, error))?
+        .iter()
+        .any(|listed| listed.name == purged::FILE_NAME)
+    {
+        let detail = format!(
+            "every segment is missing; {} says that there were some",
+            dir.join(purged::FILE_NAME).display()
+        );
+        return Err(Error::Damaged(Damage { offset: Offset::ZERO, len: 0, detail }));
     }
     // The watermark's file first: a journal without one has lost it.
     Slots::open(disk, dir, header.log)
@@ -169,6 +182,7 @@ pub(crate) fn recover(
     }
     writer.publish_durably()?;
     remove_temporaries(&writer)?;
+    purged::finish(&*writer.disk, &writer.dir, log)?;
     tracing::info!(log = %log, next = %writer.durable, rewritten = report.rewritten_bytes, torn = report.torn.is_some(), "opened a journal");
     Ok(Recovered { source, watermark, writer: Some(writer), log, report, last_record, keys })
 }
@@ -337,5 +351,6 @@ pub(crate) fn is_ours(name: &str) -> bool {
         || named == keys::FILE_NAME
         || named == watermark::FILE_NAME
         || named == crate::journal::LOCK_FILE
+        || named == purged::FILE_NAME
         || segment::base_of(named).is_some()
 }
