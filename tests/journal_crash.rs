@@ -2,10 +2,12 @@
 //!
 //! The number of drawn cases is `ANNALS_CRASH_CASES` times the committed one, by default 1. A failure prints its seed.
 
+mod cursors;
 mod cuts;
 mod damage;
 mod faults;
 mod history;
+mod retention;
 
 /// The committed number of cases, or as many times more as the environment asks for.
 fn cases(committed: u64) -> u64 {

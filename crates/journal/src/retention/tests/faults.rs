@@ -85,7 +85,7 @@ fn the_first_segment_must_be_the_one_that_was_kept() {
         assert!(matches!(&error, LogError::Damaged { offset, .. } if *offset == base(1)), "{error}");
         purged = kept;
     }
-    purged.log = annals_record::LogId::from_bytes([9; 16]);
+    purged.log = LogId::from_bytes([9; 16]);
     purged.write(&RealDisk, scene.dir.path()).unwrap();
     let error = read_all(scene.reader(), Offset::ZERO).unwrap_err();
     assert!(error.to_string().contains("belongs to log 09090909"), "{error}");
