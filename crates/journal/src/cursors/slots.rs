@@ -138,3 +138,6 @@ fn decode(slot: &[u8]) -> Option<(Place, u64)> {
     let sequence = Some(long(slot, 40)).filter(|sequence| (1..u64::MAX).contains(sequence))?;
     Some((Place { cursor, moved_at_micros: long(slot, 48) as i64 }, sequence))
 }
+
+#[cfg(test)]
+mod tests;
