@@ -14,6 +14,8 @@ use std::time::Duration;
 use annals::{
     Annals, JournalOptions, LogError, Offset, Options, Record, RecordId, SegmentStatus, log_reader,
 };
+use annals_journal::{Consent, Keep};
+use annals_record::Log;
 use serde_json::{Value as Json, json};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -124,7 +126,7 @@ fn other(id: RecordId, offset: Offset, payload: &[u8]) -> String {
 /// What the library reads, around damage, in the form of reader.py; and where its full check finds damage.
 fn library(data: &Path) -> (String, Vec<u64>) {
     let log = log_reader(data).unwrap();
-    let (mut lines, mut tail) = (String::new(), log.tail(Offset::ZERO));
+    let (mut lines, mut tail) = (String::new(), log.tail(log.bounds().unwrap().oldest));
     loop {
         let batch = match tail.next_batch(Duration::ZERO) {
             Ok(Some(batch)) => batch,
@@ -179,6 +181,43 @@ fn a_reader_written_from_the_documents_reads_every_record() {
             &json!(lines.matches("a reserved type").count())
         )
     );
+}
+
+#[test]
+fn a_purged_log_is_read_from_where_it_begins() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    write(&data);
+    tear(&data);
+    let (all, _) = library(&data);
+    let annals = open(&data, SMALL);
+    let plan = annals.journal().plan(&Keep::Segments(3)).unwrap();
+    annals.journal().apply(&plan, Consent::default()).unwrap();
+    annals.close().unwrap();
+    let (lines, damaged) = library(&data);
+    assert!(all.ends_with(&lines) && lines.len() < all.len() && damaged.is_empty());
+    let Some(output) = reader(&data, &[]) else { return };
+    assert_eq!((text(&output.stderr), output.status.code()), ("", Some(0)));
+    assert_eq!(text(&output.stdout), lines);
+
+    // What was kept is missed, what was purged is not, and a record of purges that does not verify is none.
+    let first = segments(&data).remove(0);
+    let kept = fs::read(&first.path).unwrap();
+    fs::remove_file(&first.path).unwrap();
+    let missing = |offset: u64| {
+        let output = reader(&data, &[]).unwrap();
+        let (lines, damaged) = library(&data);
+        assert_eq!((output.status.code(), &damaged[..]), (Some(4), &[offset][..]));
+        assert!(text(&output.stderr).contains(&format!("offset {offset}: damaged")));
+        assert_eq!(text(&output.stdout), lines);
+    };
+    missing(first.base.get());
+    fs::write(&first.path, kept).unwrap();
+    let record = data.join("journal/.purged.json");
+    let mut bytes = fs::read(&record).unwrap();
+    bytes[30] ^= 1;
+    fs::write(&record, bytes).unwrap();
+    missing(0);
 }
 
 /// Flips a bit of the byte at `place` of a file, in a copy of `data`; both readers name `offset` and read the rest alike.

@@ -209,7 +209,13 @@ fn a_cursor_is_made_where_the_log_is_held() {
 /// The disk of a purge, on which somebody makes a cursor at the worst moment: when the purge has looked at the cursors and
 /// writes down how far it goes.
 #[derive(Debug, Default)]
-struct Intruder(Mutex<Option<(Reader, Vec<Result<Offset, Error>>)>>);
+struct Intruder(Mutex<Intrusion>);
+
+#[derive(Debug, Default)]
+struct Intrusion {
+    reader: Option<Reader>,
+    made: Vec<Result<Offset, Error>>,
+}
 
 impl Disk for Intruder {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
@@ -223,8 +229,9 @@ impl Disk for Intruder {
     fn open(&self, path: &Path, mode: Mode) -> io::Result<Box<dyn DiskFile>> {
         if mode == Mode::CreateNew && path.ends_with(".purged.json.tmp") {
             let mut intrusion = self.0.lock().unwrap();
-            if let Some((reader, made)) = &mut *intrusion {
-                made.push(reader.cursor_at("late", Offset::ZERO).map(|cursor| cursor.position()));
+            if let Some(reader) = &intrusion.reader {
+                let made = reader.cursor_at("late", Offset::ZERO).map(|cursor| cursor.position());
+                intrusion.made.push(made);
             }
         }
         RealDisk.open(path, mode)
@@ -256,11 +263,11 @@ fn no_cursor_is_made_between_a_purge_s_look_and_its_word() {
     for i in 0..4 {
         journal.append([i; 3000]).unwrap();
     }
-    *disk.0.lock().unwrap() = Some((Reader::open(dir.path()).unwrap(), Vec::new()));
+    disk.0.lock().unwrap().reader = Some(Reader::open(dir.path()).unwrap());
     journal.apply(&journal.plan(&Keep::Segments(1)).unwrap(), Consent::default()).unwrap();
-    let (reader, made) = disk.0.lock().unwrap().take().unwrap();
+    let Intrusion { reader, made } = std::mem::take(&mut *disk.0.lock().unwrap());
     assert!(matches!(made[..], [Err(Error::Locked { .. })]), "{made:?}");
-    assert!(matches!(reader.cursor_at("late", Offset::ZERO), Err(Error::Gap { .. })));
+    assert!(matches!(reader.unwrap().cursor_at("late", Offset::ZERO), Err(Error::Gap { .. })));
 }
 
 #[test]

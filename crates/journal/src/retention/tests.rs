@@ -230,7 +230,7 @@ fn receipts_say_what_went_and_why() {
         purged_at_micros: 2000 * SECOND,
         reason: "max 3 segments".to_owned(),
     };
-    assert_eq!(first, [expected.clone()]);
+    assert_eq!(first, std::slice::from_ref(&expected));
     assert_eq!(second.iter().map(|receipt| receipt.base).collect::<Vec<_>>(), [base(1), base(2)]);
     assert_eq!(second[1].reason, "max 0 bytes");
     let scene = scene.reopen();
