@@ -13,11 +13,13 @@ use fastrand::Rng;
 use super::history;
 use super::{Case, cases};
 
-const OPTIONS: Options = Options { segment_bytes: 6 << 10, max_batch_bytes: 64 << 10 };
+fn options() -> Options {
+    Options { segment_bytes: 6 << 10, max_batch_bytes: 64 << 10, ..Options::default() }
+}
 
 /// A journal of some records: where each begins, and the place behind it.
 fn grow(disk: &Arc<dyn Disk>) -> (Journal, Vec<(Applied, Offset)>) {
-    let journal = history::open(disk, OPTIONS).unwrap();
+    let journal = history::open(disk, options()).unwrap();
     let places = (0..12).map(|i| {
         let appended = journal.append([i; 700]).unwrap();
         (Applied { offset: appended.offset, id: appended.id }, appended.next)
@@ -83,12 +85,12 @@ fn a_cursor_that_is_cut_off_at_any_step_stands_before_or_behind_it() {
             // Cut again while it is opened.
             let image = disk.crash(Survival::any(rng), rng);
             let shared: Arc<dyn Disk> = Arc::new(image.clone());
-            let journal = history::open(&shared, OPTIONS).unwrap();
+            let journal = history::open(&shared, options()).unwrap();
             image.cut_power_after(image.steps() + rng.u64(..8));
             drop(journal.cursor("worker"));
             let image = image.crash(Survival::any(rng), rng);
             let shared: Arc<dyn Disk> = Arc::new(image);
-            check(&history::open(&shared, OPTIONS).unwrap(), &told, certain);
+            check(&history::open(&shared, options()).unwrap(), &told, certain);
         }
         if !cut {
             break;
@@ -136,7 +138,7 @@ fn a_sync_that_drops_its_bytes_is_not_believed_twice() {
     // The page cache shows the place that the medium never got; from the open on it is durable.
     let position = journal.cursor("worker").unwrap().position();
     let shared: Arc<dyn Disk> = Arc::new(disk.crash(Survival::NOTHING, rng));
-    let journal = history::open(&shared, OPTIONS).unwrap();
+    let journal = history::open(&shared, options()).unwrap();
     assert_eq!(journal.cursor("worker").unwrap().position(), position);
     assert_eq!(position, places[1].1);
 }

@@ -14,11 +14,13 @@ use fastrand::Rng;
 use super::history::{self, DIR, Ledger, read_around};
 use super::{Case, cases};
 
-const OPTIONS: Options = Options { segment_bytes: 6 << 10, max_batch_bytes: 64 << 10 };
+fn options() -> Options {
+    Options { segment_bytes: 6 << 10, max_batch_bytes: 64 << 10, ..Options::default() }
+}
 
 /// A journal of several segments, some of them purged before, and what it must hold.
 fn grow(disk: &Arc<dyn Disk>, rng: &mut Rng) -> (Journal, Ledger) {
-    let journal = history::open(disk, OPTIONS).unwrap();
+    let journal = history::open(disk, options()).unwrap();
     let mut ledger = Ledger::default();
     while journal.status().segments.len() < 8 {
         ledger.append(&journal, rng).unwrap();
@@ -59,7 +61,7 @@ fn check(log: &impl Log, ledger: &Ledger, plan: &Plan, rng: &mut Rng) -> bool {
 fn reopen(image: &SimDisk, ledger: &Ledger, planned: &Plan, rng: &mut Rng) -> bool {
     let shared: Arc<dyn Disk> = Arc::new(image.clone());
     let seen = check(&history::open_reader(&shared).unwrap(), ledger, planned, rng);
-    let journal = history::open(&shared, OPTIONS).unwrap();
+    let journal = history::open(&shared, options()).unwrap();
     assert_eq!((&journal.report().damage, &journal.report().torn), (&None, &None));
     assert!(ledger.kept.iter().all(|kept| kept.offset < journal.durable()));
     let finished = check(&journal, ledger, planned, rng);
@@ -144,7 +146,7 @@ fn a_purge_of_which_any_call_fails_is_undone_or_finished_by_the_next_one() {
                 journal.apply(&plan, Consent::default()).unwrap();
             }
             drop(journal);
-            let journal = history::open(&shared, OPTIONS).unwrap();
+            let journal = history::open(&shared, options()).unwrap();
             assert_eq!(journal.bounds().unwrap().oldest, plan.oldest_after);
             assert_eq!(journal.verify(&mut |_, _| {}).unwrap().damaged, []);
             if !hit {

@@ -182,7 +182,7 @@ impl Journal {
     /// # Errors
     /// [`Error::Io`] if a file cannot be read. What does not verify is no error but in the way.
     pub fn plan(&self, keep: &Keep) -> Result<Plan, Error> {
-        planning::plan(&**self.core, keep, None)
+        planning::plan(&**self.core, keep)
     }
 
     /// Removes what `plan` shows, durably, and returns a receipt for each segment. Readers below get `Gap` from then
@@ -205,7 +205,7 @@ impl Reader {
     /// # Errors
     /// As [`Journal::plan`].
     pub fn plan(&self, keep: &Keep) -> Result<Plan, Error> {
-        planning::plan(&*self.core, keep, None)
+        planning::plan(&*self.core, keep)
     }
 }
 

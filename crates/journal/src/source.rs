@@ -203,7 +203,8 @@ impl Source {
                 return Ok(last);
             }
         }
-        Ok(Offset::ZERO)
+        // What was purged ended before here.
+        Ok(self.oldest())
     }
 
     /// How many records stand before `offset`, and the journal time of the first group at or after it.

@@ -9,11 +9,13 @@ use crate::disk::{DiskFile, Listed, Mode, RealDisk};
 use crate::options::Options;
 use crate::retention::{Consent, Keep};
 
-const SMALL: Options = Options { segment_bytes: 8 << 10, max_batch_bytes: 1 << 20 };
+fn small() -> Options {
+    Options { segment_bytes: 8 << 10, max_batch_bytes: 1 << 20, ..Options::default() }
+}
 
 /// A journal of `count` records, each in a segment of its own, and where they stand.
 fn journal(dir: &Path, count: u8) -> (Journal, Vec<annals_record::Appended>) {
-    let journal = Journal::open_with(dir, SMALL).unwrap();
+    let journal = Journal::open_with(dir, small()).unwrap();
     let appended = (0..count).map(|i| journal.append([i; 3000]).unwrap()).collect();
     (journal, appended)
 }
@@ -47,7 +49,7 @@ fn a_cursor_stands_where_it_was_moved_whoever_opens_it() {
     journal.close().unwrap();
     cursor.advance(places[3].next, applied(&places[3])).unwrap();
     drop(cursor);
-    let journal = Journal::open_with(dir.path(), SMALL).unwrap();
+    let journal = Journal::open_with(dir.path(), small()).unwrap();
     assert_eq!(journal.cursor("worker").unwrap().position(), places[3].next);
 }
 
@@ -259,7 +261,7 @@ fn no_cursor_is_made_between_a_purge_s_look_and_its_word() {
     let dir = tempfile::tempdir().unwrap();
     let disk = Arc::new(Intruder::default());
     let shared = Arc::clone(&disk) as Arc<dyn Disk>;
-    let journal = Journal::open_on(shared, Arc::new(SystemClock), dir.path(), SMALL).unwrap();
+    let journal = Journal::open_on(shared, Arc::new(SystemClock), dir.path(), small()).unwrap();
     for i in 0..4 {
         journal.append([i; 3000]).unwrap();
     }

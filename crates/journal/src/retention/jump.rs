@@ -94,7 +94,7 @@ fn step_within(
     let file = source.open(segment)?;
     let end = segment.next.unwrap_or(durable).min(durable);
     let window = Window::new(&*file, header.file_pos(end).0).map_err(failed)?;
-    let mut scan = Scan::new(header, window, segment.base, false);
+    let mut scan = Scan::new(header, window, segment.base);
     let mut before = None;
     while let Step::Group(group) = scan.step().map_err(failed)? {
         let to_micros = group.commit.time_micros;
@@ -107,7 +107,7 @@ fn step_within(
 }
 
 fn first_time(header: &SegmentHeader, window: Window<'_>) -> io::Result<Option<i64>> {
-    Ok(match Scan::new(header, window, header.base, false).step()? {
+    Ok(match Scan::new(header, window, header.base).step()? {
         Step::Group(group) => Some(group.commit.time_micros),
         _ => None,
     })
@@ -130,7 +130,7 @@ fn last_time<'a>(
         };
         let mut last = None;
         if let Some(begin) = begin {
-            let mut scan = Scan::new(header, window, begin, false);
+            let mut scan = Scan::new(header, window, begin);
             while let Step::Group(group) = scan.step()? {
                 last = Some(group.commit.time_micros);
             }

@@ -7,14 +7,15 @@ use annals_record::Offset;
 
 use super::{BlockedSegment, Blocker, Keep, Plan, PlannedSegment, jump};
 use crate::catalog::{self, Segment};
+use crate::checkpoint;
 use crate::cursors::{self, Registered};
 use crate::error::Error;
 use crate::purged::{self, Purged};
 use crate::segment::HEADER_LEN;
 use crate::view::View;
 
-/// Plans what `keep` would remove. `latest_checkpoint` is the offset of the newest checkpoint, if there is one.
-pub(crate) fn plan(view: &dyn View, keep: &Keep, latest_checkpoint: Option<Offset>) -> Result<Plan, Error> {
+/// Plans what `keep` would remove.
+pub(crate) fn plan(view: &dyn View, keep: &Keep) -> Result<Plan, Error> {
     let source = view.source();
     // In this order: a cursor that is read first never lies ahead of the end.
     let cursors = cursors::registered(&*source.disk, &source.dir)?;
@@ -38,6 +39,7 @@ pub(crate) fn plan(view: &dyn View, keep: &Keep, latest_checkpoint: Option<Offse
             (expired(&times, &segments, *age), jump)
         }
     };
+    let latest_checkpoint = checkpoint::latest_offset(source, durable)?;
     let in_the_way =
         InTheWay { latest_checkpoint, cursors: judge(view, cursors, &segments, durable), purged };
     let mut plan = Plan {

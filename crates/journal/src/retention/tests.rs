@@ -92,7 +92,7 @@ impl Scene {
 }
 
 fn open(dir: &Path, clock: &Arc<Hands>) -> Result<Journal, Error> {
-    let options = Options { segment_bytes: 8 << 10, max_batch_bytes: 1 << 20 };
+    let options = Options { segment_bytes: 8 << 10, max_batch_bytes: 1 << 20, ..Options::default() };
     Journal::open_on(Arc::new(RealDisk), Arc::clone(clock) as Arc<dyn Clock>, dir, options)
 }
 
@@ -255,13 +255,6 @@ fn what_is_in_the_way_is_named() {
     assert_eq!((plan.kept_segments, plan.kept_bytes), (3, 2 * SEALED + ACTIVE));
     drop(cursor);
 
-    let checkpoint = Some(records_end(2));
-    let plan = planning::plan(&**scene.journal.core, &Keep::Bytes(0), checkpoint).unwrap();
-    let needed = Blocker::Checkpoint { offset: records_end(2) };
-    assert_eq!(blockers(&plan)[0], [needed.clone(), by(base(2))]);
-    assert_eq!(blockers(&plan)[2], [Blocker::Active, needed, by(base(2))]);
-    let plan = planning::plan(&**scene.journal.core, &Keep::Segments(1), Some(base(1))).unwrap();
-    assert_eq!(plan.purge.len(), 1, "below a checkpoint all may go");
     scene.journal.remove_cursor("archive").unwrap();
 
     fs::write(scene.dir.path().join("cursors/worker.cursor"), [7; 8192]).unwrap();
@@ -280,6 +273,42 @@ fn what_is_in_the_way_is_named() {
     assert_eq!(plan.purge.len(), 1);
     assert!(plan.blocked[0].by[0].to_string().starts_with("it is damaged: header checksum"), "{plan:?}");
     assert_eq!(blockers(&plan)[1], [Blocker::Earlier { base: base(1) }]);
+}
+
+#[test]
+fn the_latest_checkpoint_and_all_behind_it_stay() {
+    let scene = Scene::new(3);
+    let checkpoints: Vec<Offset> = (3..7)
+        .map(|i| {
+            let checkpoint = scene.journal.checkpoint([i as u8; 100], false).unwrap();
+            scene.append(i, 1000 + i as i64);
+            checkpoint.offset
+        })
+        .collect();
+    let segments = scene.journal.status().segments;
+    let (holding, active) = (&segments[5], &segments[6]);
+    assert!(holding.base <= checkpoints[3] && checkpoints[3] < holding.end && !active.sealed);
+    let plan = scene.journal.plan(&Keep::Bytes(0)).unwrap();
+    assert_eq!(scene.reader().plan(&Keep::Bytes(0)).unwrap(), plan);
+    let needed = Blocker::Checkpoint { offset: checkpoints[3] };
+    assert_eq!(plan.purge.iter().map(|segment| segment.end).max(), Some(holding.base), "below it all may go");
+    assert_eq!(plan.blocked[0].by, std::slice::from_ref(&needed));
+    assert_eq!(plan.blocked[1].by, [Blocker::Active, needed]);
+    scene.purge(Keep::Bytes(0));
+    let scene = scene.reopen();
+    assert_eq!(scene.journal.latest_checkpoint().unwrap().unwrap().body, [6; 100]);
+}
+
+#[test]
+fn an_optimistic_append_to_a_log_without_records_asks_for_its_end() {
+    let scene = Scene::new(3);
+    let stale = base(1);
+    let end = scene.journal.seal().unwrap();
+    assert_eq!(scene.purge(Keep::Segments(1)).len(), 3);
+    let scene = scene.reopen();
+    let conflict = scene.journal.append_if(stale, &[b"x"]).unwrap_err();
+    assert!(matches!(conflict, Error::Conflict { next, .. } if next == records_end(2)), "{conflict}");
+    scene.journal.append_if(end, &[b"x"]).unwrap();
 }
 
 #[test]
