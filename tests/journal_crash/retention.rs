@@ -152,6 +152,10 @@ fn a_purge_of_which_any_call_fails_is_undone_or_finished_by_the_next_one() {
             }
             assert_eq!(journal.bounds().unwrap().oldest, plan.oldest_after);
             assert_eq!(journal.verify(&mut |_, _| {}).unwrap().damaged, []);
+            let record = disk.disk().read_file(format!("{DIR}/.purged.json")).unwrap();
+            let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+            let receipts = record["receipts"].as_array().unwrap();
+            assert!(receipts.windows(2).all(|two| two[0]["end"] == two[1]["base"]), "one receipt each");
             if !hit {
                 break;
             }

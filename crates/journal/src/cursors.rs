@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use annals_record::{Bounds, Cursor, CursorRefusal, Lag, Offset, ReadLimit};
+use annals_record::{Batch, Bounds, Cursor, CursorRefusal, Lag, Offset, ReadLimit};
 
 use crate::catalog;
 use crate::disk::{Disk, Held};
@@ -223,8 +223,10 @@ fn check(view: &dyn View, name: &str, cursor: &Cursor) -> Result<(), Error> {
     let Some(last) = cursor.last.filter(|last| last.offset >= oldest) else {
         return Ok(());
     };
-    match view.source().read(last.offset, ReadLimit { records: 1, bytes: 1 }, durable) {
-        Ok(batch)
+    let mut batch = Batch::default();
+    let limit = ReadLimit { records: 1, bytes: 1 };
+    match view.source().read_into(last.offset, limit, durable, &mut batch) {
+        Ok(())
             if batch
                 .iter()
                 .next()

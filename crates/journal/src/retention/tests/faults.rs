@@ -103,10 +103,21 @@ fn a_log_that_lost_all_it_kept_is_damaged_and_not_made_anew() {
     fs::remove_file(dir.path().join(segment::file_name(base(2)))).unwrap();
     fs::remove_file(dir.path().join("watermark")).unwrap();
     assert!(matches!(open(dir.path(), &clock), Err(Error::Damaged(_))));
+    assert!(!dir.path().join("watermark").exists(), "nothing is made in its place");
     // A segment that was purged does not stand for the log either.
     fs::write(dir.path().join(segment::file_name(base(1))), old).unwrap();
     assert!(matches!(open(dir.path(), &clock), Err(Error::Damaged(_))));
     assert!(matches!(Reader::open(dir.path()), Err(Error::Damaged(_))));
+}
+
+#[test]
+fn the_writer_believes_its_own_list_and_not_the_directory() {
+    let scene = Scene::new(3);
+    fs::remove_file(scene.file(1)).unwrap();
+    scene.journal.core.source.refresh().unwrap();
+    assert!(scene.journal.core.source.segments().iter().all(|segment| segment.header.is_ok()));
+    let reader = scene.reader();
+    assert!(reader.core.source.segments()[1].header.is_err(), "a reader follows the directory");
 }
 
 #[test]
