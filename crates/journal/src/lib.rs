@@ -32,6 +32,7 @@
 //! # }
 //! ```
 
+mod append;
 #[cfg(feature = "tokio")]
 mod appending;
 mod block;
