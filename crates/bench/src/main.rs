@@ -11,10 +11,13 @@
 mod annals;
 mod cell;
 mod contender;
+mod count;
 mod directory;
 mod hog;
+mod hot;
 mod json;
 mod latency;
+mod memory_disk;
 mod outcome;
 mod payload;
 #[cfg(feature = "peers")]
@@ -50,12 +53,17 @@ struct Cli {
 enum Command {
     /// Measure the journal, its peers (feature `peers`) and the raw limits, interleaved.
     Journal(Journal),
+    /// Count the instructions of the hot paths and compare them with `counts.json`; needs valgrind.
+    Counts(count::Counts),
     /// One repetition of one cell, in this process; prints one line of JSON.
     #[command(hide = true)]
     Cell(cell::Cell),
     /// Burns a core until it is killed or its time is over.
     #[command(hide = true)]
     Hog(hog::Hog),
+    /// Takes a hot path so many times.
+    #[command(hide = true)]
+    Hot(hot::Hot),
 }
 
 /// What to measure and what to make of it.
@@ -87,6 +95,8 @@ struct Journal {
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Journal(options) => journal(&options),
+        Command::Counts(counts) => counts.run(),
+        Command::Hot(hot) => hot.run(),
         Command::Cell(cell) => cell.run(),
         Command::Hog(hog) => hog.run(),
     };
