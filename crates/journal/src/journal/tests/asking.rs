@@ -86,7 +86,7 @@ fn writers_that_expect_the_end_take_turns() {
                         match journal.append_if(next, &["x"]) {
                             Ok(appended) => (next, done) = (appended[0].next, done + 1),
                             Err(Error::Conflict { next: newer, .. }) => {
-                                (next, conflicts) = (newer, conflicts + 1)
+                                (next, conflicts) = (newer, conflicts + 1);
                             }
                             Err(other) => panic!("{other}"),
                         }
