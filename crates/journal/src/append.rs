@@ -20,6 +20,9 @@ use crate::load::{Digest, Frames};
 use crate::options::AppendOptions;
 use crate::status::Reach;
 
+/// A batch of so many bytes is hashed by two threads: the second costs what hashing a tenth of it does.
+const SHARED_FROM: u64 = 512 << 10;
+
 impl Journal {
     /// Appends one record and returns once it is durable, or as [`Options::sync`] says.
     ///
@@ -72,11 +75,9 @@ impl Journal {
             bytes += frame::padded(check_len(payload)?) as u64;
         }
         self.check_batch(bytes)?;
-        let mut ids = Vec::with_capacity(payloads.len());
-        content::ids(&payloads, &mut ids);
-        let digests: Vec<Digest> =
-            payloads.iter().zip(&ids).map(|(payload, id)| Digest::of_record(*id, payload)).collect();
-        let key = how.key.map(|key| Key::new(key, &ids)).transpose()?;
+        let digests = digests(&payloads, bytes);
+        let ids = || digests.iter().map(|digest| digest.id);
+        let key = how.key.map(|key| Key::new(key, ids())).transpose()?;
         let control = key.as_ref().map(|key| {
             bytes += frame::padded(key.body.len()) as u64;
             (ControlKind::Key, &*key.body, Digest::of_control(ControlKind::Key, &key.body))
@@ -191,6 +192,28 @@ impl Journal {
         self.core.commit.lock().last_record.get_or_insert(last);
         Ok(())
     }
+}
+
+/// The digests of a batch, by two threads if it is large.
+fn digests(payloads: &[&[u8]], bytes: u64) -> Vec<Digest> {
+    let of = |payloads: &[&[u8]]| {
+        let mut ids = Vec::with_capacity(payloads.len());
+        content::ids(payloads, &mut ids);
+        payloads.iter().zip(ids).map(|(payload, id)| Digest::of_record(id, payload)).collect::<Vec<_>>()
+    };
+    let two = bytes >= SHARED_FROM && std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
+    if !two {
+        return of(payloads);
+    }
+    let (mine, other) = payloads.split_at(payloads.len() / 2);
+    std::thread::scope(|scope| match std::thread::Builder::new().spawn_scoped(scope, || of(other)) {
+        Ok(others) => {
+            let mut digests = of(mine);
+            digests.extend(others.join().unwrap_or_else(|_| of(other)));
+            digests
+        }
+        Err(_) => of(payloads),
+    })
 }
 
 /// A payload's length, if a frame can hold it.

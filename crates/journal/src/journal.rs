@@ -173,7 +173,7 @@ impl Journal {
 
     /// Makes the watermark on disk as new as it is in memory: to be called when the journal has been quiet for a while.
     ///
-    /// Without it the watermark is synced every 4 MiB or every second with the next append, and at close; until then a
+    /// Without it the watermark is synced every 8 MiB or every second with the next append, and at close; until then a
     /// power cut leaves it behind, and damage in what was appended last could pass for a torn tail.
     ///
     /// # Errors

@@ -43,7 +43,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    pub(crate) fn new(key: &[u8], ids: &[RecordId]) -> Result<Self, Error> {
+    pub(crate) fn new(key: &[u8], ids: impl Iterator<Item = RecordId>) -> Result<Self, Error> {
         if key.is_empty() || key.len() > MAX_LEN {
             return Err(Error::TooLarge {
                 what: "an idempotency key, which is not empty",
@@ -52,7 +52,7 @@ impl Key {
             });
         }
         let mut hasher = blake3::Hasher::new();
-        ids.iter().for_each(|id| {
+        ids.for_each(|id| {
             hasher.update(id.as_bytes());
         });
         let content = RecordId::from_bytes(*hasher.finalize().as_bytes());

@@ -123,6 +123,12 @@ impl Load {
         }
     }
 
+    /// The same in the buffers of `spent`, a group that is over.
+    pub(crate) fn in_buffers_of(self, spent: Self) -> Self {
+        let lead_in = self.lead_in().to_vec();
+        Self::reusing(spent.blocks, spent.ids, self.header, self.start, &lead_in)
+    }
+
     /// Where the next frame will stand.
     pub(crate) fn end(&self) -> Offset {
         Offset::new(self.start.get() + (self.blocks.len() - self.lead_in) as u64)

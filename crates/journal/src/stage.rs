@@ -227,7 +227,9 @@ impl Stage {
         assert!(self.load.is_empty(), "I4: a roll under a group");
         // Who waits for a sync only has it with the seal, and is told so by the next leader.
         let (waiting, durable) = (self.load.waiting, self.load.durable);
-        self.load = load;
+        let (header, start) = (Arc::clone(load.header()), load.start);
+        let spent = std::mem::replace(&mut self.load, load);
+        self.load = Load::new(header, start, &[]).in_buffers_of(spent);
         (self.load.waiting, self.load.durable) = (waiting, durable);
         self.used = false;
         self.full = false;

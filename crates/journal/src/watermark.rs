@@ -23,7 +23,7 @@ const MAGIC: &[u8; 8] = b"annalsWM";
 const SLOT: usize = 64;
 const SLOT_SPACING: u64 = 4096;
 /// Sync the slot after this many bytes of log: what an unclean open has to write again at most.
-const SYNC_BYTES: u64 = 4 << 20;
+const SYNC_BYTES: u64 = 8 << 20;
 /// ... or when this much time has passed since the last sync.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -191,7 +191,12 @@ pub(crate) struct Watermark {
 
 impl Watermark {
     pub(crate) fn new(durable: Offset) -> Self {
-        Self { durable: AtomicU64::new(durable.get()), closed: Mutex::new(false), moved: Condvar::new(), waiting: AtomicUsize::new(0) }
+        Self {
+            durable: AtomicU64::new(durable.get()),
+            closed: Mutex::new(false),
+            moved: Condvar::new(),
+            waiting: AtomicUsize::new(0),
+        }
     }
 
     pub(crate) fn get(&self) -> Offset {
