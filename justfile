@@ -10,7 +10,8 @@ ci:
 # Format, lint, test: before a commit.
 check:
     cargo fmt --all
-    cargo clippy --workspace --all-targets --all-features -- -D warnings
+    cargo clippy --workspace --exclude annals-bench --all-targets --all-features -- -D warnings
+    cargo clippy -p annals-bench --all-targets -- -D warnings
     cargo test --workspace
 
 # Grow a knowledge base out of the shipped data and look at it.
@@ -19,11 +20,19 @@ tour:
 
 # The documents of all crates, with warnings denied.
 docs:
-    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --exclude annals-bench --no-deps --all-features
 
 # More crash images than CI has time for.
 crash cases="2000":
     ANNALS_CRASH_CASES={{cases}} cargo test --release -p annals-cli --test all journal_crash
+
+# The journal beside other logs and the machine's limits: docs/performance.md. For example: just bench --quick
+bench *arguments:
+    cargo run --release -p annals-bench --features peers -- journal {{arguments}}
+
+# Instructions of the journal's hot paths, compared with those on record (needs valgrind).
+counts *arguments:
+    cargo run --release -p annals-bench -- counts {{arguments}}
 
 # Licences, bans and sources of all dependencies (needs cargo-deny).
 deny:

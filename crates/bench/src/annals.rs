@@ -1,6 +1,6 @@
 //! Ours: default options, BLAKE3 and CRC32C of every record in every figure.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use annals_journal::{Batch, Journal, Offset, Options, ReadLimit, SyncPolicy};
@@ -33,8 +33,10 @@ impl Contender for Annals {
         }
     }
 
-    fn open(&self, dir: &Path, _room: Room) -> Outcome<Box<dyn Log>> {
-        Ok(Box::new(Open { journal: Journal::open(dir.join("journal"))?, dir: dir.to_owned() }))
+    fn open(&self, dir: &Path, room: Room) -> Outcome<Box<dyn Log>> {
+        let sync = if room.synced { SyncPolicy::default() } else { SyncPolicy::OnDemand };
+        let options = Options { sync, ..Options::default() };
+        Ok(Box::new(Open(Journal::open_with(dir.join("journal"), options)?)))
     }
 
     fn scan(&self, work: Work, dir: &Path, bytes: u64) -> Outcome<Scanned> {
@@ -64,49 +66,33 @@ impl Contender for Annals {
     }
 }
 
-struct Open {
-    journal: Journal,
-    dir: PathBuf,
-}
+struct Open(Journal);
 
 impl Log for Open {
     fn hand(&self, _thread: usize) -> Outcome<Box<dyn Hand + '_>> {
-        Ok(Box::new(Appender { journal: &self.journal, dir: &self.dir, unsynced: None }))
+        Ok(Box::new(Appender(&self.0)))
     }
 
     #[cfg(feature = "async")]
     fn fly(&self, flight: usize, size: usize, window: Duration) -> Outcome<crate::latency::Latencies> {
         let payloads = Payloads::new(size, 5);
-        crate::work::asynchronous::fly(flight, &payloads, window, |payload| {
-            self.journal.append_async(payload)
-        })
+        crate::work::asynchronous::fly(flight, &payloads, window, |payload| self.0.append_async(payload))
     }
 }
 
-struct Appender<'a> {
-    journal: &'a Journal,
-    dir: &'a Path,
-    /// A journal whose policy is to sync on demand, beside the one that always does.
-    unsynced: Option<Journal>,
-}
+struct Appender<'a>(&'a Journal);
 
 impl Hand for Appender<'_> {
     fn append(&mut self, payload: &[u8]) -> Outcome<()> {
-        Ok(self.journal.append(payload).map(drop)?)
+        Ok(self.0.append(payload).map(drop)?)
     }
 
     fn append_batch(&mut self, payloads: &[&[u8]]) -> Outcome<()> {
-        Ok(self.journal.append_batch(payloads).map(drop)?)
+        Ok(self.0.append_batch(payloads).map(drop)?)
     }
 
     fn append_unsynced(&mut self, payload: &[u8]) -> Outcome<()> {
-        let journal = match &self.unsynced {
-            Some(journal) => journal,
-            None => {
-                let options = Options { sync: SyncPolicy::OnDemand, ..Options::default() };
-                self.unsynced.insert(Journal::open_with(self.dir.join("unsynced"), options)?)
-            }
-        };
-        Ok(journal.append(payload).map(drop)?)
+        // The policy that the journal was opened with does not sync.
+        self.append(payload)
     }
 }

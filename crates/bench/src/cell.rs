@@ -62,7 +62,8 @@ impl Cell {
 
     fn measure(&self, who: &dyn contender::Contender) -> Outcome<Sample> {
         let (dir, size, window) = (&self.dir, self.size, Duration::from_millis(self.millis));
-        let room = Room { bytes: self.bytes.max(RATE_BYTES), keep: false };
+        let room =
+            Room { bytes: self.bytes.max(RATE_BYTES), keep: false, synced: self.work != Work::Buffered };
         let open = || who.open(dir, room);
         match self.work {
             Work::Durable => work::durable::run(&*open()?, self.threads, size, window, false),
@@ -82,7 +83,7 @@ impl Cell {
             Work::Buffered => work::buffered::run(&*open()?, size, window),
             Work::Replay | Work::ReplayHash => work::scan::run(who, self.work, dir, self.bytes),
             Work::Open => {
-                let kept = Room { bytes: self.bytes, keep: true };
+                let kept = Room { bytes: self.bytes, keep: true, synced: true };
                 work::reopen::run(who, dir, RECORD_BYTES as usize, kept)
             }
             Work::Bytes => work::bytes::run(who, dir, size, false),

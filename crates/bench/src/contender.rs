@@ -30,6 +30,8 @@ pub(crate) struct Room {
     pub(crate) bytes: u64,
     /// The records will be read again: a log that discards them at a checkpoint does not get there.
     pub(crate) keep: bool,
+    /// Appends are to return durable; false for the work `buffered` alone.
+    pub(crate) synced: bool,
 }
 
 /// A log under test.

@@ -28,12 +28,12 @@ impl Contender for Sqlite {
         super::takes(work, threads)
     }
 
-    fn open(&self, dir: &Path, _room: Room) -> Outcome<Box<dyn Log>> {
-        Ok(Box::new(Shared::new(Table { connection: connect(dir)?, unsynced: false })))
+    fn open(&self, dir: &Path, room: Room) -> Outcome<Box<dyn Log>> {
+        Ok(Box::new(Shared::new(Table { connection: connect(dir, room.synced)?, begun: false })))
     }
 
     fn scan(&self, _work: Work, dir: &Path, _bytes: u64) -> Outcome<Scanned> {
-        let connection = connect(dir)?;
+        let connection = connect(dir, true)?;
         let mut tally = Tally::start();
         let mut all = connection.prepare("SELECT payload FROM log ORDER BY id")?;
         let mut rows = all.query([])?;
@@ -44,10 +44,10 @@ impl Contender for Sqlite {
     }
 }
 
-fn connect(dir: &Path) -> Outcome<Connection> {
+fn connect(dir: &Path, synced: bool) -> Outcome<Connection> {
     let connection = Connection::open(dir.join("log.sqlite"))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "synchronous", if synced { "FULL" } else { "OFF" })?;
     connection
         .execute_batch("CREATE TABLE IF NOT EXISTS log (id INTEGER PRIMARY KEY, payload BLOB NOT NULL)")?;
     // The first read is what recovers the WAL.
@@ -57,8 +57,8 @@ fn connect(dir: &Path) -> Outcome<Connection> {
 
 struct Table {
     connection: Connection,
-    /// One transaction is open, without syncs, for as long as appends go on.
-    unsynced: bool,
+    /// One transaction is open for as long as unsynced appends go on.
+    begun: bool,
 }
 
 impl Hand for Table {
@@ -79,10 +79,9 @@ impl Hand for Table {
     }
 
     fn append_unsynced(&mut self, payload: &[u8]) -> Outcome<()> {
-        if !self.unsynced {
-            self.connection.pragma_update(None, "synchronous", "OFF")?;
+        if !self.begun {
             self.connection.execute_batch("BEGIN")?;
-            self.unsynced = true;
+            self.begun = true;
         }
         self.append(payload)
     }

@@ -13,7 +13,7 @@ use crate::work::Work;
 /// Enough for any repetition of the rates: blocks are written once.
 const RESERVED_BYTES: u64 = 4 << 30;
 /// Zeros cost real writes: this much is written again and again.
-pub(super) const ZEROED_BYTES: u64 = 128 << 20;
+pub(super) const ZEROED_BYTES: u64 = 64 << 20;
 
 /// A way to make a write durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

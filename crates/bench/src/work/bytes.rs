@@ -18,7 +18,7 @@ const BATCHES: usize = 50;
 /// number. The log stays open: what it would tidy up at close is what it costs while it works.
 pub(crate) fn run(who: &dyn Contender, dir: &Path, size: usize, batched: bool) -> Outcome<Sample> {
     let records = if batched { BATCHES * batch::RECORDS } else { ALONE };
-    let log = who.open(dir, Room { bytes: (records * size) as u64, keep: true })?;
+    let log = who.open(dir, Room { bytes: (records * size) as u64, keep: true, synced: true })?;
     let mut hand = log.hand(0)?;
     if batched {
         for index in 0..BATCHES {

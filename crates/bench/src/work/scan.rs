@@ -11,7 +11,7 @@ use crate::work::{Work, batch, reopen};
 
 /// Writes a log of so many payload bytes in batches of 1000, and a few records one by one, and abandons it open.
 pub(crate) fn prepare(who: &dyn Contender, dir: &Path, size: usize, bytes: u64) -> Outcome<()> {
-    let log = who.open(dir, Room { bytes, keep: true })?;
+    let log = who.open(dir, Room { bytes, keep: true, synced: true })?;
     {
         let mut hand = log.hand(0)?;
         let (mut written, mut seed) = (0, 0);
