@@ -102,6 +102,14 @@ pub enum Error {
         /// The first place that is not durable.
         durable: Offset,
     },
+    /// A document beside the segments does not verify. It is authoritative, so nothing is guessed in its place.
+    #[error("{path} does not verify: {reason}; put a good copy of it back")]
+    Sidecar {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
     /// An option is out of range.
     #[error("option {option} is {value}, expected {least} to {most}")]
     Option {
@@ -147,7 +155,8 @@ impl Error {
             | Self::Poisoned { .. }
             | Self::Closed
             | Self::Gap { .. }
-            | Self::Beyond { .. } => Kind::Stop,
+            | Self::Beyond { .. }
+            | Self::Sidecar { .. } => Kind::Stop,
             Self::Missing { .. }
             | Self::NotAJournal { .. }
             | Self::NewerFormat { .. }

@@ -46,6 +46,7 @@ mod recovery;
 mod scan;
 mod seal;
 mod segment;
+mod sidecar;
 mod source;
 mod status;
 mod summary;
