@@ -56,8 +56,22 @@ pub enum Error {
         known: u32,
     },
     /// Bytes that were durable do not verify. Nothing was cut; reading goes on around them, writing does not.
-    #[error("the journal is damaged at offset {}, {} bytes: {}; nothing was cut, appends are refused", .0.offset, .0.len, .0.detail)]
+    #[error("the journal is damaged at offset {}, {} bytes: {}; nothing was cut, appends are refused until it is salvaged", .0.offset, .0.len, .0.detail)]
     Damaged(Damage),
+    /// The wanted place was lost and listed as lost: reading goes on behind it.
+    #[error("{len} bytes at offset {offset} are lost: a salvage listed them as a hole; go on with skip_to({})", .offset.get() + .len)]
+    Hole {
+        /// Where the hole begins.
+        offset: Offset,
+        /// How many bytes of the log it covers.
+        len: u64,
+    },
+    /// A salvage would lose more than its plan says.
+    #[error("the journal has changed since the plan was made: {detail}; plan again")]
+    PlanChanged {
+        /// What the plan does not hold.
+        detail: String,
+    },
     /// More than the journal takes at once.
     #[error("{bytes} bytes are more than the limit of {limit} for {what}; split it")]
     TooLarge {
@@ -152,12 +166,14 @@ impl Error {
                 _ => Kind::Stop,
             },
             Self::Damaged(_)
+            | Self::Hole { .. }
             | Self::Poisoned { .. }
             | Self::Closed
             | Self::Gap { .. }
             | Self::Beyond { .. }
             | Self::Sidecar { .. } => Kind::Stop,
             Self::Missing { .. }
+            | Self::PlanChanged { .. }
             | Self::NotAJournal { .. }
             | Self::NewerFormat { .. }
             | Self::TooLarge { .. }
@@ -188,6 +204,7 @@ impl From<Error> for LogError {
         match error {
             Error::Gap { wanted, oldest } => Self::Gap { wanted, oldest },
             Error::Beyond { wanted, durable } => Self::Beyond { wanted, durable },
+            Error::Hole { offset, len } => Self::Hole { offset, len },
             Error::Damaged(Damage { offset, len, detail }) => Self::Damaged { offset, len, detail },
             other => {
                 let kind = other.kind();

@@ -16,6 +16,7 @@ use crate::commit::GroupCommit;
 use crate::disk::{Disk, Held, RealDisk};
 use crate::error::Error;
 use crate::frame;
+use crate::holes::Holes;
 use crate::options::Options;
 use crate::recovery;
 use crate::source::Source;
@@ -108,12 +109,8 @@ impl Journal {
         refuse_foreign(&*disk, dir)?;
         let born = missing(&*disk, dir);
         disk.create_dir(dir).map_err(|error| Error::io("create", dir, error))?;
-        let lock_path = dir.join(LOCK_FILE);
-        let lock = disk.lock(&lock_path, &holder()).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => Error::Locked { path: lock_path.clone(), holder: error.to_string() },
-            _ => Error::io("lock", &lock_path, error),
-        })?;
-        let created = !has_segments(&*disk, dir)?;
+        let lock = take_lock(&*disk, dir)?;
+        let created = !has_segments(&*disk, dir)? && !Holes::exist(&*disk, dir)?;
         if created {
             // An earlier open may have been cut off between making the directory and this.
             for path in born.iter().map(PathBuf::as_path).chain([dir]) {
@@ -396,6 +393,15 @@ fn missing(disk: &dyn Disk, dir: &Path) -> Vec<PathBuf> {
 pub(crate) fn has_segments(disk: &dyn Disk, dir: &Path) -> Result<bool, Error> {
     let listed = disk.list(dir).map_err(|error| Error::io("list", dir, error))?;
     Ok(listed.iter().any(|listed| crate::segment::base_of(&listed.name).is_some()))
+}
+
+/// Takes the lock of the journal in `dir`.
+pub(crate) fn take_lock(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn Held>, Error> {
+    let path = dir.join(LOCK_FILE);
+    disk.lock(&path, &holder()).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => Error::Locked { path, holder: error.to_string() },
+        _ => Error::io("lock", &path, error),
+    })
 }
 
 /// What a lock's holder says of itself.

@@ -8,6 +8,7 @@ use annals_record::{Offset, RecordId};
 
 use crate::disk::{self, DiskFile};
 use crate::frame::{self, Commit, Frame, Parsed};
+use crate::holes::Holes;
 use crate::seal::Seal;
 use crate::segment::{FilePos, HEADER_LEN, SegmentHeader};
 
@@ -57,6 +58,8 @@ pub(crate) enum Step {
     Group(Group),
     /// The segment's last frame.
     Seal(Box<Seal>),
+    /// A range that is listed as lost; the scan goes on at its end, which is this.
+    Hole(Offset),
     /// Nothing but zeros, or the end of the file, where a group would begin.
     End,
     /// A group that does not verify: segment, byte, and what is wrong there.
@@ -79,6 +82,7 @@ pub(crate) struct Scan<'a> {
     window: Window<'a>,
     next: Offset,
     check_content: bool,
+    holes: Holes,
     /// The record ids of the last group, one after the other.
     pub(crate) ids: Vec<u8>,
 }
@@ -91,7 +95,12 @@ impl<'a> Scan<'a> {
         from: Offset,
         check_content: bool,
     ) -> Self {
-        Self { header, window, next: from, check_content, ids: Vec::new() }
+        Self { header, window, next: from, check_content, holes: Holes::default(), ids: Vec::new() }
+    }
+
+    /// Passes over these holes.
+    pub(crate) fn over(self, holes: Holes) -> Self {
+        Self { holes, ..self }
     }
 
     /// Where the next group begins.
@@ -116,10 +125,18 @@ impl<'a> Scan<'a> {
     pub(crate) fn step(&mut self) -> io::Result<Step> {
         self.ids.clear();
         let start = self.next;
+        if let Some(hole) = self.holes.at(start) {
+            self.next = hole.end();
+            return Ok(Step::Hole(self.next));
+        }
+        let hole = self.holes.next(start);
         let mut at = start;
         let mut records = 0_u32;
         let mut payload_bytes = 0;
         loop {
+            if at >= hole {
+                return Ok(Step::Bad(self.describe(at, "the group runs into a hole")));
+            }
             let pos = self.header.file_pos(at);
             let mut bytes = self.window.at(pos, frame::HEADER)?;
             let mut parsed = frame::parse(bytes, &self.header.place(at));

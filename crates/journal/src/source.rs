@@ -7,12 +7,13 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use annals_record::{Batch, Offset, ReadLimit, RecordId};
+use annals_record::{Batch, LogId, Offset, ReadLimit, RecordId};
 
 use crate::catalog::{self, Segment};
 use crate::disk::{self, Disk, DiskFile, Mode};
 use crate::error::{Damage, Error};
 use crate::frame::{self, Frame, Parsed};
+use crate::holes::Holes;
 use crate::scan::{self, Step, Window};
 use crate::segment::SegmentHeader;
 
@@ -25,6 +26,8 @@ pub(crate) struct Source {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) dir: PathBuf,
     segments: RwLock<Vec<Arc<Segment>>>,
+    /// What is listed as lost.
+    holes: RwLock<Holes>,
     /// The file read last: a tail stays in one segment for long.
     opened: Mutex<Option<(Offset, Arc<dyn DiskFile>)>>,
 }
@@ -42,8 +45,24 @@ struct Look {
 }
 
 impl Source {
-    pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, segments: Vec<Arc<Segment>>) -> Self {
-        Self { disk, dir, segments: RwLock::new(segments), opened: Mutex::new(None) }
+    pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, segments: Vec<Arc<Segment>>, holes: Holes) -> Self {
+        let holes = RwLock::new(holes);
+        Self { disk, dir, segments: RwLock::new(segments), holes, opened: Mutex::new(None) }
+    }
+
+    pub(crate) fn holes(&self) -> Holes {
+        self.holes.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Looks whether another process has salvaged the journal since the list was read.
+    fn reload_holes(&self, log: LogId) -> Result<bool, Error> {
+        let found = Holes::load(&*self.disk, &self.dir, log)?;
+        let changed = found != self.holes();
+        if changed {
+            *self.holes.write().unwrap_or_else(PoisonError::into_inner) = found;
+            self.refresh()?;
+        }
+        Ok(changed)
     }
 
     pub(crate) fn segments(&self) -> Vec<Arc<Segment>> {
@@ -77,6 +96,10 @@ impl Source {
             if at == durable {
                 return Ok(Batch::new(Vec::new(), Vec::new(), at));
             }
+            let holes = self.holes();
+            if let Some(hole) = holes.at(at) {
+                return Err(Error::Hole { offset: hole.offset, len: hole.len });
+            }
             let segment = {
                 let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
                 catalog::find(&segments, at).cloned()
@@ -84,7 +107,7 @@ impl Source {
             let Some(segment) = segment else {
                 return Err(Error::Gap { wanted: at, oldest: self.oldest() });
             };
-            let end = segment.next.unwrap_or(durable).min(durable);
+            let end = segment.next.unwrap_or(durable).min(durable).min(holes.next(at));
             let header = match &segment.header {
                 Ok(header) => header,
                 Err(reason) => return Err(Error::Damaged(whole(&segment, at, end, reason))),
@@ -110,6 +133,7 @@ impl Source {
                 None if look.entries.is_empty() && look.next > at => at = look.next,
                 None => return Ok(Batch::new(look.bytes, look.entries, look.next)),
                 Some(_) if look.next > at => return Ok(Batch::new(look.bytes, look.entries, look.next)),
+                Some(_) if self.reload_holes(header.log)? => {}
                 Some(reason) => {
                     let resume = self
                         .resume(&*file, header, at, end)
@@ -162,7 +186,7 @@ impl Source {
         let failed = |error| Error::io("read", &segment.path, error);
         let end = segment.next.unwrap_or(durable).min(durable);
         let window = Window::new(&*file, header.file_pos(end).0).map_err(failed)?;
-        let mut scan = scan::Scan::new(header, window, segment.base, false);
+        let mut scan = scan::Scan::new(header, window, segment.base, false).over(self.holes());
         let mut next_time = None;
         loop {
             match scan.step().map_err(failed)? {
@@ -171,6 +195,7 @@ impl Source {
                     break;
                 }
                 Step::Group(group) => count += u64::from(group.commit.records),
+                Step::Hole(_) => {}
                 Step::Bad(..) | Step::Seal(_) | Step::End => break,
             }
         }

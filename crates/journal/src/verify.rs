@@ -19,10 +19,12 @@ pub(crate) fn verify(
     let segments = source.segments();
     let oldest = source.oldest();
     let all = durable.get() - oldest.get().min(durable.get());
-    let mut found = Verification::default();
+    let holes = source.holes();
+    let mut found = Verification { holes: holes.list().to_vec(), ..Verification::default() };
+    found.damaged.extend(holes.damage());
     for segment in &segments {
         let end = segment.next.unwrap_or(durable).min(durable);
-        if segment.base >= end {
+        if segment.base >= end || holes.bridge(segment.base) >= end {
             continue;
         }
         match &segment.header {
@@ -49,7 +51,9 @@ fn verify_segment(
     let file = source.open(segment)?;
     let limit = if segment.next.is_some() { u64::MAX } else { header.file_pos(end).0 };
     let window = Window::new(&*file, limit).map_err(failed)?;
-    let mut scan = scan::Scan::new(header, window, segment.base, true);
+    let holes = source.holes();
+    let sums_agree = holes.sums_agree(header, end);
+    let mut scan = scan::Scan::new(header, window, segment.base, true).over(holes);
     let (mut summary, mut records, mut unbroken) = (Summary::new(header), 0, true);
     let mut reported = segment.base;
     loop {
@@ -66,12 +70,17 @@ fn verify_segment(
                 records += u64::from(group.commit.records);
                 summary.absorb(&group, &scan.ids);
             }
+            Step::Hole(to) => {
+                unbroken &= sums_agree;
+                summary.pass(to);
+            }
             Step::Seal(seal) => {
                 if unbroken && *seal != summary.seal(seal.next_term) {
                     let detail = scan::describe(header, at, "the seal's sums are not those of its segment");
                     found.damaged.push(Damage { offset: at, len: seal.next_base().get() - at.get(), detail });
                 }
                 let next = seal.next_base();
+                let next = source.holes().bridge(next);
                 if segment.next.is_none() && next < end {
                     let detail = format!("segment {:016x}: the segment is missing", next.get());
                     found.damaged.push(Damage { offset: next, len: end.get() - next.get(), detail });
@@ -94,6 +103,7 @@ fn verify_segment(
     }
     if let Some(flaw) = &segment.flaw
         && unbroken
+        && scan.position() < end
     {
         let detail = format!("segment {:016x}: {flaw}", segment.base.get());
         found.damaged.push(Damage {
