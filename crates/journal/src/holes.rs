@@ -155,7 +155,9 @@ impl Holes {
         self.flaw.as_ref().map(|flaw| Damage {
             offset: Offset::ZERO,
             len: 0,
-            detail: format!("{FILE_NAME}: {flaw}; what it listed as lost is damage again until it is salvaged anew"),
+            detail: format!(
+                "{FILE_NAME}: {flaw}; what it listed as lost is damage again until it is salvaged anew"
+            ),
         })
     }
 }

@@ -47,6 +47,7 @@ mod options;
 pub mod quarantine;
 mod reader;
 mod recovery;
+pub mod repair;
 pub mod salvage;
 mod scan;
 mod seal;

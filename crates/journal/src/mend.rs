@@ -63,12 +63,7 @@ struct Setting {
 
 /// Frames of whole groups in `bytes`, which begin with a group at `start`, that were damaged and are whole again. It
 /// ends before the first group that cannot be made whole.
-pub(crate) fn mend(
-    header: &SegmentHeader,
-    bytes: &[u8],
-    start: Offset,
-    refill: &dyn Refill,
-) -> Vec<Mended> {
+pub(crate) fn mend(header: &SegmentHeader, bytes: &[u8], start: Offset, refill: &dyn Refill) -> Vec<Mended> {
     let (mut whole_groups, mut of_group) = (Vec::new(), Vec::new());
     let (mut at, mut group_start, mut records) = (0, start, 0);
     while at < bytes.len() {
@@ -196,7 +191,9 @@ fn unflip(rest: &[u8], place: &Place) -> Option<Vec<u8>> {
             return turned(len, &|frame| frame[4 + bit / 8] ^= 1 << (bit % 8));
         }
         // Covered are words and body, then 32 bytes of place.
-        if let Some((byte, bit)) = Some(len).filter(|len| *len <= MAX_UNFLIP).and_then(|len| flipped(syndrome, 32 + len, 32)) {
+        if let Some((byte, bit)) =
+            Some(len).filter(|len| *len <= MAX_UNFLIP).and_then(|len| flipped(syndrome, 32 + len, 32))
+        {
             return turned(len, &|frame| frame[8 + byte] ^= 1 << bit);
         }
     }

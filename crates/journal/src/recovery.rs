@@ -103,7 +103,8 @@ impl Survey {
 
     /// The header of the segment behind a hole that is the log's newest part, if that was not born yet.
     fn header_behind(&self, disk: &dyn Disk, now_micros: i64) -> Result<Option<SegmentHeader>, Error> {
-        let Some(term) = self.holes.term().filter(|term| self.mark.is_none_or(|mark| mark.term < *term)) else {
+        let Some(term) = self.holes.term().filter(|term| self.mark.is_none_or(|mark| mark.term < *term))
+        else {
             return Ok(None);
         };
         let (mut end, mut seal) = (Offset::ZERO, None);
@@ -132,7 +133,15 @@ impl Survey {
             }
         }
         let log = self.log;
-        Ok(Some(SegmentHeader { log, term, term_start: base, base, chain, records_before, created_micros: now_micros }))
+        Ok(Some(SegmentHeader {
+            log,
+            term,
+            term_start: base,
+            base,
+            chain,
+            records_before,
+            created_micros: now_micros,
+        }))
     }
 }
 
@@ -158,7 +167,11 @@ pub(crate) fn recover(
         Slots::open(&*disk, &dir, log).map_err(|error| Error::io("open", &watermark_path, error))?;
     let Some(last) = segments.last().cloned() else {
         let len = mark.map_or(0, |mark| mark.durable.get());
-        return Err(Error::Damaged(Damage { offset: Offset::ZERO, len, detail: "every segment is missing".to_owned() }));
+        return Err(Error::Damaged(Damage {
+            offset: Offset::ZERO,
+            len,
+            detail: "every segment is missing".to_owned(),
+        }));
     };
     let mut report = OpenReport::default();
     let source = Source::new(Arc::clone(&disk), dir.clone(), segments, holes.clone());

@@ -135,7 +135,7 @@ pub fn plan(disk: &Arc<dyn Disk>, dir: &Path, refill: &dyn Refill) -> Result<Sal
 /// [`Error::Locked`]; [`Error::PlanChanged`] if more would be given up than the plan says; [`Error::Full`] if the damaged
 /// bytes cannot be kept: then nothing was changed. After other errors plan again.
 pub fn apply(
-    disk: Arc<dyn Disk>,
+    disk: &Arc<dyn Disk>,
     clock: Arc<dyn Clock>,
     dir: &Path,
     options: Options,
@@ -143,21 +143,21 @@ pub fn apply(
     consent: &SalvagePlan,
 ) -> Result<SalvageReport, Error> {
     options.check()?;
-    Survey::of(&*disk, dir, clock.now_micros())?;
-    let lock = take_lock(&*disk, dir)?;
-    let survey = Survey::of(&*disk, dir, clock.now_micros())?;
-    let plan = segments::plan(&*disk, dir, &survey, refill)?;
+    Survey::of(&**disk, dir, clock.now_micros())?;
+    let lock = take_lock(&**disk, dir)?;
+    let survey = Survey::of(&**disk, dir, clock.now_micros())?;
+    let plan = segments::plan(&**disk, dir, &survey, refill)?;
     if let Some(loss) = plan.beyond(consent) {
         let detail = format!("{} bytes at offset {} are lost, too: {}", loss.len, loss.offset, loss.reason);
         return Err(Error::PlanChanged { detail });
     }
     let now_micros = clock.now_micros();
-    let work = Work { disk: &*disk, dir, plan: &plan, now_micros };
+    let work = Work { disk: &**disk, dir, plan: &plan, now_micros };
     let (mended, lost) = (work.keep_mended()?, work.keep_lost()?);
     work.mend()?;
     work.list(&survey, &lost)?;
     drop(survey);
-    let opened = recovery::recover(Arc::clone(&disk), clock, dir.to_owned(), options)?;
+    let opened = recovery::recover(Arc::clone(disk), clock, dir.to_owned(), options)?;
     let Some(mut writer) = opened.writer else {
         let nothing = Damage { offset: Offset::ZERO, len: 0, detail: "it is damaged still".to_owned() };
         return Err(Error::Damaged(opened.report.damage.unwrap_or(nothing)));
@@ -179,7 +179,12 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn keep(&self, kind: Quarantined, offset: Offset, at: &(PathBuf, u64, u64)) -> Result<QuarantineReceipt, Error> {
+    fn keep(
+        &self,
+        kind: Quarantined,
+        offset: Offset,
+        at: &(PathBuf, u64, u64),
+    ) -> Result<QuarantineReceipt, Error> {
         let (path, pos, len) = at;
         let file = self.disk.open(path, Mode::Read).map_err(|error| Error::io("open", path, error))?;
         let (term, now_micros) = (self.plan.term, self.now_micros);

@@ -61,7 +61,9 @@ fn what_is_no_list_is_refused_though_its_checksum_holds() {
     let list = |holes: Vec<Value>| decode(&json!({"schema": 1, "log": LOG.to_string(), "holes": holes}), LOG);
     assert_eq!(list(vec![valid()]).map(|list| list.len()), Ok(1));
     assert!(list(vec![valid(), valid()]).is_err(), "they overlap");
-    for (key, value) in [("offset", json!(9)), ("len", json!(u64::MAX - 7)), ("len", json!(3)), ("term", json!(-1))] {
+    for (key, value) in
+        [("offset", json!(9)), ("len", json!(u64::MAX - 7)), ("len", json!(3)), ("term", json!(-1))]
+    {
         let mut broken = valid();
         broken[key] = value;
         assert!(list(vec![broken]).is_err(), "{key}");

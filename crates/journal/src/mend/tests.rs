@@ -21,7 +21,11 @@ fn groups(groups: &[&[&[u8]]]) -> Vec<u8> {
         let start = bytes.len();
         let mut frames = Vec::new();
         for payload in *group {
-            frames.push(record(&RecordId::of(payload), payload, &header.place(Offset::new(bytes.len() as u64))));
+            frames.push(record(
+                &RecordId::of(payload),
+                payload,
+                &header.place(Offset::new(bytes.len() as u64)),
+            ));
             bytes.extend_from_slice(&frames[frames.len() - 1]);
         }
         let at = bytes.len();

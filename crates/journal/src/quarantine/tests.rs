@@ -27,7 +27,10 @@ fn what_is_kept_is_there_with_its_receipt_and_is_never_replaced() {
         assert_eq!(kept.blake3, RecordId::of(bytes));
     }
     let listed = receipts(&RealDisk, dir.path()).unwrap();
-    assert!([&first, &second, &third].iter().all(|kept| listed.contains(kept)) && listed.len() == 3, "{listed:?}");
+    assert!(
+        [&first, &second, &third].iter().all(|kept| listed.contains(kept)) && listed.len() == 3,
+        "{listed:?}"
+    );
 
     std::fs::write(dir.path().join(DIR).join("x.quarantine.json"), "{}").unwrap();
     assert!(matches!(receipts(&RealDisk, dir.path()), Err(Error::Sidecar { .. })));

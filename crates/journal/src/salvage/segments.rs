@@ -140,8 +140,8 @@ impl Planner<'_> {
             (None, None) => segment.base,
             (None, Some(file)) => {
                 // Whatever stands there may have been durable; and the next segment needs a name of its own.
-                let bytes =
-                    scan::end_of_bytes(&mut Window::new(file, u64::MAX)?, FilePos(HEADER_LEN))?.0 - HEADER_LEN;
+                let bytes = scan::end_of_bytes(&mut Window::new(file, u64::MAX)?, FilePos(HEADER_LEN))?.0
+                    - HEADER_LEN;
                 let written = segment.base.get().saturating_add(bytes.max(8));
                 let durable = self.survey.mark.map_or(0, |mark| mark.durable.get());
                 Offset::new(written.max(durable).next_multiple_of(8))

@@ -1,0 +1,527 @@
+//! Salvage: what was damaged is made whole or listed as lost, and the journal goes on.
+//!
+//! V1: what is not in a hole is served, once, in order, as it was written; nothing is damaged any more.
+//! V2: a hole covers no more than was hit, and its bytes are in quarantine.
+//! V3: a diagnosis and a plan change no byte.
+//! V4: cut off at any step, a salvage leaves the old damage or is finished by the next open.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use annals_journal::repair::{Trouble, diagnose};
+use annals_journal::salvage::{self, SalvagePlan, SalvageReport};
+use annals_journal::{Disk, Error, NoRefill, Options, Refill};
+use annals_record::{Log, LogError, Offset, ReadLimit, RecordId};
+use annals_testkit::{ManualClock, SimDisk, Survival};
+use fastrand::Rng;
+
+use super::damage::{FRAME_HEADER, SEGMENT_HEADER, base, groups, killed, segments};
+use super::history::{self, DIR, Kept, Ledger, Plan};
+use super::{Case, cases};
+
+/// Every file of the disk.
+pub fn files(disk: &SimDisk) -> BTreeMap<PathBuf, Vec<u8>> {
+    let dirs = [PathBuf::from(DIR), Path::new(DIR).join("quarantine")];
+    let paths = dirs.iter().flat_map(|dir| disk.files(dir).unwrap_or_default());
+    paths.map(|path| (path.clone(), disk.read_file(path).unwrap())).collect()
+}
+
+/// A store that holds everything that was acknowledged, or nothing.
+struct Store<'a>(Option<&'a Ledger>);
+
+impl Refill for Store<'_> {
+    fn payload(&self, id: &RecordId) -> Option<Vec<u8>> {
+        let mut kept = self.0?.kept.iter();
+        kept.find(|kept| RecordId::of(&kept.payload) == *id).map(|kept| kept.payload.clone())
+    }
+}
+
+fn plan(disk: &SimDisk, refill: &dyn Refill) -> Result<SalvagePlan, Error> {
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    salvage::plan(&shared, Path::new(DIR), refill)
+}
+
+fn apply(
+    disk: &SimDisk,
+    options: Options,
+    refill: &dyn Refill,
+    plan: &SalvagePlan,
+) -> Result<SalvageReport, Error> {
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    salvage::apply(&shared, Arc::new(ManualClock::at(2_000_000)), Path::new(DIR), options, refill, plan)
+}
+
+/// What a log serves, what is damaged in it, and its holes.
+#[derive(Debug, Default)]
+struct Served {
+    records: Vec<(Offset, Vec<u8>)>,
+    damaged: Vec<Range<u64>>,
+    holes: Vec<Range<u64>>,
+}
+
+fn read(log: &impl Log, rng: &mut Rng) -> Served {
+    let bounds = log.bounds().unwrap();
+    let (mut at, mut served) = (bounds.oldest, Served::default());
+    while at < bounds.durable {
+        let limit = ReadLimit { records: rng.usize(1..20), bytes: rng.usize(1..20_000) };
+        let next = match log.read(at, limit) {
+            Ok(batch) => {
+                served.records.extend(batch.iter().map(|entry| (entry.offset, entry.payload.to_vec())));
+                batch.next()
+            }
+            Err(LogError::Damaged { offset, len, .. }) => {
+                served.damaged.push(offset.get()..offset.get() + len);
+                Offset::new(offset.get() + len)
+            }
+            Err(LogError::Hole { offset, len }) => {
+                served.holes.push(offset.get()..offset.get() + len);
+                Offset::new(offset.get() + len)
+            }
+            Err(error) => panic!("{error}"),
+        };
+        assert!(at < next, "reading stands still at {at}");
+        at = next;
+    }
+    served
+}
+
+impl Served {
+    /// Every record is here, or lies in one of these ranges and in what was hit.
+    fn check(&self, ledger: &Ledger, gone: &[Range<u64>], hit: &[Range<u64>]) {
+        let within =
+            |ranges: &[Range<u64>], offset: Offset| ranges.iter().any(|range| range.contains(&offset.get()));
+        let mut records = self.records.iter().peekable();
+        for Kept { offset, payload, .. } in &ledger.kept {
+            match records.next_if(|(at, _)| at == offset) {
+                Some((_, served)) => assert!(served == payload, "V1: the record at {offset} has other bytes"),
+                None => {
+                    assert!(within(gone, *offset), "V1: the record at {offset} is gone in silence: {gone:?}");
+                    assert!(
+                        within(hit, *offset),
+                        "V2: the record at {offset} is lost, {hit:?} was hit: {gone:?}"
+                    );
+                }
+            }
+        }
+        assert_eq!(records.next(), None, "V1: something was invented");
+    }
+}
+
+/// Salvages a damaged journal and holds it to V1 to V3; returns what was done.
+fn salvage(
+    disk: &SimDisk,
+    ledger: &Ledger,
+    hit: &[Range<u64>],
+    refill: &dyn Refill,
+    options: Options,
+    rng: &mut Rng,
+) -> SalvageReport {
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let before = files(disk);
+    let diagnosis = diagnose(&shared, Path::new(DIR)).unwrap();
+    assert!(diagnosis.needs_salvage(), "{diagnosis:?}");
+    let plan = plan(disk, refill).unwrap();
+    assert!(!plan.is_empty());
+    assert!(files(disk) == before, "V3: a byte changed");
+
+    let known = history::open_reader(&shared).ok().map(|reader| reader.terms().pop().unwrap().term);
+    let report = apply(disk, options, refill, &plan).unwrap();
+    assert_eq!(report.lost.len(), plan.lost.len());
+    for (hole, loss) in report.lost.iter().zip(&plan.lost) {
+        assert_eq!((hole.offset, hole.len), (loss.offset, loss.len));
+        assert!(Some(hole.term) > known, "a loss begins a new term");
+        let Some((file, blake3)) = &hole.kept else { continue };
+        let kept = disk.read_file(Path::new(DIR).join("quarantine").join(file)).unwrap();
+        assert_eq!(RecordId::of(&kept), *blake3, "V2: what was lost is kept");
+    }
+    let diagnosis = diagnose(&shared, Path::new(DIR)).unwrap();
+    assert!(diagnosis.is_clean(), "{diagnosis:?}");
+    assert!(self::plan(disk, refill).unwrap().is_empty(), "nothing is left to salvage");
+
+    go_on(&disk.crash(Survival::NOTHING, rng), ledger, hit, options, rng);
+    report
+}
+
+/// Opens a salvaged journal, reads it, and appends to it.
+fn go_on(disk: &SimDisk, ledger: &Ledger, hit: &[Range<u64>], options: Options, rng: &mut Rng) {
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let mut ledger = ledger.clone();
+    for _ in 0..3 {
+        let journal = history::open(&shared, options).unwrap();
+        assert_eq!(journal.report().damage, None);
+        let served = read(&journal, rng);
+        assert_eq!(served.damaged, [], "V1: damaged still");
+        served.check(&ledger, &served.holes, hit);
+        let verified = journal.verify(&mut |_, _| {}).unwrap();
+        assert!(verified.is_ok(), "{:?}, holes {:?}", verified.damaged, verified.holes);
+        assert!(served.holes.len() <= verified.holes.len() && journal.status().holes == verified.holes);
+        ledger.append(&journal, rng).unwrap();
+        let reader = history::open_reader(&shared).unwrap();
+        let served = read(&reader, rng);
+        assert_eq!(served.damaged, []);
+        served.check(&ledger, &served.holes, hit);
+        assert!(reader.verify(&mut |_, _| {}).unwrap().is_ok());
+    }
+}
+
+/// Bytes nobody can guess, over these.
+fn scribble(disk: &SimDisk, segment: &Path, range: Range<u64>, rng: &mut Rng) {
+    let mut bytes = disk.read_file(segment).unwrap();
+    for byte in &mut bytes[range.start as usize..range.end as usize] {
+        *byte ^= rng.u8(1..);
+    }
+    disk.write_file(segment, &bytes).unwrap();
+}
+
+/// The segment in which a place of the log lies, and the place in its file.
+fn place(disk: &SimDisk, offset: u64) -> (PathBuf, u64) {
+    let segments = segments(disk);
+    let path = segments.iter().rfind(|path| base(path) <= offset).unwrap();
+    (path.clone(), SEGMENT_HEADER + offset - base(path))
+}
+
+const ROLLING: Options = Options { segment_bytes: 6 << 10, max_batch_bytes: 64 << 10 };
+
+fn lived(seed: u64) -> (Rng, SimDisk, Ledger) {
+    let mut rng = Rng::with_seed(seed);
+    let (disk, ledger) = killed(&mut rng, Plan { calls: 30, options: ROLLING });
+    (rng, disk, ledger)
+}
+
+#[test]
+fn a_flipped_bit_anywhere_is_turned_back_and_nothing_is_lost() {
+    let (mut headers, mut flipped) = (0, 0);
+    for seed in 0..cases(30) {
+        let (mut rng, image, ledger) = lived(seed);
+        for _ in 0..6 {
+            let disk = image.crash(Survival::EVERYTHING, &mut rng);
+            let segments = segments(&disk);
+            let segment = &segments[rng.usize(..segments.len())];
+            let bytes = disk.read_file(segment).unwrap();
+            let written = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+            let (byte, bit) = (rng.usize(..=written), rng.u8(..8));
+            let _case = Case::new(format!("seed {seed}, {}, byte {byte}, bit {bit}", segment.display()));
+            disk.flip(segment, byte, bit).unwrap();
+            let report = salvage(&disk, &ledger, &[], &NoRefill, ROLLING, &mut rng);
+            assert_eq!(report.lost, []);
+            assert_eq!(report.mended.len(), 1);
+            let mended = disk.read_file(segment).unwrap();
+            assert!(mended[..=written] == bytes[..=written], "mended to something else");
+            headers += u64::from((byte as u64) < SEGMENT_HEADER);
+            flipped += 1;
+        }
+    }
+    assert!(headers > 0 && flipped > headers);
+}
+
+/// Where a frame was hit.
+fn hit_group(disk: &SimDisk, group: &Range<u64>, rng: &mut Rng) -> &'static str {
+    let (segment, start) = place(disk, group.start);
+    let end = start + (group.end - group.start);
+    let (what, range) = match rng.u32(..4) {
+        0 => ("payload", start + FRAME_HEADER as u64..start + FRAME_HEADER as u64 + 8),
+        1 => ("record header", start..start + 40),
+        2 => ("commit frame", end - 40..end),
+        _ => ("all of it", start..end),
+    };
+    scribble(disk, &segment, range, rng);
+    what
+}
+
+#[test]
+fn what_cannot_be_made_whole_is_a_hole_of_its_groups_and_no_more() {
+    let mut lost = 0;
+    for seed in 0..cases(80) {
+        let (mut rng, disk, ledger) = lived(seed);
+        let all = groups(&ledger.kept);
+        let count = if rng.bool() { 1 } else { rng.usize(2..5) };
+        // Two hit groups may be neighbours, or in different segments.
+        let hit: Vec<Range<u64>> = (0..count).map(|_| all[rng.usize(..all.len())].clone()).collect();
+        let what: Vec<_> = hit.iter().map(|group| hit_group(&disk, group, &mut rng)).collect();
+        let _case = Case::new(format!("seed {seed}, {what:?} of {hit:?}"));
+        let report = salvage(&disk, &ledger, &hit, &NoRefill, ROLLING, &mut rng);
+        lost += report.lost.len();
+        // Everything of a group can be hit twice and be whole again; a hole that is empty says nothing.
+        assert!(report.lost.iter().all(|hole| hole.len > 0));
+    }
+    assert!(lost > 40, "{lost}");
+}
+
+#[test]
+fn a_store_refills_payloads_and_then_nothing_is_lost() {
+    let mut mended = 0;
+    for seed in 0..cases(60) {
+        let (mut rng, disk, ledger) = lived(seed);
+        let count = rng.usize(1..5);
+        for _ in 0..count {
+            let kept = rng.choice(ledger.kept.iter().filter(|kept| !kept.payload.is_empty())).unwrap();
+            let (segment, pos) = place(&disk, kept.offset.get());
+            // The length and the checksum, or not; and the payload.
+            let header = if rng.bool() { pos..pos } else { pos..pos + 8 };
+            scribble(&disk, &segment, header, &mut rng);
+            let payload = pos + FRAME_HEADER as u64..pos + (FRAME_HEADER + kept.payload.len()) as u64;
+            scribble(&disk, &segment, payload, &mut rng);
+        }
+        let _case = Case::new(format!("seed {seed}"));
+        let before = lived(seed).1;
+        let report = salvage(&disk, &ledger, &[], &Store(Some(&ledger)), ROLLING, &mut rng);
+        assert_eq!(report.lost, []);
+        for path in segments(&before) {
+            let (whole, mended) = (before.read_file(&path).unwrap(), disk.read_file(&path).unwrap());
+            let written = whole.iter().rposition(|byte| *byte != 0).unwrap();
+            assert!(mended[..=written] == whole[..=written], "{} is another", path.display());
+        }
+        mended += report.mended.len();
+    }
+    assert!(mended > 60);
+}
+
+#[test]
+fn headers_and_seals_follow_from_their_neighbours() {
+    let mut done = [0; 2];
+    for seed in 0..cases(40) {
+        let (mut rng, disk, ledger) = lived(seed);
+        let segments = segments(&disk);
+        if segments.len() < 3 {
+            continue;
+        }
+        let seal = rng.bool();
+        let segment = rng.usize(..segments.len() - usize::from(seal));
+        let path = &segments[segment];
+        let _case = Case::new(format!("seed {seed}, {}, seal {seal}", path.display()));
+        let len = disk.read_file(path).unwrap().len() as u64;
+        // A newest segment that holds nothing yet has nothing to prove its header.
+        if !seal && segment + 1 == segments.len() && ledger.kept.last().unwrap().offset.get() < base(path) {
+            continue;
+        }
+        scribble(&disk, path, if seal { len - 100..len } else { 0..200 }, &mut rng);
+        let report = salvage(&disk, &ledger, &[], &NoRefill, ROLLING, &mut rng);
+        assert_eq!((report.lost.len(), report.mended.len()), (0, 1));
+        done[usize::from(seal)] += 1;
+    }
+    assert!(done[0] > 5 && done[1] > 5, "{done:?}");
+}
+
+#[test]
+fn segments_that_are_missing_are_holes_whichever_they_are() {
+    let (mut newest, mut only) = (0, 0);
+    for seed in 0..cases(60) {
+        let (mut rng, disk, ledger) = lived(seed);
+        let segments = segments(&disk);
+        let from = rng.usize(..segments.len());
+        let to = rng.usize(from + 1..=segments.len());
+        let _case = Case::new(format!("seed {seed}, segments {from}..{to} of {}", segments.len()));
+        for path in &segments[from..to] {
+            disk.remove_file(path).unwrap();
+        }
+        let end = segments.get(to).map_or(u64::MAX, |next| base(next));
+        let hit = [base(&segments[from])..end];
+        if to - from == segments.len() {
+            // Without a word of the watermark there was nothing.
+            only += 1;
+        }
+        newest += u64::from(to == segments.len());
+        let report = salvage(&disk, &ledger, &hit, &Store(Some(&ledger)), ROLLING, &mut rng);
+        assert_eq!(report.lost.len(), 1);
+        assert_eq!(report.lost[0].kept, None);
+    }
+    assert!(newest > 5 && only > 0, "{newest} {only}");
+}
+
+#[test]
+fn a_lost_header_without_neighbours_takes_its_segment_with_it() {
+    for seed in 0..cases(30) {
+        let (mut rng, disk, ledger) = lived(seed);
+        let segments = segments(&disk);
+        if segments.len() < 3 {
+            continue;
+        }
+        // The seal before it is gone, too.
+        let at = rng.usize(1..segments.len());
+        let len = disk.read_file(&segments[at - 1]).unwrap().len() as u64;
+        scribble(&disk, &segments[at - 1], len - 100..len, &mut rng);
+        scribble(&disk, &segments[at], 0..200, &mut rng);
+        let end = segments.get(at + 1).map_or(u64::MAX, |next| base(next));
+        let hit = [base(&segments[at])..end];
+        let _case = Case::new(format!("seed {seed}, {hit:?}"));
+        let report = salvage(&disk, &ledger, &hit, &Store(Some(&ledger)), ROLLING, &mut rng);
+        assert!(report.lost.iter().any(|hole| hole.offset.get() == hit[0].start && hole.kept.is_some()));
+    }
+}
+
+#[test]
+fn the_last_group_below_the_watermark_is_a_hole_up_to_it() {
+    let (disk, mut rng) = (SimDisk::new(), Rng::with_seed(7));
+    let mut ledger = Ledger::default();
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let journal = history::open(&shared, ROLLING).unwrap();
+    for words in ["first", "and the last words"] {
+        ledger.append_these(&journal, vec![words.into()]).unwrap();
+    }
+    let durable = journal.durable().get();
+    let image = disk.crash(Survival::EVERYTHING, &mut rng);
+    let hit = groups(&ledger.kept)[1].clone();
+    let (segment, pos) = place(&image, hit.start);
+    scribble(&image, &segment, pos..pos + (hit.end - hit.start), &mut rng);
+    let report = salvage(&image, &ledger, &[hit.clone()], &NoRefill, ROLLING, &mut rng);
+    assert_eq!(report.lost.len(), 1);
+    assert_eq!((report.lost[0].offset.get(), report.lost[0].end().get()), (hit.start, durable));
+}
+
+#[test]
+fn a_salvage_cut_at_any_step_leaves_the_old_damage_or_is_finished_by_the_next_open() {
+    let (mut cuts, mut damaged, mut finished) = (0, 0, 0);
+    for seed in 0..cases(12) {
+        let (mut rng, damaged_disk, ledger) = lived(seed);
+        let all = groups(&ledger.kept);
+        let segments = segments(&damaged_disk);
+        let mut hit = vec![all[rng.usize(..all.len())].clone()];
+        match rng.u32(..4) {
+            // The newest segment.
+            0 => {
+                hit = vec![base(segments.last().unwrap())..u64::MAX];
+                damaged_disk.remove_file(segments.last().unwrap()).unwrap();
+            }
+            // In the newest segment, where the journal would be written to.
+            1 => {
+                hit = vec![all.last().unwrap().clone()];
+                let (segment, pos) = place(&damaged_disk, hit[0].start);
+                scribble(&damaged_disk, &segment, pos..pos + hit[0].end - hit[0].start, &mut rng);
+            }
+            _ => _ = hit_group(&damaged_disk, &hit[0], &mut rng),
+        }
+        let store = Store(rng.bool().then_some(&ledger));
+        for steps in 0.. {
+            let _case = Case::new(format!("seed {seed}, cut after {steps} steps, {hit:?}"));
+            let rng = &mut Rng::with_seed(seed ^ steps << 32);
+            let disk = damaged_disk.crash(Survival::EVERYTHING, rng);
+            let consent = plan(&disk, &store).unwrap();
+            disk.cut_power_after(disk.steps() + steps);
+            let applied = apply(&disk, ROLLING, &store, &consent);
+            if !disk.is_off() {
+                applied.unwrap();
+                break;
+            }
+            cuts += 1;
+            let image = disk.crash(Survival::any(rng), rng);
+            let shared: Arc<dyn Disk> = Arc::new(image.clone());
+            let journal = history::open(&shared, ROLLING);
+            if let Ok(journal) = &journal {
+                let served = read(journal, rng);
+                let gone = [&served.damaged[..], &served.holes].concat();
+                let refused = journal.report().damage.as_ref();
+                let refused = refused.map(|damage| damage.offset.get()..damage.offset.get() + damage.len);
+                served.check(&ledger, &[gone, refused.clone().into_iter().collect()].concat(), &hit);
+                assert!(
+                    served.damaged.is_empty() || served.holes.is_empty(),
+                    "V4: half a salvage: {served:?}"
+                );
+                let old = refused.is_some() || !served.damaged.is_empty();
+                damaged += u64::from(old);
+                finished += u64::from(!old);
+            } else {
+                assert!(matches!(journal, Err(Error::Damaged(_))), "{journal:?}");
+            }
+            drop(journal);
+            let consent = plan(&image, &store).unwrap();
+            if !consent.is_empty() {
+                apply(&image, ROLLING, &store, &consent).unwrap();
+            }
+            go_on(&image, &ledger, &hit, ROLLING, rng);
+        }
+    }
+    assert!(cuts > 100 && damaged > 20 && finished > 20, "{cuts} {damaged} {finished}");
+}
+
+#[test]
+fn damage_beside_a_hole_is_damage_until_it_is_salvaged_too() {
+    for seed in 0..cases(20) {
+        let (mut rng, disk, ledger) = lived(seed);
+        let _case = Case::new(format!("seed {seed}"));
+        let all = groups(&ledger.kept);
+        let at = rng.usize(1..all.len());
+        let mut hit = vec![all[at].clone()];
+        scribble_group(&disk, &all[at], &mut rng);
+        salvage(&disk, &ledger, &hit, &NoRefill, ROLLING, &mut rng);
+        // The group before it.
+        hit.push(all[at - 1].clone());
+        scribble_group(&disk, &all[at - 1], &mut rng);
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let reader = history::open_reader(&shared).unwrap();
+        let served = read(&reader, &mut rng);
+        assert_eq!((served.damaged.len(), served.holes.len()), (1, 1), "{served:?}");
+        assert_eq!(served.damaged[0].start, all[at - 1].start);
+        let verified = reader.verify(&mut |_, _| {}).unwrap();
+        assert!(!verified.is_ok() && verified.holes.len() == 1);
+        let report = salvage(&disk, &ledger, &hit, &NoRefill, ROLLING, &mut rng);
+        assert_eq!(report.lost.len(), 1);
+    }
+}
+
+fn scribble_group(disk: &SimDisk, group: &Range<u64>, rng: &mut Rng) {
+    let (segment, pos) = place(disk, group.start);
+    scribble(disk, &segment, pos..pos + group.end - group.start, rng);
+}
+
+#[test]
+fn a_list_of_holes_that_does_not_verify_stops_writing_and_is_made_anew() {
+    for seed in 0..cases(20) {
+        let (mut rng, disk, ledger) = lived(seed);
+        let _case = Case::new(format!("seed {seed}"));
+        let all = groups(&ledger.kept);
+        let hit = [all[rng.usize(..all.len())].clone()];
+        scribble_group(&disk, &hit[0], &mut rng);
+        let lost = salvage(&disk, &ledger, &hit, &NoRefill, ROLLING, &mut rng).lost;
+        let list = Path::new(DIR).join(".holes.json");
+        let byte = rng.usize(..disk.read_file(&list).unwrap().len());
+        disk.flip(&list, byte, rng.u8(..8)).unwrap();
+
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let found = diagnose(&shared, Path::new(DIR)).unwrap().findings;
+        assert!(found.iter().any(|finding| finding.what == Trouble::LostHoles), "{found:?}");
+        let journal = history::open(&shared, ROLLING).unwrap();
+        assert!(matches!(journal.append("more"), Err(Error::Damaged(_))));
+        let served = read(&journal, &mut rng);
+        assert_eq!((served.damaged.len(), served.holes.len()), (1, 0), "not a word of what was lost");
+        assert!(!journal.verify(&mut |_, _| {}).unwrap().is_ok());
+        drop(journal);
+        let again = salvage(&disk, &ledger, &hit, &NoRefill, ROLLING, &mut rng).lost;
+        assert_eq!((again[0].offset, again[0].len), (lost[0].offset, lost[0].len));
+    }
+}
+
+#[test]
+fn without_room_to_keep_what_is_lost_nothing_is_changed() {
+    let (mut rng, disk, ledger) = lived(3);
+    let all = groups(&ledger.kept);
+    let hit = [all[all.len() / 2].clone()];
+    scribble_group(&disk, &hit[0], &mut rng);
+    let before = files(&disk);
+    let consent = plan(&disk, &NoRefill).unwrap();
+    disk.set_capacity(Some(disk.used()));
+    let refused = apply(&disk, ROLLING, &NoRefill, &consent);
+    assert!(matches!(refused, Err(Error::Full { .. })), "{refused:?}");
+    assert!(disk.fired() > 0);
+    let mut after = files(&disk);
+    after.retain(|path, _| !path.ends_with("LOCK"));
+    assert!(after.iter().all(|(path, bytes)| before.get(path) == Some(bytes)), "something was changed");
+    disk.set_capacity(None);
+    salvage(&disk, &ledger, &hit, &NoRefill, ROLLING, &mut rng);
+}
+
+#[test]
+fn no_more_is_given_up_than_the_plan_said() {
+    let (mut rng, disk, ledger) = lived(5);
+    let all = groups(&ledger.kept);
+    scribble_group(&disk, &all[1], &mut rng);
+    let consent = plan(&disk, &NoRefill).unwrap();
+    scribble_group(&disk, &all[4], &mut rng);
+    let before = files(&disk);
+    let refused = apply(&disk, ROLLING, &NoRefill, &consent);
+    assert!(matches!(refused, Err(Error::PlanChanged { .. })), "{refused:?}");
+    let mut after = files(&disk);
+    after.retain(|path, _| !path.ends_with("LOCK"));
+    assert!(after.iter().all(|(path, bytes)| before.get(path) == Some(bytes)), "something was changed");
+}
