@@ -56,13 +56,14 @@ fn a_journal_that_was_closed_is_clean_and_one_that_was_killed_is_unclean_and_who
 /// A journal that was cut off while it wrote a group, so that something of it is left.
 fn torn(seed: u64) -> Option<(SimDisk, Ledger, Rng)> {
     let mut rng = Rng::with_seed(seed);
-    let (image, mut ledger) = killed(&mut rng, PLAN);
+    let options = Options { segment_bytes: 64 << 10, ..ROLLING };
+    let (image, mut ledger) = killed(&mut rng, Plan { options, ..PLAN });
     let shared: Arc<dyn Disk> = Arc::new(image.clone());
-    let journal = history::open(&shared, ROLLING).unwrap();
+    let journal = history::open(&shared, options).unwrap();
     ledger.append(&journal, &mut rng).unwrap();
-    image.cut_power_after(image.steps() + rng.u64(1..4));
-    let _ = ledger.append(&journal, &mut rng);
-    let survival = Survival { names: Survives::Everything, ..Survival::any(&mut rng) };
+    image.cut_power_after(image.steps() + 1);
+    let _ = ledger.append_these(&journal, (0..5).map(|byte| vec![byte; 400]).collect());
+    let survival = Survival { sectors: Survives::Some, ..Survival::EVERYTHING };
     let disk = image.crash(survival, &mut rng);
     look(&disk)
         .findings
@@ -147,7 +148,8 @@ fn damage_is_named_by_where_it_stands_and_not_repaired_but_left_to_salvage() {
     for seed in 0..cases(60) {
         let _case = Case::new(format!("seed {seed}"));
         let rng = &mut Rng::with_seed(seed);
-        let (disk, ledger) = killed(rng, PLAN);
+        let options = Options { segment_bytes: 16 << 10, ..ROLLING };
+        let (disk, ledger) = killed(rng, Plan { options, ..PLAN });
         let group = rng.choice(groups(&ledger.kept)).unwrap();
         let segments = segments(&disk);
         let path = segments.iter().rfind(|path| base(path) <= group.start).unwrap();

@@ -151,22 +151,20 @@ fn mend_record(rest: &[u8], place: &Place, refill: &dyn Refill) -> Option<(Vec<u
         if found == id || word(&derived, 4) == word(rest, 4) {
             return Some((derived, Cure::Derived));
         }
-        if let Some(frame) = refilled.as_ref().filter(|frame| frame.len() == frame::padded(len)) {
-            return Some((frame.clone(), Cure::Refilled));
-        }
+    }
+    // The group has to come out even with it: a frame of another length would not end where the next one begins.
+    if let Some(frame) = refilled {
+        return Some((frame, Cure::Refilled));
     }
     // The length was hit: the frame ends where the next one verifies.
     let end = (frame::HEADER..=rest.len())
         .step_by(8)
         .find(|end| *end == rest.len() || is_sound(&rest[*end..], &place.behind(*end)))?;
     let longest = end - frame::HEADER;
-    let by_hash = (longest.saturating_sub(7)..=longest)
+    let payload = (longest.saturating_sub(7)..=longest)
         .map(|len| &rest[frame::HEADER..frame::HEADER + len])
-        .find(|payload| RecordId::of(payload) == id);
-    match by_hash {
-        Some(payload) => Some((record(&id, payload, place), Cure::Derived)),
-        None => refilled.filter(|frame| frame.len() == end).map(|frame| (frame, Cure::Refilled)),
-    }
+        .find(|payload| RecordId::of(payload) == id)?;
+    Some((record(&id, payload, place), Cure::Derived))
 }
 
 fn record(id: &RecordId, payload: &[u8], place: &Place) -> Vec<u8> {

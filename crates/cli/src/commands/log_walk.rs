@@ -49,6 +49,10 @@ impl LogWalk {
                 self.damaged += 1;
                 Ok(Part::Damaged(Damage { offset, len, detail }))
             }
+            Err(LogError::Hole { offset, len }) => {
+                self.tail.skip_to(Offset::new(offset.get().saturating_add(len)));
+                Ok(Part::Hole { offset, len })
+            }
             Err(error) => Err(error.into()),
         }
     }
