@@ -19,6 +19,7 @@ use crate::frame;
 use crate::holes::Holes;
 use crate::options::Options;
 use crate::recovery;
+use crate::scrub::Scrubbing;
 use crate::source::Source;
 use crate::status::{OpenReport, Status, Verification};
 use crate::tail::Tail;
@@ -35,12 +36,12 @@ pub(crate) const LOCK_FILE: &str = "LOCK";
 /// the journal in order; [`Journal::close`] does so at once and says whether it worked.
 #[derive(Clone)]
 pub struct Journal {
-    core: Arc<Handles>,
+    pub(crate) core: Arc<Handles>,
 }
 
 /// What all handles share. It closes the journal when the last of them goes, whoever else still looks at the core: the
 /// committer of tasks does, for a moment after it has answered the last one.
-struct Handles(Arc<Core>);
+pub(crate) struct Handles(pub(crate) Arc<Core>);
 
 impl Deref for Handles {
     type Target = Core;
@@ -50,13 +51,14 @@ impl Deref for Handles {
     }
 }
 
-struct Core {
+pub(crate) struct Core {
     commit: GroupCommit,
-    source: Source,
+    pub(crate) source: Source,
     watermark: Watermark,
     log: LogId,
     options: Options,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) scrubbing: Scrubbing,
     report: OpenReport,
     #[cfg(feature = "tokio")]
     committer: std::sync::Once,
@@ -130,6 +132,7 @@ impl Journal {
                 log: recovered.log,
                 options,
                 clock,
+                scrubbing: Scrubbing::default(),
                 report: OpenReport { created, ..recovered.report },
                 #[cfg(feature = "tokio")]
                 committer: std::sync::Once::new(),
