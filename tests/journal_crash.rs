@@ -8,6 +8,7 @@ mod faults;
 mod history;
 mod repair;
 mod salvage;
+mod wreck;
 
 /// The committed number of cases, or as many times more as the environment asks for.
 fn cases(committed: u64) -> u64 {

@@ -10,7 +10,7 @@ use fastrand::Rng;
 
 use super::damage::{SEGMENT_HEADER, base, groups, killed, segments};
 use super::history::{self, DIR, Ledger, Plan};
-use super::salvage::files;
+use super::wreck::files;
 use super::{Case, cases};
 
 const ROLLING: Options = Options { segment_bytes: 6 << 10, max_batch_bytes: 64 << 10 };

@@ -3,7 +3,7 @@
 //!   oldest sealed segment -> groups, CRC and BLAKE3 -> seal -> next segment ... -> pause -> again
 //!
 //! C1: it only reads, and what it finds is an error in the trace and a line of the status, never a change.
-//! C2: a segment that retention removes while it is read is no error.
+//! C2: a bad place on the medium is damage, too, and is not asked again before the next pass; a segment that retention removes while it is read is no error.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use annals_record::Offset;
+use annals_record::{Kind, Offset};
 
 use crate::catalog::Segment;
 use crate::clock::Clock;
@@ -23,8 +23,10 @@ use crate::scan::{self, Scan, Step, Window};
 use crate::source::{Source, whole};
 use crate::summary::Summary;
 
-/// How long the thread reads before it looks whether it should stop: a tenth of what it may read in a second.
+/// How much the thread reads before it looks whether it should stop: a tenth of what it may read in a second, but no more
+/// than so many bytes, for the status waits as long.
 const SLICES: u64 = 10;
+const MAX_SLICE: u64 = 4 << 20;
 
 /// How a scrub runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +109,7 @@ impl Journal {
             // Without the core of the handle: a scrub does not keep a journal open.
             let (core, stop) = (Arc::downgrade(&self.core.0), Arc::clone(&stop));
             let scrub = move || {
-                let budget = (scrub.bytes_per_second.get() / SLICES).max(1);
+                let budget = (scrub.bytes_per_second.get() / SLICES).clamp(1, MAX_SLICE);
                 loop {
                     let begun = Instant::now();
                     let Some(core) = core.upgrade() else { break };
@@ -141,7 +143,7 @@ impl Journal {
     /// scrub does in the background, without time. Returns whether a pass has ended with it.
     ///
     /// # Errors
-    /// [`Error::Io`] if a file cannot be read: the next step tries again behind it.
+    /// [`Error::Io`] if a file cannot be read for now: the next step tries again. What cannot be read for good is damage.
     pub fn scrub_step(&self, budget: u64) -> Result<bool, Error> {
         Ok(self.core.scrubbing.step(&self.core.source, &*self.core.clock, budget)?.ended)
     }
@@ -217,9 +219,12 @@ impl Progress {
                 Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                     self.position = end
                 }
+                Err(error) if error.kind() == Kind::Retry => return Err(error),
+                // A bad place on the medium is what a scrub is for. It is not asked again before the next pass.
                 Err(error) => {
-                    self.position = end;
-                    return Err(error);
+                    let (offset, detail) = (self.position, error.to_string());
+                    self.found(Damage { offset, len: end.get() - offset.get(), detail });
+                    (self.position, self.sums) = (end, None);
                 }
             }
             if self.bytes - begun >= budget {
