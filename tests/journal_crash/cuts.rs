@@ -105,7 +105,10 @@ fn a_recovery_that_is_cut_again_and_again_loses_nothing() {
 #[test]
 fn a_cut_at_every_single_step_of_a_life_loses_nothing() {
     for seed in 0..cases(400).div_ceil(100) {
-        let plan = Plan { calls: 30, options: Options { segment_bytes: 6 << 10, max_batch_bytes: 64 << 10 } };
+        let plan = Plan {
+            calls: 30,
+            options: Options { segment_bytes: 6 << 10, max_batch_bytes: 64 << 10, ..Options::default() },
+        };
         let mut seen = Seen::default();
         for steps in 0.. {
             let _case = Case::new(format!("seed {seed}, cut after {steps} steps"));

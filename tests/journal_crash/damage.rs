@@ -177,8 +177,10 @@ fn a_flipped_bit_before_a_torn_tail_is_not_cut_with_it() {
     for seed in 0..cases(600) {
         let _case = Case::new(format!("seed {seed}"));
         let rng = &mut Rng::with_seed(seed);
-        let plan =
-            Plan { calls: 10, options: Options { segment_bytes: 16 << 10, max_batch_bytes: 64 << 10 } };
+        let plan = Plan {
+            calls: 10,
+            options: Options { segment_bytes: 16 << 10, max_batch_bytes: 64 << 10, ..Options::default() },
+        };
         let (image, mut ledger) = killed(rng, plan);
         let shared: Arc<dyn Disk> = Arc::new(image.clone());
         let journal = history::open(&shared, plan.options).unwrap();
@@ -221,8 +223,10 @@ fn a_flipped_bit_without_a_watermark_is_vouched_for_by_the_groups_behind_it() {
     let mut damaged = 0;
     for seed in 0..cases(60) {
         let rng = &mut Rng::with_seed(seed);
-        let plan =
-            Plan { calls: 10, options: Options { segment_bytes: 16 << 10, max_batch_bytes: 64 << 10 } };
+        let plan = Plan {
+            calls: 10,
+            options: Options { segment_bytes: 16 << 10, max_batch_bytes: 64 << 10, ..Options::default() },
+        };
         let (disk, ledger) = killed(rng, plan);
         disk.write_file(Path::new(DIR).join("watermark"), &[0; 8192]).unwrap();
         let segments = segments(&disk);
@@ -247,7 +251,10 @@ fn records_that_change_places_within_their_batch_do_not_verify() {
     for seed in 0..cases(20) {
         let _case = Case::new(format!("seed {seed}"));
         let rng = &mut Rng::with_seed(seed);
-        let plan = Plan { calls: 5, options: Options { segment_bytes: 16 << 10, max_batch_bytes: 64 << 10 } };
+        let plan = Plan {
+            calls: 5,
+            options: Options { segment_bytes: 16 << 10, max_batch_bytes: 64 << 10, ..Options::default() },
+        };
         let (disk, mut ledger) = killed(rng, plan);
         let shared: Arc<dyn Disk> = Arc::new(disk.clone());
         let journal = history::open(&shared, plan.options).unwrap();
@@ -276,7 +283,10 @@ fn a_segment_of_another_journal_is_damage_whichever_it_replaces() {
     let mut replaced = 0;
     for seed in 0..cases(40) {
         let rng = &mut Rng::with_seed(seed);
-        let plan = Plan { calls: 40, options: Options { segment_bytes: 6 << 10, max_batch_bytes: 64 << 10 } };
+        let plan = Plan {
+            calls: 40,
+            options: Options { segment_bytes: 6 << 10, max_batch_bytes: 64 << 10, ..Options::default() },
+        };
         let (disk, ledger) = killed(&mut rng.clone(), plan);
         // The same life in another journal: the same offsets, another identity.
         let (other, _) = killed(&mut rng.clone(), plan);
@@ -308,7 +318,10 @@ fn watermark(disk: &SimDisk) -> Option<u64> {
 fn a_segment_that_is_missing_or_cut_is_damage_and_never_a_shorter_log() {
     for seed in 0..cases(60) {
         let rng = &mut Rng::with_seed(seed);
-        let plan = Plan { calls: 30, options: Options { segment_bytes: 6 << 10, max_batch_bytes: 64 << 10 } };
+        let plan = Plan {
+            calls: 30,
+            options: Options { segment_bytes: 6 << 10, max_batch_bytes: 64 << 10, ..Options::default() },
+        };
         let (disk, ledger) = killed(rng, plan);
         let segments = segments(&disk);
         let segment = rng.usize(..segments.len());

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use annals_journal::{Disk, Error, Options};
+use annals_journal::{Bucket, Disk, Error, Options, SealPolicy, SyncPolicy};
 use annals_record::{Kind, Log};
 use annals_testkit::{Call, Fault, FaultDisk, Outcome, SimDisk, Survival};
 use fastrand::Rng;
@@ -11,7 +11,16 @@ use fastrand::Rng;
 use super::history::{self, Ledger, Plan};
 use super::{Case, cases};
 
-const PLAN: Plan = Plan { calls: 30, options: Options { segment_bytes: 6 << 10, max_batch_bytes: 64 << 10 } };
+const PLAN: Plan = Plan {
+    calls: 30,
+    options: Options {
+        segment_bytes: 6 << 10,
+        max_batch_bytes: 64 << 10,
+        sync: SyncPolicy::Always,
+        seal: SealPolicy { age: None, bucket: Bucket::None },
+        remember_keys: 1,
+    },
+};
 
 /// Lives, and after a failure reopens, first for a moment after which the power may go, then for a whole life.
 fn lives(disk: &FaultDisk<SimDisk>, rng: &mut Rng, ledger: &mut Ledger) {

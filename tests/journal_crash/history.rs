@@ -30,7 +30,10 @@ pub struct Plan {
 impl Plan {
     pub fn any(rng: &mut Rng) -> Self {
         let segment_bytes = [6 << 10, 8 << 10, 16 << 10][rng.usize(..3)];
-        Self { calls: rng.usize(1..40), options: Options { segment_bytes, max_batch_bytes: 64 << 10 } }
+        Self {
+            calls: rng.usize(1..40),
+            options: Options { segment_bytes, max_batch_bytes: 64 << 10, ..Options::default() },
+        }
     }
 }
 

@@ -10,11 +10,12 @@ use fastrand::Rng;
 
 use super::damage::{SEGMENT_HEADER, base, groups, killed, segments};
 use super::history::{self, DIR, Ledger, Plan};
-use super::wreck::files;
+use super::wreck::{files, rolling};
 use super::{Case, cases};
 
-const ROLLING: Options = Options { segment_bytes: 6 << 10, max_batch_bytes: 64 << 10 };
-const PLAN: Plan = Plan { calls: 30, options: ROLLING };
+fn lively() -> Plan {
+    Plan { calls: 30, options: rolling() }
+}
 
 fn look(disk: &SimDisk) -> Diagnosis {
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
@@ -26,7 +27,7 @@ fn look(disk: &SimDisk) -> Diagnosis {
 
 fn mend(disk: &SimDisk) -> Result<RepairReport, Error> {
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-    repair(&shared, Arc::new(ManualClock::at(2_000_000)), Path::new(DIR), ROLLING)
+    repair(&shared, Arc::new(ManualClock::at(2_000_000)), Path::new(DIR), rolling())
 }
 
 fn troubles(diagnosis: &Diagnosis) -> Vec<Trouble> {
@@ -38,7 +39,7 @@ fn a_journal_that_was_closed_is_clean_and_one_that_was_killed_is_unclean_and_who
     for seed in 0..cases(20) {
         let _case = Case::new(format!("seed {seed}"));
         let rng = &mut Rng::with_seed(seed);
-        let (disk, mut ledger) = killed(rng, PLAN);
+        let (disk, mut ledger) = killed(rng, lively());
         let found = look(&disk);
         let mut seen = troubles(&found);
         seen.retain(|what| *what != Trouble::Leftover);
@@ -49,15 +50,15 @@ fn a_journal_that_was_closed_is_clean_and_one_that_was_killed_is_unclean_and_who
         let unclean = found.findings.iter().find(|finding| finding.what == Trouble::Unclean).unwrap();
         assert_eq!(rewritten.open.rewritten_bytes, unclean.len, "a look foretells what an open does");
         assert!(look(&disk).is_clean() && rewritten.left.is_empty());
-        ledger.settle(&history::open(&shared, ROLLING).unwrap(), rng).unwrap();
+        ledger.settle(&history::open(&shared, rolling()).unwrap(), rng).unwrap();
     }
 }
 
 /// A journal that was cut off while it wrote a group, so that something of it is left.
 fn torn(seed: u64) -> Option<(SimDisk, Ledger, Rng)> {
     let mut rng = Rng::with_seed(seed);
-    let options = Options { segment_bytes: 64 << 10, ..ROLLING };
-    let (image, mut ledger) = killed(&mut rng, Plan { options, ..PLAN });
+    let options = Options { segment_bytes: 64 << 10, ..rolling() };
+    let (image, mut ledger) = killed(&mut rng, Plan { options, ..lively() });
     let shared: Arc<dyn Disk> = Arc::new(image.clone());
     let journal = history::open(&shared, options).unwrap();
     ledger.append(&journal, &mut rng).unwrap();
@@ -89,7 +90,7 @@ fn a_torn_tail_is_foretold_and_cut_as_an_open_cuts_it_and_its_bytes_are_kept() {
         assert_eq!(disk.read_file(&cut.quarantine).unwrap(), bytes);
         assert!(look(&disk).is_clean());
         let shared: Arc<dyn Disk> = Arc::new(disk.crash(Survival::NOTHING, &mut rng));
-        ledger.settle(&history::open(&shared, ROLLING).unwrap(), &mut rng).unwrap();
+        ledger.settle(&history::open(&shared, rolling()).unwrap(), &mut rng).unwrap();
         seen += 1;
     }
     assert!(seen > 10, "{seen}");
@@ -115,7 +116,7 @@ fn a_repair_cut_at_any_step_loses_nothing_and_can_be_begun_again() {
             mend(&image).unwrap();
             assert!(look(&image).is_clean());
             let shared: Arc<dyn Disk> = Arc::new(image.crash(Survival::NOTHING, rng));
-            ledger.settle(&history::open(&shared, ROLLING).unwrap(), rng).unwrap();
+            ledger.settle(&history::open(&shared, rolling()).unwrap(), rng).unwrap();
         }
     }
     assert!(cuts > 40, "{cuts}");
@@ -126,7 +127,7 @@ fn a_lost_watermark_is_found_again() {
     for seed in 0..cases(20) {
         let _case = Case::new(format!("seed {seed}"));
         let rng = &mut Rng::with_seed(seed);
-        let (disk, mut ledger) = killed(rng, PLAN);
+        let (disk, mut ledger) = killed(rng, lively());
         let path = Path::new(DIR).join("watermark");
         if rng.bool() {
             disk.remove_file(&path).unwrap();
@@ -137,7 +138,7 @@ fn a_lost_watermark_is_found_again() {
         mend(&disk).unwrap();
         assert!(look(&disk).is_clean());
         let shared: Arc<dyn Disk> = Arc::new(disk.crash(Survival::NOTHING, rng));
-        ledger.settle(&history::open(&shared, ROLLING).unwrap(), rng).unwrap();
+        ledger.settle(&history::open(&shared, rolling()).unwrap(), rng).unwrap();
         history::open_reader(&shared).unwrap();
     }
 }
@@ -148,8 +149,8 @@ fn damage_is_named_by_where_it_stands_and_not_repaired_but_left_to_salvage() {
     for seed in 0..cases(60) {
         let _case = Case::new(format!("seed {seed}"));
         let rng = &mut Rng::with_seed(seed);
-        let options = Options { segment_bytes: 16 << 10, ..ROLLING };
-        let (disk, ledger) = killed(rng, Plan { options, ..PLAN });
+        let options = Options { segment_bytes: 16 << 10, ..rolling() };
+        let (disk, ledger) = killed(rng, Plan { options, ..lively() });
         let group = rng.choice(groups(&ledger.kept)).unwrap();
         let segments = segments(&disk);
         let path = segments.iter().rfind(|path| base(path) <= group.start).unwrap();

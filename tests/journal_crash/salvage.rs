@@ -14,7 +14,7 @@ use fastrand::Rng;
 use super::damage::{FRAME_HEADER, SEGMENT_HEADER, base, groups, segments};
 use super::history::{self, DIR, Kept, Ledger};
 use super::wreck::{
-    ROLLING, Store, apply, files, go_on, hit_group, lived, place, plan, read, salvage, scribble,
+    Store, apply, files, go_on, hit_group, lived, place, plan, read, rolling, salvage, scribble,
     scribble_group,
 };
 use super::{Case, cases};
@@ -33,7 +33,7 @@ fn a_flipped_bit_anywhere_is_turned_back_and_nothing_is_lost() {
             let (byte, bit) = (rng.usize(..=written), rng.u8(..8));
             let _case = Case::new(format!("seed {seed}, {}, byte {byte}, bit {bit}", segment.display()));
             disk.flip(segment, byte, bit).unwrap();
-            let report = salvage(&disk, &ledger, &[], &NoRefill, ROLLING, &mut rng);
+            let report = salvage(&disk, &ledger, &[], &NoRefill, rolling(), &mut rng);
             assert_eq!(report.lost, []);
             assert_eq!(report.mended.len(), 1);
             let mended = disk.read_file(segment).unwrap();
@@ -56,7 +56,7 @@ fn what_cannot_be_made_whole_is_a_hole_of_its_groups_and_no_more() {
         let hit: Vec<Range<u64>> = (0..count).map(|_| all[rng.usize(..all.len())].clone()).collect();
         let what: Vec<_> = hit.iter().map(|group| hit_group(&disk, group, &mut rng)).collect();
         let _case = Case::new(format!("seed {seed}, {what:?} of {hit:?}"));
-        let report = salvage(&disk, &ledger, &hit, &NoRefill, ROLLING, &mut rng);
+        let report = salvage(&disk, &ledger, &hit, &NoRefill, rolling(), &mut rng);
         lost += report.lost.len();
         // Everything of a group can be hit twice and be whole again; a hole that is empty says nothing.
         assert!(report.lost.iter().all(|hole| hole.len > 0 && hole.kept.is_some()));
@@ -82,7 +82,7 @@ fn a_store_refills_payloads_and_then_nothing_is_lost() {
             scribble(&disk, &segment, payload, &mut rng);
         }
         let _case = Case::new(format!("seed {seed}"));
-        let report = salvage(&disk, &ledger, &[], &Store(Some(&ledger)), ROLLING, &mut rng);
+        let report = salvage(&disk, &ledger, &[], &Store(Some(&ledger)), rolling(), &mut rng);
         assert_eq!(report.lost, []);
         for path in segments(&before) {
             let (whole, mended) = (before.read_file(&path).unwrap(), disk.read_file(&path).unwrap());
@@ -113,7 +113,7 @@ fn headers_and_seals_follow_from_their_neighbours() {
             continue;
         }
         scribble(&disk, path, if seal { len - 100..len } else { 0..200 }, &mut rng);
-        let report = salvage(&disk, &ledger, &[], &NoRefill, ROLLING, &mut rng);
+        let report = salvage(&disk, &ledger, &[], &NoRefill, rolling(), &mut rng);
         assert_eq!((report.lost.len(), report.mended.len()), (0, 1));
         done[usize::from(seal)] += 1;
     }
@@ -139,7 +139,7 @@ fn segments_that_are_missing_are_holes_whichever_they_are() {
             only += 1;
         }
         newest += u64::from(to == segments.len());
-        let report = salvage(&disk, &ledger, &hit, &Store(Some(&ledger)), ROLLING, &mut rng);
+        let report = salvage(&disk, &ledger, &hit, &Store(Some(&ledger)), rolling(), &mut rng);
         assert_eq!(report.lost.len(), 1);
         assert_eq!(report.lost[0].kept, None);
     }
@@ -162,7 +162,7 @@ fn a_lost_header_without_neighbours_takes_its_segment_with_it() {
         let end = segments.get(at + 1).map_or(u64::MAX, |next| base(next));
         let hit = [base(&segments[at])..end];
         let _case = Case::new(format!("seed {seed}, {hit:?}"));
-        let report = salvage(&disk, &ledger, &hit, &Store(Some(&ledger)), ROLLING, &mut rng);
+        let report = salvage(&disk, &ledger, &hit, &Store(Some(&ledger)), rolling(), &mut rng);
         assert!(report.lost.iter().any(|hole| hole.offset.get() == hit[0].start && hole.kept.is_some()));
     }
 }
@@ -172,7 +172,7 @@ fn the_last_group_below_the_watermark_is_a_hole_up_to_it() {
     let (disk, mut rng) = (SimDisk::new(), Rng::with_seed(7));
     let mut ledger = Ledger::default();
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-    let journal = history::open(&shared, ROLLING).unwrap();
+    let journal = history::open(&shared, rolling()).unwrap();
     for words in ["first", "and the last words"] {
         ledger.append_these(&journal, vec![words.into()]).unwrap();
     }
@@ -181,7 +181,7 @@ fn the_last_group_below_the_watermark_is_a_hole_up_to_it() {
     let hit = groups(&ledger.kept)[1].clone();
     let (segment, pos) = place(&image, hit.start);
     scribble(&image, &segment, pos..pos + (hit.end - hit.start), &mut rng);
-    let report = salvage(&image, &ledger, &[hit.clone()], &NoRefill, ROLLING, &mut rng);
+    let report = salvage(&image, &ledger, &[hit.clone()], &NoRefill, rolling(), &mut rng);
     assert_eq!(report.lost.len(), 1);
     assert_eq!((report.lost[0].offset.get(), report.lost[0].end().get()), (hit.start, durable));
 }
@@ -215,7 +215,7 @@ fn a_salvage_cut_at_any_step_leaves_the_old_damage_or_is_finished_by_the_next_op
             let disk = damaged_disk.crash(Survival::EVERYTHING, rng);
             let consent = plan(&disk, &store).unwrap();
             disk.cut_power_after(disk.steps() + steps);
-            let applied = apply(&disk, ROLLING, &store, &consent);
+            let applied = apply(&disk, rolling(), &store, &consent);
             if !disk.is_off() {
                 applied.unwrap();
                 break;
@@ -223,7 +223,7 @@ fn a_salvage_cut_at_any_step_leaves_the_old_damage_or_is_finished_by_the_next_op
             cuts += 1;
             let image = disk.crash(Survival::any(rng), rng);
             let shared: Arc<dyn Disk> = Arc::new(image.clone());
-            let journal = history::open(&shared, ROLLING);
+            let journal = history::open(&shared, rolling());
             if let Ok(journal) = &journal {
                 let served = read(journal, rng);
                 let gone = [&served.damaged[..], &served.holes].concat();
@@ -243,9 +243,9 @@ fn a_salvage_cut_at_any_step_leaves_the_old_damage_or_is_finished_by_the_next_op
             drop(journal);
             let consent = plan(&image, &store).unwrap();
             if !consent.is_empty() {
-                apply(&image, ROLLING, &store, &consent).unwrap();
+                apply(&image, rolling(), &store, &consent).unwrap();
             }
-            go_on(&image, &ledger, &hit, ROLLING, rng);
+            go_on(&image, &ledger, &hit, rolling(), rng);
         }
     }
     assert!(cuts > 100 && damaged > 20 && finished > 20, "{cuts} {damaged} {finished}");
@@ -260,7 +260,7 @@ fn damage_beside_a_hole_is_damage_until_it_is_salvaged_too() {
         let at = rng.usize(1..all.len());
         let mut hit = vec![all[at].clone()];
         scribble_group(&disk, &all[at], &mut rng);
-        salvage(&disk, &ledger, &hit, &NoRefill, ROLLING, &mut rng);
+        salvage(&disk, &ledger, &hit, &NoRefill, rolling(), &mut rng);
         // The group before it.
         hit.push(all[at - 1].clone());
         scribble_group(&disk, &all[at - 1], &mut rng);
@@ -271,7 +271,7 @@ fn damage_beside_a_hole_is_damage_until_it_is_salvaged_too() {
         assert_eq!(served.damaged[0].start, all[at - 1].start);
         let verified = reader.verify(&mut |_, _| {}).unwrap();
         assert!(!verified.is_ok() && verified.holes.len() == 1);
-        let report = salvage(&disk, &ledger, &hit, &NoRefill, ROLLING, &mut rng);
+        let report = salvage(&disk, &ledger, &hit, &NoRefill, rolling(), &mut rng);
         assert_eq!(report.lost.len(), 1);
     }
 }
@@ -284,7 +284,7 @@ fn a_list_of_holes_that_does_not_verify_stops_writing_and_is_made_anew() {
         let all = groups(&ledger.kept);
         let hit = [all[rng.usize(..all.len())].clone()];
         scribble_group(&disk, &hit[0], &mut rng);
-        let lost = salvage(&disk, &ledger, &hit, &NoRefill, ROLLING, &mut rng).lost;
+        let lost = salvage(&disk, &ledger, &hit, &NoRefill, rolling(), &mut rng).lost;
         let list = Path::new(DIR).join(".holes.json");
         let byte = rng.usize(..disk.read_file(&list).unwrap().len());
         disk.flip(&list, byte, rng.u8(..8)).unwrap();
@@ -292,13 +292,13 @@ fn a_list_of_holes_that_does_not_verify_stops_writing_and_is_made_anew() {
         let shared: Arc<dyn Disk> = Arc::new(disk.clone());
         let found = diagnose(&shared, Path::new(DIR)).unwrap().findings;
         assert!(found.iter().any(|finding| finding.what == Trouble::LostHoles), "{found:?}");
-        let journal = history::open(&shared, ROLLING).unwrap();
+        let journal = history::open(&shared, rolling()).unwrap();
         assert!(matches!(journal.append("more"), Err(Error::Damaged(_))));
         let served = read(&journal, &mut rng);
         assert_eq!((served.damaged.len(), served.holes.len()), (1, 0), "not a word of what was lost");
         assert!(!journal.verify(&mut |_, _| {}).unwrap().is_ok());
         drop(journal);
-        let again = salvage(&disk, &ledger, &hit, &NoRefill, ROLLING, &mut rng).lost;
+        let again = salvage(&disk, &ledger, &hit, &NoRefill, rolling(), &mut rng).lost;
         assert_eq!((again[0].offset, again[0].len), (lost[0].offset, lost[0].len));
     }
 }
@@ -312,14 +312,14 @@ fn without_room_to_keep_what_is_lost_nothing_is_changed() {
     let before = files(&disk);
     let consent = plan(&disk, &NoRefill).unwrap();
     disk.set_capacity(Some(disk.used()));
-    let refused = apply(&disk, ROLLING, &NoRefill, &consent);
+    let refused = apply(&disk, rolling(), &NoRefill, &consent);
     assert!(matches!(refused, Err(Error::Full { .. })), "{refused:?}");
     assert!(disk.fired() > 0);
     let mut after = files(&disk);
     after.retain(|path, _| !path.ends_with("LOCK"));
     assert!(after.iter().all(|(path, bytes)| before.get(path) == Some(bytes)), "something was changed");
     disk.set_capacity(None);
-    salvage(&disk, &ledger, &hit, &NoRefill, ROLLING, &mut rng);
+    salvage(&disk, &ledger, &hit, &NoRefill, rolling(), &mut rng);
 }
 
 #[test]
@@ -330,7 +330,7 @@ fn no_more_is_given_up_than_the_plan_said() {
     let consent = plan(&disk, &NoRefill).unwrap();
     scribble_group(&disk, &all[4], &mut rng);
     let before = files(&disk);
-    let refused = apply(&disk, ROLLING, &NoRefill, &consent);
+    let refused = apply(&disk, rolling(), &NoRefill, &consent);
     assert!(matches!(refused, Err(Error::PlanChanged { .. })), "{refused:?}");
     let mut after = files(&disk);
     after.retain(|path, _| !path.ends_with("LOCK"));

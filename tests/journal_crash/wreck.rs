@@ -180,11 +180,14 @@ pub fn place(disk: &SimDisk, offset: u64) -> (PathBuf, u64) {
     (path.clone(), SEGMENT_HEADER + offset - base(path))
 }
 
-pub const ROLLING: Options = Options { segment_bytes: 6 << 10, max_batch_bytes: 64 << 10 };
+/// Small, so that a short life rolls often.
+pub fn rolling() -> Options {
+    Options { segment_bytes: 6 << 10, max_batch_bytes: 64 << 10, ..Options::default() }
+}
 
 pub fn lived(seed: u64) -> (Rng, SimDisk, Ledger) {
     let mut rng = Rng::with_seed(seed);
-    let (disk, ledger) = killed(&mut rng, Plan { calls: 30, options: ROLLING });
+    let (disk, ledger) = killed(&mut rng, Plan { calls: 30, options: rolling() });
     (rng, disk, ledger)
 }
 

@@ -41,11 +41,14 @@ impl<L: Log> Log for Bounded<L> {
         self.log.append(payloads)
     }
 
-    fn read(&self, from: Offset, limit: ReadLimit) -> Result<Batch, LogError> {
+    fn read_into(&self, from: Offset, limit: ReadLimit, batch: &mut Batch) -> Result<(), LogError> {
         if from >= self.end {
-            return Ok(Batch::new(Vec::new(), Vec::new(), from));
+            batch.clear(from);
+            return Ok(());
         }
-        Ok(self.log.read(from, limit)?.until(self.end))
+        self.log.read_into(from, limit, batch)?;
+        batch.cut(self.end);
+        Ok(())
     }
 
     fn wait(&self, known: Offset, timeout: Duration) -> Result<Bounds, LogError> {

@@ -142,7 +142,12 @@ impl Log for MemoryLog {
                 // Places differ in length and are followed by something that is no record, as in a journal.
                 books.durable = Offset::new(offset.get() + 40 + payload.len() as u64);
                 group.push((offset, payload.to_vec()));
-                appended.push(Appended { offset, next: books.durable, id: RecordId::of(payload) });
+                appended.push(Appended {
+                    offset,
+                    next: books.durable,
+                    id: RecordId::of(payload),
+                    term: Term::FIRST,
+                });
             }
             books.durable = Offset::new(books.durable.get() + 40);
             books.groups.push(group);
@@ -150,7 +155,8 @@ impl Log for MemoryLog {
         Ok(appended)
     }
 
-    fn read(&self, from: Offset, limit: ReadLimit) -> Result<Batch, LogError> {
+    fn read_into(&self, from: Offset, limit: ReadLimit, batch: &mut Batch) -> Result<(), LogError> {
+        batch.clear(from);
         let mut books = self.0.books.lock().unwrap();
         books.reads += 1;
         if let Some(kind) = books.failures.pop_front() {
@@ -162,8 +168,7 @@ impl Log for MemoryLog {
         if from > books.durable {
             return Err(LogError::Beyond { wanted: from, durable: books.durable });
         }
-        let (mut bytes, mut entries) = (Vec::new(), Vec::new());
-        let mut next = from;
+        let mut bytes = 0;
         for (place, group) in books.groups.iter().enumerate() {
             let group_end = books.groups.get(place + 1).map_or(books.durable, |group| group[0].0);
             if group_end <= from {
@@ -176,7 +181,7 @@ impl Log for MemoryLog {
                 break;
             }
             if books.damaged.is_some_and(|damaged| damaged < group_end) {
-                if entries.is_empty() {
+                if batch.is_empty() {
                     return Err(LogError::Damaged {
                         offset: group[0].0,
                         len: 8,
@@ -186,16 +191,15 @@ impl Log for MemoryLog {
                 break;
             }
             for (offset, payload) in group.iter().filter(|(offset, _)| *offset >= from) {
-                let start = bytes.len();
-                bytes.extend_from_slice(payload);
-                entries.push((*offset, RecordId::of(payload), start..bytes.len()));
+                batch.push(*offset, &RecordId::of(payload), payload);
+                bytes += payload.len();
             }
-            next = group_end;
-            if entries.len() >= limit.records || bytes.len() >= limit.bytes {
+            batch.set_next(group_end);
+            if batch.len() >= limit.records || bytes >= limit.bytes {
                 break;
             }
         }
-        Ok(Batch::new(bytes, entries, next))
+        Ok(())
     }
 
     fn wait(&self, known: Offset, timeout: Duration) -> Result<Bounds, LogError> {

@@ -1,270 +1,335 @@
 //! Group commit: many callers, one write, one sync.
 //!
-//!   append -> queue -> leader writes -> sync -> watermark -> all wake
+//!   append -> filling group -> leader writes and syncs -> watermark -> next leader wakes -> all of the group wake
 //!
-//! Whoever finds nobody leading leads, with all that is queued by then: a wave. The others of the wave sleep on its
-//! gate. When the wave is durable its leader first wakes one of the next wave to lead, then the followers.
+//! Whoever finds nobody leading leads. While one group is on its way the next one fills; those of it sleep on its
+//! ticket. A leader that can expect more of those it has just released waits for them, at most for a sync's time, and
+//! whoever completes the group writes it at once: see [`crate::stage`].
 //!
-//! I1: an append returns only once its offset is below the watermark, or with an error.
-//! I10: a wave always ends: no early return, and no panic, stands between taking the lead and giving it back.
+//! I1: an append returns only once its offset is below the watermark, or with an error; under a policy other than
+//! `Always`, once it is accepted.
+//! I10: a group always ends: no early return, and no panic, stands between taking the lead and giving it back.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use annals_record::Offset;
+use annals_record::{Offset, Term};
 
+use crate::clock::Clock;
 use crate::error::Error;
+use crate::keeper::Keeper;
+use crate::keys::{Key, Known};
+use crate::lead::Leader;
+use crate::load::{Frames, Load};
+use crate::options::{Options, SyncPolicy};
 use crate::source::Source;
+use crate::stage::{Lead, Stage};
+use crate::ticket::{Ticket, Woken};
 use crate::watermark::Watermark;
-use crate::writer::{Encoded, Writer};
+use crate::writer::{Prepared, Writer};
 
-/// What becomes of an append: where its first record stands.
-pub(crate) type Outcome = Result<Offset, Error>;
-
-/// An append that waits for its wave.
-struct Request {
-    encoded: Encoded,
-    reply: Reply,
+/// What is accepted and not waited for is written once there is so much of it.
+pub(crate) const WRITE_AT: usize = 1 << 20;
+/// Whoever would make it more than this waits for it to be written.
+const HOLD_AT: usize = 8 << 20;
+/// What an append asks for beyond its frames.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ask<'a> {
+    /// Durable when it returns, whatever the policy.
+    pub(crate) durable: bool,
+    /// Nothing may have been appended at or after this place.
+    pub(crate) expected: Option<Offset>,
+    /// The key, and a digest of all payloads.
+    pub(crate) key: Option<&'a Key>,
 }
 
-/// Who wants to know.
-enum Reply {
-    Thread(Arc<OnceLock<Outcome>>),
-    #[cfg(feature = "tokio")]
-    Task(tokio::sync::oneshot::Sender<Outcome>),
+/// Where an append stands, and whom to wait for.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    pub(crate) first: Offset,
+    pub(crate) term: Term,
+    /// The group to wait for; none if it is done, or nobody has to wait.
+    pub(crate) ticket: Option<Arc<Ticket>>,
 }
 
-#[derive(Default)]
-struct Queue {
-    requests: Vec<Request>,
-    /// The number of the wave that is being filled.
-    wave: u64,
-    /// Threads in it that will sleep on its gate.
-    threads: usize,
-    leading: bool,
-    stopped: Option<Error>,
+/// What came of an attempt to place an append.
+pub(crate) enum Attempt {
+    Placed(Placed, Role),
+    /// There is no room before this ticket is over.
+    Wait(Arc<Ticket>, Role),
 }
 
-/// Where the followers of every other wave sleep. Two are enough: a wave is filled while the one before it is written.
-#[derive(Default)]
-struct Gate {
-    state: Mutex<GateState>,
-    changed: Condvar,
+/// What is left to do for whoever placed something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Wait, if there is something to wait for.
+    Follow,
+    /// See that it is written: nobody else does.
+    Lead,
 }
 
-#[derive(Default)]
-struct GateState {
-    /// Waves below this number are over.
-    over: u64,
-    /// One of this gate's sleepers is to lead its wave.
-    lead: bool,
-}
-
-/// The queue, the gates and the writer behind them.
+/// The filling group, the writer behind it, and what they tell others.
+#[derive(Debug)]
 pub(crate) struct GroupCommit {
-    queue: Mutex<Queue>,
-    gates: [Gate; 2],
-    writer: Mutex<Option<Writer>>,
-    #[cfg(feature = "tokio")]
-    pub(crate) turn: Arc<crate::turn::Turn>,
+    stage: Mutex<Stage>,
+    /// Nobody leads any more: told to whoever stops the journal.
+    pub(crate) idle: Condvar,
+    pub(crate) writer: Mutex<Option<Writer>>,
+    /// A group's buffers, to be used again.
+    pub(crate) spent: Mutex<Option<Load>>,
+    pub(crate) spare: Arc<Mutex<Option<Prepared>>>,
+    pub(crate) source: Arc<Source>,
+    pub(crate) watermark: Arc<Watermark>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) options: Options,
+    /// The end of what was handed to the disk.
+    pub(crate) written: AtomicU64,
+    pub(crate) keeper: Keeper,
+}
+
+/// Who waits for an append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// A thread, which sleeps, and can lead.
+    Thread,
+    /// A task, which is woken: the keeper leads for it.
+    Task,
 }
 
 impl GroupCommit {
-    pub(crate) fn new(writer: Option<Writer>, stopped: Option<Error>) -> Self {
+    pub(crate) fn new(
+        stage: Stage,
+        writer: Option<Writer>,
+        source: Arc<Source>,
+        watermark: Arc<Watermark>,
+        clock: Arc<dyn Clock>,
+        options: Options,
+    ) -> Self {
         Self {
-            queue: Mutex::new(Queue { stopped, ..Queue::default() }),
-            gates: [Gate::default(), Gate::default()],
+            written: AtomicU64::new(watermark.get().get()),
+            spare: writer.as_ref().map(|writer| Arc::clone(&writer.spare)).unwrap_or_default(),
+            stage: Mutex::new(stage),
+            idle: Condvar::new(),
             writer: Mutex::new(writer),
-            #[cfg(feature = "tokio")]
-            turn: Arc::default(),
+            spent: Mutex::default(),
+            source,
+            watermark,
+            clock,
+            options,
+            keeper: Keeper::default(),
         }
     }
 
-    /// Appends and returns once it is durable.
-    pub(crate) fn append(&self, encoded: Encoded, source: &Source, watermark: &Watermark) -> Outcome {
-        let outcome = Arc::new(OnceLock::new());
-        let (wave, leads) = {
-            let mut queue = lock(&self.queue);
-            if let Some(error) = &queue.stopped {
-                return Err(error.clone());
+    /// Appends, and returns once the append is what its policy promises.
+    pub(crate) fn append(self: &Arc<Self>, frames: &Frames<'_>, ask: Ask<'_>) -> Result<Placed, Error> {
+        loop {
+            match self.attempt(frames, ask, Waits::Thread)? {
+                Attempt::Placed(placed, role) => {
+                    self.see_through(placed.ticket.as_deref(), role)?;
+                    return Ok(placed);
+                }
+                Attempt::Wait(ticket, role) => self.see_through(Some(&*ticket), role)?,
             }
-            queue.requests.push(Request { encoded, reply: Reply::Thread(Arc::clone(&outcome)) });
-            queue.threads += 1;
-            (queue.wave, !std::mem::replace(&mut queue.leading, true))
-        };
-        if leads || self.follow(wave) {
-            self.lead(source, watermark);
         }
-        outcome.get().cloned().unwrap_or_else(|| Err(abandoned()))
     }
 
-    /// Queues an append of a task, which is answered once it is durable. True if nobody leads: see [`Self::lead`].
-    #[cfg(feature = "tokio")]
-    pub(crate) fn enqueue(
-        &self,
-        encoded: Encoded,
-    ) -> Result<(tokio::sync::oneshot::Receiver<Outcome>, bool), Error> {
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        let mut queue = lock(&self.queue);
-        if let Some(error) = &queue.stopped {
+    /// Places an append if there is room for it.
+    pub(crate) fn attempt(
+        self: &Arc<Self>,
+        frames: &Frames<'_>,
+        ask: Ask<'_>,
+        waits: Waits,
+    ) -> Result<Attempt, Error> {
+        let mut guard = self.lock();
+        let stage = &mut *guard;
+        if let Some(error) = &stage.stopped {
             return Err(error.clone());
         }
-        queue.requests.push(Request { encoded, reply: Reply::Task(sender) });
-        Ok((receiver, !std::mem::replace(&mut queue.leading, true)))
+        if let Some(key) = ask.key
+            && let Some(known) = stage.keys.known(key)?
+        {
+            let Known { first, ticket } = known;
+            let term = stage.load.header().term;
+            return Ok(Attempt::Placed(Placed { first, term, ticket }, Role::Follow));
+        }
+        if let Some(expected) = ask.expected {
+            check_expected(stage, expected)?;
+        }
+        if !stage.has_room(frames.bytes) {
+            let role = self.role(stage, waits, false)?;
+            return Ok(Attempt::Wait(Arc::clone(&stage.room), role));
+        }
+        if stage.lead == Lead::Writing && stage.load.len() >= HOLD_AT {
+            let role = self.role(stage, waits, false)?;
+            let ticket = Arc::clone(&stage.ticket);
+            stage.sleepers += u32::from(waits == Waits::Thread);
+            return Ok(Attempt::Wait(ticket, role));
+        }
+        let first = stage.place(frames);
+        if let Some(key) = ask.key {
+            stage.keys.add(key.id, key.content, first, Some(Arc::clone(&stage.ticket)));
+        }
+        let term = stage.load.header().term;
+        if !self.must_wait(stage, ask.durable) {
+            stage.load.accepted = true;
+            if stage.load.len() >= WRITE_AT && stage.lead == Lead::Idle {
+                self.call_keeper(stage)?;
+            }
+            if let SyncPolicy::Interval(interval) = self.options.sync
+                && !std::mem::replace(&mut stage.sync_is_due, true)
+            {
+                self.keeper.sync_in(self, interval.max(SyncPolicy::LEAST_INTERVAL))?;
+            }
+            return Ok(Attempt::Placed(Placed { first, term, ticket: None }, Role::Follow));
+        }
+        stage.load.waiting += 1;
+        stage.load.durable = true;
+        let role = self.role(stage, waits, true)?;
+        let ticket = Some(Arc::clone(&stage.ticket));
+        Ok(Attempt::Placed(Placed { first, term, ticket }, role))
     }
 
-    /// Sleeps until the wave is over, or until it is this thread's to lead (true).
-    fn follow(&self, wave: u64) -> bool {
-        let gate = self.gate(wave);
-        let mut state = lock(&gate.state);
+    /// Makes everything accepted durable.
+    pub(crate) fn sync(self: &Arc<Self>) -> Result<(), Error> {
+        let (ticket, role) = {
+            let mut guard = self.lock();
+            let stage = &mut *guard;
+            if let Some(error) = &stage.stopped {
+                return Err(error.clone());
+            }
+            if stage.load.is_empty() && !stage.unsynced && stage.lead != Lead::Writing {
+                return Ok(());
+            }
+            stage.load.waiting += 1;
+            stage.load.durable = true;
+            let role = self.role(stage, Waits::Thread, true)?;
+            (Arc::clone(&stage.ticket), role)
+        };
+        self.see_through(Some(&*ticket), role)
+    }
+
+    /// Seals the active segment, if it holds anything.
+    pub(crate) fn seal(self: &Arc<Self>) -> Result<(), Error> {
+        let (room, role) = {
+            let mut guard = self.lock();
+            let stage = &mut *guard;
+            if let Some(error) = &stage.stopped {
+                return Err(error.clone());
+            }
+            if stage.is_unused() && stage.lead == Lead::Idle {
+                return Ok(());
+            }
+            stage.full = true;
+            (Arc::clone(&stage.room), self.role(stage, Waits::Thread, false)?)
+        };
+        self.see_through(Some(&*room), role)
+    }
+
+    fn must_wait(&self, stage: &Stage, durable: bool) -> bool {
+        durable
+            || match self.options.sync {
+                SyncPolicy::Always => true,
+                SyncPolicy::Every(records) => stage.unsynced_records >= u64::from(records),
+                SyncPolicy::Interval(_) | SyncPolicy::OnDemand => false,
+            }
+    }
+
+    fn call_keeper(self: &Arc<Self>, stage: &mut Stage) -> Result<(), Error> {
+        self.keeper.call(self)?;
+        stage.lead = Lead::Called;
+        Ok(())
+    }
+
+    /// Whether whoever is here now is to lead. `within`: it waits in the filling group.
+    fn role(self: &Arc<Self>, stage: &mut Stage, waits: Waits, within: bool) -> Result<Role, Error> {
+        Ok(match (stage.lead, waits) {
+            (Lead::Idle, Waits::Thread) => {
+                stage.lead = Lead::Called;
+                Role::Lead
+            }
+            (Lead::Idle, Waits::Task) => {
+                self.call_keeper(stage)?;
+                Role::Follow
+            }
+            (Lead::Called, Waits::Thread) if within && stage.fill.is_filled(stage.load.waiting) => {
+                // The arrival that completes the group takes the lead from who was called.
+                Role::Lead
+            }
+            (Lead::Called | Lead::Writing, _) => {
+                stage.sleepers += u32::from(within && waits == Waits::Thread);
+                Role::Follow
+            }
+        })
+    }
+
+    /// Leads if it is to, and waits until the ticket is over.
+    fn see_through(self: &Arc<Self>, ticket: Option<&Ticket>, role: Role) -> Result<(), Error> {
+        if role == Role::Lead && self.claim(ticket) {
+            self.lead(Leader::Thread);
+        }
+        let Some(ticket) = ticket else { return Ok(()) };
         loop {
-            if state.over > wave {
-                return false;
+            if let Some(outcome) = ticket.outcome() {
+                return outcome.clone();
             }
-            if std::mem::take(&mut state.lead) {
-                return true;
+            if ticket.sleep(None) == Woken::ToLead && self.claim(Some(ticket)) {
+                self.lead(Leader::Thread);
             }
-            state = gate.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// Writes the wave that has gathered, and hands the lead on.
-    pub(crate) fn lead(&self, source: &Source, watermark: &Watermark) {
-        let (requests, wave) = {
-            let mut queue = lock(&self.queue);
-            queue.wave += 1;
-            queue.threads = 0;
-            (std::mem::take(&mut queue.requests), queue.wave - 1)
-        };
-        // Dropped at the end of this call, or by a panic in it: either way the wave ends and the lead is handed on.
-        let mut ending = Ending { commit: self, requests, answered: 0, wave };
-        let mut writer = lock(&self.writer);
-        while ending.answered < ending.requests.len() {
-            let group = group_at(&ending.requests[ending.answered..], writer.as_ref());
-            let encoded: Vec<&Encoded> =
-                ending.requests[ending.answered..][..group].iter().map(|request| &request.encoded).collect();
-            let outcome = match writer.as_mut() {
-                Some(writer) => writer.commit(&encoded, source, watermark),
-                None => Err(Error::Closed),
-            };
-            ending.answer(group, &outcome);
+    /// Stops all appends from now on, sees that everything accepted is written and synced, and hands out the writer.
+    pub(crate) fn stop(self: &Arc<Self>, reason: Error) -> Option<Writer> {
+        let mut stage = self.lock();
+        stage.stopped.get_or_insert(reason);
+        while stage.lead != Lead::Idle {
+            stage = self.idle.wait(stage).unwrap_or_else(PoisonError::into_inner);
         }
-    }
-
-    /// Stops all appends from now on, waits for the wave that is being written, and hands out the writer.
-    pub(crate) fn stop(&self, reason: Error, source: &Source, watermark: &Watermark) -> Option<Writer> {
-        let left_over = {
-            let mut queue = lock(&self.queue);
-            queue.stopped.get_or_insert(reason);
-            !queue.requests.is_empty() && !std::mem::replace(&mut queue.leading, true)
-        };
-        if left_over {
-            self.lead(source, watermark);
+        if !stage.load.is_empty() || stage.unsynced {
+            stage.load.durable = true;
+            stage.lead = Lead::Writing;
+            drop(stage);
+            self.lead(Leader::Thread);
+        } else {
+            drop(stage);
         }
         lock(&self.writer).take()
     }
 
-    /// Does something small with the writer, between two waves.
-    pub(crate) fn between_waves<T>(&self, act: impl FnOnce(&mut Writer) -> T) -> Option<T> {
+    /// Does something small with the writer, between two groups.
+    pub(crate) fn between_groups<T>(&self, act: impl FnOnce(&mut Writer) -> T) -> Option<T> {
         lock(&self.writer).as_mut().map(act)
     }
 
     pub(crate) fn stopped(&self) -> Option<Error> {
-        lock(&self.queue).stopped.clone()
+        self.lock().stopped.clone()
     }
 
-    fn gate(&self, wave: u64) -> &Gate {
-        &self.gates[(wave & 1) as usize]
+    /// The end of what was accepted.
+    pub(crate) fn accepted(&self) -> Offset {
+        self.lock().load.end()
     }
 
-    fn end(&self, wave: u64) {
-        {
-            let mut queue = lock(&self.queue);
-            if queue.requests.is_empty() {
-                queue.leading = false;
-            } else if queue.threads > 0 {
-                let next = self.gate(queue.wave);
-                lock(&next.state).lead = true;
-                next.changed.notify_one();
-            } else {
-                #[cfg(feature = "tokio")]
-                self.turn.give();
-            }
-        }
-        let gate = self.gate(wave);
-        lock(&gate.state).over = wave + 1;
-        gate.changed.notify_all();
+    /// The end of what was handed to the disk.
+    pub(crate) fn written(&self) -> Offset {
+        Offset::new(self.written.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Stage> {
+        lock(&self.stage)
     }
 }
 
-/// How many of these requests go into one group: whole requests, and never more than a segment holds.
-fn group_at(requests: &[Request], writer: Option<&Writer>) -> usize {
-    let mut len = 0;
-    let fitting = requests.iter().take_while(|request| {
-        len += request.encoded.bytes.len();
-        writer.is_none_or(|writer| writer.fits_group(len))
-    });
-    // A batch that no segment holds gets one of its own.
-    fitting.count().max(1)
-}
-
-/// A wave on its way to its end.
-struct Ending<'a> {
-    commit: &'a GroupCommit,
-    requests: Vec<Request>,
-    answered: usize,
-    wave: u64,
-}
-
-impl Ending<'_> {
-    /// Answers the next `count` requests.
-    fn answer(&mut self, count: usize, outcome: &Result<Vec<Offset>, Error>) {
-        for (i, request) in self.requests[self.answered..][..count].iter_mut().enumerate() {
-            let outcome = match outcome {
-                Ok(starts) => Ok(starts[i]),
-                Err(error) => Err(error.clone()),
-            };
-            request.reply.send(outcome);
-        }
-        self.answered += count;
+/// Nothing may stand at or after `expected`.
+fn check_expected(stage: &Stage, expected: Offset) -> Result<(), Error> {
+    let next = stage.last_record.unwrap_or(Offset::ZERO);
+    if next <= expected && expected <= stage.load.end() {
+        return Ok(());
     }
+    Err(Error::Conflict { expected, next })
 }
 
-impl Drop for Ending<'_> {
-    fn drop(&mut self) {
-        if self.answered < self.requests.len() {
-            // The leader panicked: what is on disk is unknown.
-            lock(&self.commit.queue).stopped.get_or_insert_with(abandoned);
-            if let Some(writer) = lock(&self.commit.writer).as_mut() {
-                writer.poison_with(abandoned());
-            }
-            let left = self.requests.len() - self.answered;
-            self.answer(left, &Err(abandoned()));
-        }
-        self.commit.end(self.wave);
-    }
-}
-
-impl Reply {
-    fn send(&mut self, outcome: Outcome) {
-        match self {
-            Self::Thread(cell) => {
-                let _ = cell.set(outcome);
-            }
-            #[cfg(feature = "tokio")]
-            Self::Task(sender) => {
-                // The sender is used once; a task that has gone away needs no answer.
-                let sender = std::mem::replace(sender, tokio::sync::oneshot::channel().0);
-                let _ = sender.send(outcome);
-            }
-        }
-    }
-}
-
-fn abandoned() -> Error {
-    Error::Poisoned { reason: "the thread that was writing panicked".to_owned() }
-}
-
-/// A panic elsewhere is no reason to stop: what it left behind is caught by [`Ending`].
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// A panic elsewhere is no reason to stop: what it left behind is caught where the lead is given back.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -72,6 +72,19 @@ pub trait DiskFile: Debug + Send + Sync {
     /// As the operating system says; some bytes may have been written.
     fn write_at(&self, buf: &[u8], pos: u64) -> io::Result<usize>;
 
+    /// Writes some of `buf`, whole blocks of 4,096 bytes at a multiple of 4,096 and at such an address, and says how
+    /// much. A disk that can makes them durable in the same call, if `durable`, and says so; the others are asked to
+    /// [`DiskFile::sync`] after it. A disk that has a way past its cache takes it.
+    ///
+    /// By default this is [`DiskFile::write_at`], which is right for every disk.
+    ///
+    /// # Errors
+    /// As [`DiskFile::write_at`] and, if `durable`, [`DiskFile::sync`].
+    fn write_blocks(&self, buf: &[u8], pos: u64, durable: bool) -> io::Result<Written> {
+        let _ = durable;
+        self.write_at(buf, pos).map(|bytes| Written { bytes, durable: false })
+    }
+
     /// Makes all data written and the file's length durable.
     ///
     /// # Errors
@@ -104,6 +117,15 @@ pub trait DiskFile: Debug + Send + Sync {
     /// # Errors
     /// `StorageFull` if there is no room; the length is then unchanged.
     fn allocate(&self, len: u64) -> io::Result<()>;
+}
+
+/// What a write of whole blocks did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// How many bytes were written.
+    pub bytes: usize,
+    /// Whether they are durable already.
+    pub durable: bool,
 }
 
 /// A lock that is held. Dropping it gives it back.
@@ -155,6 +177,23 @@ pub(crate) fn write_full(file: &dyn DiskFile, buf: &[u8], pos: u64) -> io::Resul
         }
     }
     Ok(())
+}
+
+/// Writes all of `buf`, whole blocks, at `pos`; says whether all of it is durable already.
+pub(crate) fn write_all_blocks(file: &dyn DiskFile, buf: &[u8], pos: u64, durable: bool) -> io::Result<bool> {
+    let (mut done, mut all_durable) = (0, true);
+    while done < buf.len() {
+        match file.write_blocks(&buf[done..], pos + done as u64, durable) {
+            Ok(Written { bytes: 0, .. }) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                done += written.bytes;
+                all_durable &= written.durable;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(all_durable)
 }
 
 /// Writes a whole small file so that a crash leaves the old one or the new one: temporary name, sync, rename, sync.

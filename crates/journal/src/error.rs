@@ -124,6 +124,22 @@ pub enum Error {
         /// What was found.
         reason: String,
     },
+    /// Something was appended since the caller last looked.
+    #[error(
+        "a record was appended after {expected}: the log goes on at {next}; read on from {expected} and decide anew"
+    )]
+    Conflict {
+        /// Where the caller thought the log ended.
+        expected: Offset,
+        /// Where its last record ends.
+        next: Offset,
+    },
+    /// An idempotency key was given with other payloads before.
+    #[error("the idempotency key was used for other payloads at {first}; use a new key for a new append")]
+    KeyReused {
+        /// Where the first append with this key stands.
+        first: Offset,
+    },
     /// An option is out of range.
     #[error("option {option} is {value}, expected {least} to {most}")]
     Option {
@@ -153,7 +169,7 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Locked { .. } | Self::Full { .. } => Kind::Retry,
+            Self::Locked { .. } | Self::Full { .. } | Self::Conflict { .. } => Kind::Retry,
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock | io::ErrorKind::ResourceBusy => {
                     Kind::Retry
@@ -178,6 +194,7 @@ impl Error {
             | Self::NewerFormat { .. }
             | Self::TooLarge { .. }
             | Self::ReadOnly
+            | Self::KeyReused { .. }
             | Self::Option { .. } => Kind::Fix,
         }
     }

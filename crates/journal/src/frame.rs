@@ -5,7 +5,9 @@
 //! F1: `len` is believed only up to its bound before the CRC holds, and the CRC holds only at one place of one log: it
 //! covers log id, term and offset. They come last, so the bulk is computed before the offset is known.
 
-use annals_record::{LogId, Offset, RecordId, Term};
+use annals_record::{LogId, Offset, Term};
+
+use crate::crc::{self, Stamp};
 
 /// Bytes before a frame's body.
 pub(crate) const HEADER: usize = 40;
@@ -28,6 +30,7 @@ pub(crate) enum ControlKind {
     Seal = 2,
     Audit = 3,
     Pad = 4,
+    Key = 5,
 }
 
 impl ControlKind {
@@ -39,7 +42,8 @@ impl ControlKind {
             2 => Ok(Self::Seal),
             3 => Ok(Self::Audit),
             4 => Ok(Self::Pad),
-            5 | 6 => Err(true),
+            5 => Ok(Self::Key),
+            6 => Err(true),
             _ => Err(false),
         }
     }
@@ -73,15 +77,17 @@ pub(crate) struct Commit {
     pub(crate) records: u32,
 }
 
-/// A frame that verifies. `body` is a range of the bytes it was parsed from.
+/// A frame that verifies.
 #[derive(Debug)]
 pub(crate) enum Frame {
+    /// A record: its id is the 32 bytes before `HEADER`, its payload the `len` bytes from there on.
     Record {
-        id: RecordId,
         len: usize,
     },
     Commit(Commit),
-    /// A control frame that readers of records pass over.
+    /// A control frame that readers of records pass over, with a body of so many bytes.
+    Control(ControlKind, usize),
+    /// A control frame of a kind not given out yet that may be passed over.
     Skipped,
     Seal,
 }
@@ -111,7 +117,8 @@ pub(crate) fn body_len(word: u32) -> usize {
 
 /// The CRC that belongs to the frame at the beginning of `bytes` if its body has `len` bytes; they are there.
 pub(crate) fn crc(bytes: &[u8], len: usize, place: &Place) -> u32 {
-    placed_crc(bulk_crc(word(bytes, 0), &bytes[8..HEADER], &bytes[HEADER..HEADER + len]), place)
+    let bulk = crc::bulk(word(bytes, 0), &bytes[8..HEADER + len]);
+    Stamp::new(&place.log, place.term).placed(bulk, place.offset)
 }
 
 /// A frame's length with its padding.
@@ -119,62 +126,57 @@ pub(crate) fn padded(body: usize) -> usize {
     (HEADER + body).next_multiple_of(8)
 }
 
-/// Appends the frame of a record to `out`, with a CRC that still lacks its place.
-pub(crate) fn encode_record(out: &mut Vec<u8>, id: &RecordId, payload: &[u8]) {
-    encode(out, payload.len() as u32, id.as_bytes(), payload);
+impl Commit {
+    /// Its words, as they stand in the frame.
+    pub(crate) fn words(&self) -> [u8; 32] {
+        let mut words = [0; 32];
+        words[..8].copy_from_slice(&self.batch_start.get().to_le_bytes());
+        words[8..16].copy_from_slice(&self.durable_upto.get().to_le_bytes());
+        words[16..24].copy_from_slice(&self.time_micros.to_le_bytes());
+        words[24..28].copy_from_slice(&self.records.to_le_bytes());
+        words
+    }
 }
 
-/// Appends a control frame with a body, with a CRC that still lacks its place.
-pub(crate) fn encode_control(out: &mut Vec<u8>, kind: ControlKind, body: &[u8]) {
-    let word = CONTROL | (kind as u32) << KIND_SHIFT | body.len() as u32;
-    encode(out, word, RecordId::of(body).as_bytes(), body);
+/// A whole frame at its place.
+pub(crate) fn encode(word: u32, words: &[u8; 32], body: &[u8], place: &Place) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(padded(body.len()));
+    let crc = Stamp::new(&place.log, place.term).placed(crc::bulk_of(word, words, body), place.offset);
+    frame.extend_from_slice(&head(word, crc, words));
+    frame.extend_from_slice(body);
+    frame.resize(padded(body.len()), 0);
+    frame
 }
 
-/// Appends a commit frame, with a CRC that still lacks its place.
-pub(crate) fn encode_commit(out: &mut Vec<u8>, commit: &Commit) {
-    let mut words = [0; 32];
-    words[..8].copy_from_slice(&commit.batch_start.get().to_le_bytes());
-    words[8..16].copy_from_slice(&commit.durable_upto.get().to_le_bytes());
-    words[16..24].copy_from_slice(&commit.time_micros.to_le_bytes());
-    words[24..28].copy_from_slice(&commit.records.to_le_bytes());
-    encode(out, COMMIT_WORD, &words, &[]);
+/// The first bytes of a frame.
+pub(crate) fn head(word: u32, crc: u32, words: &[u8; 32]) -> [u8; HEADER] {
+    let mut head = [0; HEADER];
+    head[..4].copy_from_slice(&word.to_le_bytes());
+    head[4..8].copy_from_slice(&crc.to_le_bytes());
+    head[8..].copy_from_slice(words);
+    head
 }
 
-fn encode(out: &mut Vec<u8>, word: u32, words: &[u8; 32], body: &[u8]) {
-    assert!(body.len() <= MAX_PAYLOAD, "F1: a body of {} bytes", body.len());
-    let start = out.len();
-    out.extend_from_slice(&word.to_le_bytes());
-    out.extend_from_slice(&bulk_crc(word, words, body).to_le_bytes());
-    out.extend_from_slice(words);
-    out.extend_from_slice(body);
-    out.resize(start + padded(body.len()), 0);
-}
-
-/// Completes the CRC of the frame at the beginning of `frame` for its place.
-pub(crate) fn place(frame: &mut [u8], place: &Place) {
-    let crc = placed_crc(word(frame, 4), place);
-    frame[4..8].copy_from_slice(&crc.to_le_bytes());
-}
-
-/// The length of the encoded frame at the beginning of `frames`, which this process wrote.
-pub(crate) fn encoded_len(frames: &[u8]) -> usize {
-    padded((word(frames, 0) & LEN_MASK) as usize)
-}
-
-/// The identity in the encoded frame at the beginning of `frames`, if it is a record's.
-pub(crate) fn encoded_id(frames: &[u8]) -> Option<&[u8]> {
-    (word(frames, 0) & CONTROL == 0).then(|| &frames[8..HEADER])
+/// The length word of a control frame.
+pub(crate) fn control_word(kind: ControlKind, body: usize) -> u32 {
+    assert!(body <= MAX_PAYLOAD, "F1: a body of {body} bytes");
+    CONTROL | (kind as u32) << KIND_SHIFT | body as u32
 }
 
 /// Says what stands at the beginning of `bytes`, which is `place` of the log.
 pub(crate) fn parse(bytes: &[u8], place: &Place) -> Parsed {
+    parse_at(bytes, Stamp::new(&place.log, place.term), place.offset)
+}
+
+/// As [`parse`], for frames of one log and term.
+pub(crate) fn parse_at(bytes: &[u8], stamp: Stamp, offset: Offset) -> Parsed {
     if bytes.len() < HEADER {
         return if bytes.iter().all(|byte| *byte == 0) { Parsed::Zeros } else { Parsed::Short(HEADER) };
     }
-    if bytes[..HEADER].iter().all(|byte| *byte == 0) {
+    let head = word(bytes, 0);
+    if head == 0 && bytes[..HEADER].iter().all(|byte| *byte == 0) {
         return Parsed::Zeros;
     }
-    let head = word(bytes, 0);
     let control = head & CONTROL != 0;
     let kind = head >> KIND_SHIFT & 7;
     if !control && kind != 0 {
@@ -185,29 +187,39 @@ pub(crate) fn parse(bytes: &[u8], place: &Place) -> Parsed {
     if bytes.len() < whole {
         return Parsed::Short(whole);
     }
-    let (words, body) = (&bytes[8..HEADER], &bytes[HEADER..HEADER + len]);
-    let found = placed_crc(bulk_crc(head, words, body), place);
+    let found = stamp.placed(crc::bulk(head, &bytes[8..HEADER + len]), offset);
     let expected = word(bytes, 4);
     if found != expected {
         return Parsed::Bad(format!("checksum {found:08x}, expected {expected:08x}"));
     }
-    if bytes[HEADER + len..whole].iter().any(|byte| *byte != 0) {
+    // The padding is the last bytes of the frame's last word: a shift by all 64 bits leaves nothing of it.
+    let padding = whole - HEADER - len;
+    let last = long(bytes, whole - 8);
+    if last.checked_shr(64 - 8 * padding as u32).unwrap_or(0) != 0 {
         return Parsed::Bad("padding is not zero".to_owned());
     }
     if !control {
-        return Parsed::Frame(Frame::Record { id: RecordId::from_bytes(array(words)), len }, whole);
+        return Parsed::Frame(Frame::Record { len }, whole);
     }
+    control_frame(kind, &bytes[8..HEADER], len, whole)
+}
+
+fn control_frame(kind: u32, words: &[u8], len: usize, whole: usize) -> Parsed {
     match ControlKind::of(kind) {
         Ok(ControlKind::Commit) if len == 0 => Parsed::Frame(Frame::Commit(commit(words)), whole),
         Ok(ControlKind::Commit) => Parsed::Bad("a commit frame with a body".to_owned()),
         Ok(ControlKind::Seal) => Parsed::Frame(Frame::Seal, whole),
-        Ok(ControlKind::Checkpoint | ControlKind::Audit | ControlKind::Pad) | Err(true) => {
-            Parsed::Frame(Frame::Skipped, whole)
-        }
+        Ok(kind) => Parsed::Frame(Frame::Control(kind, len), whole),
+        Err(true) => Parsed::Frame(Frame::Skipped, whole),
         Err(false) => {
             Parsed::Bad(format!("a control frame of kind {kind}, which only a newer version can read"))
         }
     }
+}
+
+/// How long the frame is that begins with `head`, if it is to be believed.
+pub(crate) fn announced(head: &[u8]) -> usize {
+    padded((word(head, 0) & LEN_MASK) as usize)
 }
 
 fn commit(words: &[u8]) -> Commit {
@@ -217,19 +229,6 @@ fn commit(words: &[u8]) -> Commit {
         time_micros: i64::from_le_bytes(array(&words[16..24])),
         records: word(words, 24),
     }
-}
-
-fn bulk_crc(word: u32, words: &[u8], body: &[u8]) -> u32 {
-    let crc = crc32c::crc32c(&word.to_le_bytes());
-    crc32c::crc32c_append(crc32c::crc32c_append(crc, words), body)
-}
-
-fn placed_crc(bulk: u32, place: &Place) -> u32 {
-    let mut tail = [0; 32];
-    tail[..16].copy_from_slice(place.log.as_bytes());
-    tail[16..24].copy_from_slice(&place.term.get().to_le_bytes());
-    tail[24..].copy_from_slice(&place.offset.get().to_le_bytes());
-    crc32c::crc32c_append(bulk, &tail)
 }
 
 /// The little-endian `u32` at `at`.

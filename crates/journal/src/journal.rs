@@ -7,25 +7,32 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use annals_record::{
-    Appended, Batch, Bounds, Durability, Kind, Lag, Log, LogError, LogId, Offset, ReadLimit, RecordId,
+    Appended, Batch, Bounds, Durability, Kind, Lag, Log, LogError, LogId, Offset, ReadLimit, RecordId, Term,
     TermStart,
 };
 
+#[cfg(feature = "tokio")]
+use crate::appending::Appending;
+use crate::checkpoint::Checkpoint;
 use crate::clock::{Clock, SystemClock};
-use crate::commit::GroupCommit;
+use crate::commit::{Ask, GroupCommit};
+use crate::content;
 use crate::disk::{Disk, Held, RealDisk};
 use crate::error::Error;
-use crate::frame;
+use crate::frame::{self, ControlKind};
 use crate::holes::Holes;
-use crate::options::Options;
+use crate::keys::Key;
+use crate::load::{Digest, Frames, Load};
+use crate::options::{AppendOptions, Options, SyncPolicy};
 use crate::recovery;
 use crate::scrub::Scrubbing;
 use crate::source::Source;
-use crate::status::{OpenReport, Status, Verification};
+use crate::stage::Stage;
+use crate::status::{OpenReport, Reach, Status, Verification};
 use crate::tail::Tail;
-use crate::verify;
+use crate::verify::{self, VerifyOptions};
 use crate::watermark::Watermark;
-use crate::writer::{Encoded, Writer};
+use crate::writer::Writer;
 
 /// The lock's file in a journal's directory.
 pub(crate) const LOCK_FILE: &str = "LOCK";
@@ -52,16 +59,14 @@ impl Deref for Handles {
 }
 
 pub(crate) struct Core {
-    commit: GroupCommit,
-    pub(crate) source: Source,
-    watermark: Watermark,
-    log: LogId,
-    options: Options,
+    pub(crate) commit: Arc<GroupCommit>,
+    pub(crate) source: Arc<Source>,
+    pub(crate) watermark: Arc<Watermark>,
+    pub(crate) log: LogId,
+    pub(crate) options: Options,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) scrubbing: Scrubbing,
-    report: OpenReport,
-    #[cfg(feature = "tokio")]
-    committer: std::sync::Once,
+    pub(crate) report: OpenReport,
     /// Given back last, when all is closed: whoever takes it next finds it so.
     lock: Mutex<Option<Box<dyn Held>>>,
 }
@@ -123,19 +128,33 @@ impl Journal {
             recovery::create(&*disk, &*clock, dir, &options)?;
         }
         let recovered = recovery::recover(disk, Arc::clone(&clock), dir.to_owned(), options)?;
+        let (source, watermark) = (Arc::new(recovered.source), Arc::new(recovered.watermark));
         let stopped = recovered.report.damage.clone().map(Error::Damaged);
+        let (load, used) = match &recovered.writer {
+            Some(writer) => (writer.begin()?, writer.active.summary.groups > 0),
+            None => (Load::nowhere(recovered.log), false),
+        };
+        let mut stage =
+            Stage::new(load, used, recovered.last_record, recovered.keys, options, Arc::clone(&clock));
+        stage.stopped = stopped;
+        let commit = GroupCommit::new(
+            stage,
+            recovered.writer,
+            Arc::clone(&source),
+            Arc::clone(&watermark),
+            Arc::clone(&clock),
+            options,
+        );
         Ok(Self {
             core: Arc::new(Handles(Arc::new(Core {
-                commit: GroupCommit::new(recovered.writer, stopped),
-                source: recovered.source,
-                watermark: recovered.watermark,
+                commit: Arc::new(commit),
+                source,
+                watermark,
                 log: recovered.log,
                 options,
                 clock,
                 scrubbing: Scrubbing::default(),
                 report: OpenReport { created, ..recovered.report },
-                #[cfg(feature = "tokio")]
-                committer: std::sync::Once::new(),
                 lock: Mutex::new(Some(lock)),
             }))),
         })
@@ -147,7 +166,7 @@ impl Journal {
         &self.core.report
     }
 
-    /// Appends one record and returns once it is durable.
+    /// Appends one record and returns once it is durable, or as [`Options::sync`] says.
     ///
     /// Callers in other threads share one write and one sync.
     ///
@@ -156,69 +175,142 @@ impl Journal {
     /// [`Error::Io`]: it is unknown whether the record is durable, reopen to find out; [`Error::Damaged`].
     pub fn append(&self, payload: impl AsRef<[u8]>) -> Result<Appended, Error> {
         let payload = payload.as_ref();
-        let (encoded, ids) = self.encode(&[payload])?;
-        let start = self.core.commit.append(encoded, &self.core.source, &self.core.watermark)?;
-        Ok(receipt(start, ids[0], payload.len()))
+        let (digest, bytes) = self.digest(payload)?;
+        let frames = Frames { payloads: &[payload], digests: &[digest], control: None, bytes };
+        let placed = self.core.commit.append(&frames, Ask::default())?;
+        Ok(receipt(placed.first, placed.term, digest.id, payload.len()))
     }
 
-    /// Appends records as one atomic batch and returns once all are durable: after a crash all are there, or none.
+    /// Appends records as one atomic batch and returns once all are durable, or as [`Options::sync`] says: after a crash
+    /// all are there, or none.
     ///
     /// # Errors
     /// As [`Journal::append`]; [`Error::TooLarge`] if the batch is larger than [`Options::max_batch_bytes`].
     pub fn append_batch<P: AsRef<[u8]>>(&self, payloads: &[P]) -> Result<Vec<Appended>, Error> {
+        self.append_with(payloads, &AppendOptions::default())
+    }
+
+    /// Appends records as one atomic batch if nothing was appended at or after `next`: the `next` of the last receipt
+    /// or batch the caller has seen. For writers that decide by what they have read.
+    ///
+    /// # Errors
+    /// As [`Journal::append_batch`]; [`Error::Conflict`] names the place to read on from: read, decide anew, try again.
+    pub fn append_if<P: AsRef<[u8]>>(&self, next: Offset, payloads: &[P]) -> Result<Vec<Appended>, Error> {
+        self.append_with(payloads, &AppendOptions { next: Some(next), ..AppendOptions::default() })
+    }
+
+    /// Appends records as one atomic batch, as `how` says.
+    ///
+    /// # Errors
+    /// As [`Journal::append_batch`]; [`Error::Conflict`]; [`Error::KeyReused`].
+    pub fn append_with<P: AsRef<[u8]>>(
+        &self,
+        payloads: &[P],
+        how: &AppendOptions<'_>,
+    ) -> Result<Vec<Appended>, Error> {
         if payloads.is_empty() {
             return Ok(Vec::new());
         }
-        let (encoded, ids) = self.encode(payloads)?;
-        let mut start = self.core.commit.append(encoded, &self.core.source, &self.core.watermark)?;
-        Ok(payloads
-            .iter()
-            .zip(ids)
-            .map(|(payload, id)| {
-                let appended = receipt(start, id, payload.as_ref().len());
-                start = appended.next;
-                appended
-            })
-            .collect())
+        let payloads: Vec<&[u8]> = payloads.iter().map(AsRef::as_ref).collect();
+        let mut bytes = 0_u64;
+        for payload in &payloads {
+            bytes += frame::padded(check_len(payload)?) as u64;
+        }
+        self.check_batch(bytes)?;
+        let mut ids = Vec::with_capacity(payloads.len());
+        content::ids(&payloads, &mut ids);
+        let digests: Vec<Digest> =
+            payloads.iter().zip(&ids).map(|(payload, id)| Digest::of_record(*id, payload)).collect();
+        let key = how.key.map(|key| Key::new(key, &ids)).transpose()?;
+        let control = key.as_ref().map(|key| {
+            bytes += frame::padded(key.body.len()) as u64;
+            (ControlKind::Key, &*key.body, Digest::of_control(ControlKind::Key, &key.body))
+        });
+        let frames = Frames { payloads: &payloads, digests: &digests, control, bytes: bytes as usize };
+        if how.next.is_some() {
+            self.know_last_record()?;
+        }
+        let ask = Ask { durable: how.durable, expected: how.next, key: key.as_ref() };
+        let placed = self.core.commit.append(&frames, ask)?;
+        if how.durable && placed.first >= self.durable() {
+            // An append that was known by its key may have been accepted only.
+            self.core.commit.sync()?;
+        }
+        let mut first = placed.first;
+        let receipts = payloads.iter().zip(&digests).map(|(payload, digest)| {
+            let appended = receipt(first, placed.term, digest.id, payload.len());
+            first = appended.next;
+            appended
+        });
+        Ok(receipts.collect())
     }
 
-    /// Appends one record; the future is ready once it is durable. Any number may be in flight.
+    /// Appends one record; it is queued by this call, and the future is ready once it is durable, or as
+    /// [`Options::sync`] says. Any number may be in flight: they share writes and syncs.
     ///
-    /// The record is queued at the first poll. A future that is dropped after that does not take it back.
+    /// The future belongs to no runtime. If it is dropped the append is not taken back, unless it was never polled and
+    /// there was no room for it.
+    #[cfg(feature = "tokio")]
+    pub fn append_async<P: AsRef<[u8]>>(&self, payload: P) -> Appending<P> {
+        let digest = self.digest(payload.as_ref());
+        Appending::new(Arc::clone(&self.core.commit), payload, digest)
+    }
+
+    /// Makes everything accepted durable, and says how far that is.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`]: what was accepted and not durable may be lost.
+    pub fn sync(&self) -> Result<Offset, Error> {
+        self.core.commit.sync()?;
+        Ok(self.durable())
+    }
+
+    /// How far the journal has accepted, written and synced. With [`SyncPolicy::Always`](crate::SyncPolicy::Always) no
+    /// append that has returned lies beyond `durable`.
+    #[must_use]
+    pub fn durability(&self) -> Reach {
+        let durable = self.durable();
+        let written = self.core.commit.written().max(durable);
+        let accepted = self.core.commit.accepted().max(written);
+        Reach { policy: self.core.options.sync, accepted, written, durable }
+    }
+
+    /// Seals the active segment, if it holds anything, and begins the next one. Everything accepted is durable then.
+    /// Returns where the next segment begins.
     ///
     /// # Errors
     /// As [`Journal::append`].
-    #[cfg(feature = "tokio")]
-    pub async fn append_async(&self, payload: impl AsRef<[u8]>) -> Result<Appended, Error> {
-        let (id, len, receiver) = {
-            let payload = payload.as_ref();
-            let (encoded, ids) = self.encode(&[payload])?;
-            self.start_committer()?;
-            let (receiver, leads) = self.core.commit.enqueue(encoded)?;
-            if leads {
-                self.core.commit.turn.give();
-            }
-            (ids[0], payload.len(), receiver)
-        };
-        let start = receiver.await.unwrap_or(Err(Error::Closed))?;
-        Ok(receipt(start, id, len))
+    pub fn seal(&self) -> Result<Offset, Error> {
+        self.core.commit.seal()?;
+        Ok(self.durable())
     }
 
-    #[cfg(feature = "tokio")]
-    fn start_committer(&self) -> Result<(), Error> {
-        let mut started = Ok(());
-        self.core.committer.call_once(|| {
-            let core = Arc::downgrade(&self.core.0);
-            let turn = Arc::clone(&self.core.commit.turn);
-            let lead = move || {
-                while turn.take() {
-                    let Some(core) = core.upgrade() else { break };
-                    core.commit.lead(&core.source, &core.watermark);
-                }
-            };
-            started = std::thread::Builder::new().name("annals-committer".to_owned()).spawn(lead).map(drop);
-        });
-        started.map_err(|error| Error::io("start a thread for", &self.core.source.dir, error))
+    /// Appends a checkpoint with the caller's bytes, durably: a place from which reading can begin again. Readers of
+    /// records do not see it. With `seal` the segment ends with it.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub fn checkpoint(&self, body: impl AsRef<[u8]>, seal: bool) -> Result<Checkpoint, Error> {
+        let body = body.as_ref();
+        let bytes = frame::padded(check_len(body)?);
+        self.check_batch(bytes as u64)?;
+        let digest = Digest::of_control(ControlKind::Checkpoint, body);
+        let control = Some((ControlKind::Checkpoint, body, digest));
+        let frames = Frames { payloads: &[], digests: &[], control, bytes };
+        let placed = self.core.commit.append(&frames, Ask { durable: true, ..Ask::default() })?;
+        if seal {
+            self.core.commit.seal()?;
+        }
+        let offset = Offset::new(placed.first.get() - bytes as u64);
+        Ok(Checkpoint { offset, next: placed.first, body: body.to_vec() })
+    }
+
+    /// The latest checkpoint that is durable, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if it does not verify; [`Error::Io`].
+    pub fn latest_checkpoint(&self) -> Result<Option<Checkpoint>, Error> {
+        crate::checkpoint::latest(&self.core.source, self.durable())
     }
 
     /// A reader that follows the journal from `from` on, an offset that an append or a batch gave, or zero.
@@ -241,18 +333,19 @@ impl Journal {
     /// # Errors
     /// [`Error::Poisoned`] if it cannot be synced.
     pub fn settle(&self) -> Result<(), Error> {
-        self.core.commit.between_waves(Writer::settle).unwrap_or(Ok(()))
+        self.core.commit.between_groups(Writer::settle).unwrap_or(Ok(()))
     }
 
     /// The journal's state. Waits for the group that is being written.
     #[must_use]
     pub fn status(&self) -> Status {
-        let active = self.core.commit.between_waves(|writer| {
+        let active = self.core.commit.between_groups(|writer| {
             (writer.active.end(), writer.active.header.records_before + writer.active.summary.records)
         });
         let (next, records) = active.unwrap_or((self.durable(), self.core.report.records));
         let mut status = crate::reader::status_of(&self.core.source, self.core.log, self.durable(), records);
         status.next = next;
+        status.durability = Log::durability(self);
         status.damage = self.core.report.damage.clone();
         status
     }
@@ -264,7 +357,19 @@ impl Journal {
     /// # Errors
     /// [`Error::Io`] if a file cannot be read; what does not verify is no error but a part of the answer.
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verification, Error> {
-        verify::verify(&self.core.source, self.durable(), progress)
+        self.verify_with(VerifyOptions::default(), progress)
+    }
+
+    /// As [`Journal::verify`], only as much as the options say.
+    ///
+    /// # Errors
+    /// As [`Journal::verify`]; [`Error::Option`] if the subset is none.
+    pub fn verify_with(
+        &self,
+        options: VerifyOptions,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Verification, Error> {
+        verify::verify(&self.core.source, self.durable(), options, progress)
     }
 
     /// Closes the journal for all its handles: waits for what is being written, gives reserved space back, and marks
@@ -276,39 +381,44 @@ impl Journal {
         self.core.close()
     }
 
-    fn encode<P: AsRef<[u8]>>(&self, payloads: &[P]) -> Result<(Encoded, Vec<RecordId>), Error> {
-        let mut len = 0_u64;
-        for payload in payloads {
-            let payload = payload.as_ref().len();
-            if payload > frame::MAX_PAYLOAD {
-                let limit = frame::MAX_PAYLOAD as u64;
-                return Err(Error::TooLarge { what: "a record", bytes: payload as u64, limit });
-            }
-            len += frame::padded(payload) as u64;
-        }
-        let limit = self.core.options.max_batch_bytes;
-        if len > limit {
-            return Err(Error::TooLarge { what: "an atomic batch, frames included", bytes: len, limit });
-        }
-        let mut encoded = Encoded { bytes: Vec::with_capacity(len as usize), ..Encoded::default() };
-        let mut ids = Vec::with_capacity(payloads.len());
-        for payload in payloads {
-            let payload = payload.as_ref();
-            let id = RecordId::of(payload);
-            frame::encode_record(&mut encoded.bytes, &id, payload);
-            encoded.records += 1;
-            encoded.payload_bytes += payload.len() as u64;
-            ids.push(id);
-        }
-        Ok((encoded, ids))
+    fn digest(&self, payload: &[u8]) -> Result<(Digest, usize), Error> {
+        let bytes = frame::padded(check_len(payload)?);
+        self.check_batch(bytes as u64)?;
+        Ok((Digest::of_record(RecordId::of(payload), payload), bytes))
     }
+
+    fn check_batch(&self, bytes: u64) -> Result<(), Error> {
+        let limit = self.core.options.max_batch_bytes;
+        if bytes > limit {
+            return Err(Error::TooLarge { what: "an atomic batch, frames included", bytes, limit });
+        }
+        Ok(())
+    }
+
+    /// Finds the end of the last record, if nobody has appended or asked for it since the open.
+    fn know_last_record(&self) -> Result<(), Error> {
+        if self.core.commit.lock().last_record.is_some() {
+            return Ok(());
+        }
+        let last = self.core.source.last_record(self.durable())?;
+        self.core.commit.lock().last_record.get_or_insert(last);
+        Ok(())
+    }
+}
+
+/// A payload's length, if a frame can hold it.
+fn check_len(payload: &[u8]) -> Result<usize, Error> {
+    if payload.len() > frame::MAX_PAYLOAD {
+        let limit = frame::MAX_PAYLOAD as u64;
+        return Err(Error::TooLarge { what: "a record", bytes: payload.len() as u64, limit });
+    }
+    Ok(payload.len())
 }
 
 impl Core {
     fn close(&self) -> Result<(), Error> {
-        let writer = self.commit.stop(Error::Closed, &self.source, &self.watermark);
-        #[cfg(feature = "tokio")]
-        self.commit.turn.end();
+        let writer = self.commit.stop(Error::Closed);
+        self.commit.keeper.end();
         let closed = writer.map_or(Ok(()), |mut writer| writer.close());
         self.watermark.close();
         drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -338,15 +448,18 @@ impl Log for Journal {
     }
 
     fn durability(&self) -> Durability {
-        Durability::Synced
+        match self.core.options.sync {
+            SyncPolicy::Always => Durability::Synced,
+            _ => Durability::Memory,
+        }
     }
 
     fn append(&self, payloads: &[&[u8]]) -> Result<Vec<Appended>, LogError> {
         Ok(self.append_batch(payloads)?)
     }
 
-    fn read(&self, from: Offset, limit: ReadLimit) -> Result<Batch, LogError> {
-        Ok(self.core.source.read(from, limit, self.durable())?)
+    fn read_into(&self, from: Offset, limit: ReadLimit, batch: &mut Batch) -> Result<(), LogError> {
+        Ok(self.core.source.read_into(from, limit, self.durable(), batch)?)
     }
 
     fn wait(&self, known: Offset, timeout: Duration) -> Result<Bounds, LogError> {
@@ -365,8 +478,8 @@ impl Log for Journal {
     }
 }
 
-fn receipt(offset: Offset, id: RecordId, payload: usize) -> Appended {
-    Appended { offset, next: Offset::new(offset.get() + frame::padded(payload) as u64), id }
+pub(crate) fn receipt(offset: Offset, term: Term, id: RecordId, payload: usize) -> Appended {
+    Appended { offset, next: Offset::new(offset.get() + frame::padded(payload) as u64), id, term }
 }
 
 /// A directory with anything that is not a journal's is left alone, before a lock or a file is put into it.

@@ -13,11 +13,15 @@ use annals_record::Offset;
 use crate::disk::DiskFile;
 use crate::error::Damage;
 use crate::holes::Holes;
+use crate::keys::Keys;
 use crate::scan::{self, Scan, Step, Window};
 use crate::seal::Seal;
 use crate::segment::{FilePos, SegmentHeader};
 use crate::summary::Summary;
 use crate::watermark::Mark;
+
+/// How many bytes of record ids are hashed at once.
+const IDS: usize = 256 << 10;
 
 /// What was found of the newest segment.
 #[derive(Debug)]
@@ -25,6 +29,10 @@ pub(crate) struct Judgement {
     /// The groups up to the good end, holes passed over.
     pub(crate) summary: Summary,
     pub(crate) ending: Ending,
+    /// The segment's last checkpoint.
+    pub(crate) checkpoint: Option<Offset>,
+    /// The end of its last record.
+    pub(crate) last_record: Option<Offset>,
 }
 
 /// What follows the good end.
@@ -63,28 +71,43 @@ impl Judgement {
     }
 }
 
-/// Scans the newest segment whole and judges what follows its good end.
+/// Scans the newest segment whole and judges what follows its good end. Idempotency keys are added to `keys`.
 pub(crate) fn judge(
     header: &SegmentHeader,
     file: &dyn DiskFile,
     mark: Option<Mark>,
     holes: &Holes,
+    mut keys: Option<&mut Keys>,
 ) -> io::Result<Judgement> {
     let mut summary = Summary::new(header);
     let window = Window::new(file, u64::MAX)?;
-    let mut scan = Scan::new(header, window, header.base, false).over(holes.clone());
+    let (mut checkpoint, mut last_record) = (None, None);
+    let mut scan = Scan::new(header, window, header.base).over(holes.clone());
     let (reason, seal) = loop {
         match scan.step()? {
-            Step::Group(group) => summary.absorb(&group, &scan.ids),
-            Step::Hole(to) => summary.pass(to),
+            Step::Group(group) => {
+                summary.absorb_group(&group);
+                checkpoint = scan.checkpoint.or(checkpoint);
+                last_record = scan.last_record.or(last_record);
+                if let Some(keys) = &mut keys {
+                    keys.add_scanned(&scan.keys, header.base);
+                }
+            }
             Step::Seal(seal) => break (None, Some(seal)),
             Step::End => break (None, None),
             Step::Bad(reason) => break (Some(reason), None),
         }
+        if scan.ids.len() >= IDS {
+            summary.absorb_ids(&scan.ids);
+            scan.ids.clear();
+        }
     };
+    summary.absorb_ids(&scan.ids);
     let end = scan.position();
+    assert!(holes.bridge(summary.end) == end, "I2: groups up to {}, scanned up to {end}", summary.end);
+    summary.pass(end);
     let ending = ending(header, scan.into_window(), end, seal, reason.as_deref(), mark, holes)?;
-    Ok(Judgement { summary, ending })
+    Ok(Judgement { summary, ending, checkpoint, last_record })
 }
 
 fn ending(
@@ -103,6 +126,9 @@ fn ending(
         mark.filter(|mark| mark.term > header.term && holes.term().is_none_or(|term| term <= mark.term));
     // The last landmark is where readers can go to; the first one that vouches for X tells damage from a torn tail.
     let (mut vouched, mut resume, mut last) = (None, None, good_end);
+    let start = header.file_pos(good_end);
+    let bytes_end = scan::end_of_bytes(&mut window, start)?;
+    window.shorten(bytes_end);
     let mut from = Offset::new(good_end.get() + 8);
     while let Some(landmark) = scan::next_landmark(header, &mut window, from)? {
         if landmark.durable_upto > good_end {
@@ -134,7 +160,5 @@ fn ending(
     if let Some(seal) = seal {
         return Ok(Ending::Sealed(seal));
     }
-    let start = header.file_pos(good_end);
-    let bytes_end = scan::end_of_bytes(&mut window, start)?;
     Ok(if bytes_end > start { Ending::Torn { end: bytes_end, reason: found() } } else { Ending::Clean })
 }

@@ -32,16 +32,27 @@
 //! # }
 //! ```
 
+#[cfg(feature = "tokio")]
+mod appending;
+mod block;
 mod catalog;
+mod checkpoint;
 mod clock;
 mod commit;
+mod content;
+mod crc;
 pub mod disk;
 mod error;
 mod frame;
+mod groups;
 mod holes;
 mod inspection;
 mod journal;
 mod judgement;
+mod keeper;
+mod keys;
+mod lead;
+mod load;
 mod mend;
 mod options;
 pub mod quarantine;
@@ -55,11 +66,11 @@ mod seal;
 mod segment;
 mod sidecar;
 mod source;
+mod stage;
 mod status;
 mod summary;
 mod tail;
-#[cfg(feature = "tokio")]
-mod turn;
+mod ticket;
 mod verify;
 mod watermark;
 mod writer;
@@ -67,14 +78,18 @@ mod writer;
 pub use annals_record::{
     Appended, Batch, Bounds, Entry, Log, LogError, LogId, Offset, ReadLimit, RecordId, Term,
 };
+#[cfg(feature = "tokio")]
+pub use appending::Appending;
+pub use checkpoint::Checkpoint;
 pub use clock::{Clock, SystemClock};
-pub use disk::{Disk, DiskFile, Held, Listed, Mode, RealDisk};
+pub use disk::{Disk, DiskFile, Held, Listed, Mode, RealDisk, Written};
 pub use error::{Damage, Error};
 pub use holes::Hole;
 pub use journal::Journal;
 pub use mend::{Cure, NoRefill, Refill};
-pub use options::Options;
+pub use options::{AppendOptions, Bucket, Options, SealPolicy, SyncPolicy};
 pub use reader::Reader;
 pub use scrub::{Scrub, ScrubHandle, ScrubStatus};
-pub use status::{OpenReport, SegmentStatus, Status, TornTail, Verification};
+pub use status::{OpenReport, Reach, SegmentStatus, Status, TornTail, Verification};
 pub use tail::Tail;
+pub use verify::{Depth, VerifyOptions};

@@ -84,7 +84,7 @@ pub(crate) fn mend(header: &SegmentHeader, bytes: &[u8], start: Offset, refill: 
         at += whole;
         match kind {
             Frame::Record { .. } => records += 1,
-            Frame::Skipped => {}
+            Frame::Control(..) | Frame::Skipped => {}
             Frame::Commit(commit) if commit.batch_start == group_start && commit.records == records => {
                 whole_groups.append(&mut of_group);
                 (group_start, records) = (Offset::new(start.get() + at as u64), 0);
@@ -102,8 +102,9 @@ pub(crate) fn mend(header: &SegmentHeader, bytes: &[u8], start: Offset, refill: 
 /// Whether a frame verifies here, its content included.
 fn is_sound(bytes: &[u8], place: &Place) -> bool {
     match frame::parse(bytes, place) {
-        Parsed::Frame(Frame::Record { id, len }, _) => {
-            RecordId::of(&bytes[frame::HEADER..frame::HEADER + len]) == id
+        Parsed::Frame(Frame::Record { len }, _) => {
+            let payload = &bytes[frame::HEADER..frame::HEADER + len];
+            RecordId::of(payload).as_bytes()[..] == bytes[8..frame::HEADER]
         }
         Parsed::Frame(..) => true,
         _ => false,
@@ -128,9 +129,7 @@ fn mend_commit(rest: &[u8], setting: &Setting) -> Option<Vec<u8>> {
         time_micros: long(rest, 24) as i64,
         records: setting.records,
     };
-    let mut frame = Vec::with_capacity(frame::COMMIT);
-    frame::encode_commit(&mut frame, &commit);
-    frame::place(&mut frame, &setting.place);
+    let frame = frame::encode(frame::COMMIT_WORD, &commit.words(), &[], &setting.place);
     (word(&frame, 4) == word(rest, 4)).then_some(frame)
 }
 
@@ -168,10 +167,7 @@ fn mend_record(rest: &[u8], place: &Place, refill: &dyn Refill) -> Option<(Vec<u
 }
 
 fn record(id: &RecordId, payload: &[u8], place: &Place) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(frame::padded(payload.len()));
-    frame::encode_record(&mut frame, id, payload);
-    frame::place(&mut frame, place);
-    frame
+    frame::encode(payload.len() as u32, id.as_bytes(), payload, place)
 }
 
 /// The frame with one bit turned back, if that makes it verify, and a record's content with it.

@@ -1,5 +1,9 @@
 //! What a caller may choose, checked once.
 
+use std::time::Duration;
+
+use annals_record::Offset;
+
 use crate::{Error, frame};
 
 /// A journal's settings: plain data, checked by `open`. Components (disk, clock) are arguments.
@@ -13,11 +17,103 @@ pub struct Options {
     /// the memory that one append, and one read, can take. Default: 256 MiB + 64 KiB, which holds one record of the
     /// largest size. At least 4 KiB, at most 2 GiB.
     pub max_batch_bytes: u64,
+    /// When an append is durable. Default: always, before it returns.
+    pub sync: SyncPolicy,
+    /// When a segment is sealed other than by its size. Default: never.
+    pub seal: SealPolicy,
+    /// How many idempotency keys are remembered, the newest ones. Default: 65,536. At most 1,048,576.
+    pub remember_keys: u32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20, max_batch_bytes: frame::MAX_PAYLOAD as u64 + (64 << 10) }
+        Self {
+            segment_bytes: 64 << 20,
+            max_batch_bytes: frame::MAX_PAYLOAD as u64 + (64 << 10),
+            sync: SyncPolicy::Always,
+            seal: SealPolicy::default(),
+            remember_keys: 65_536,
+        }
+    }
+}
+
+/// What one append asks for beyond its journal's settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AppendOptions<'a> {
+    /// Durable when it returns, whatever [`Options::sync`] says. Default: no.
+    pub durable: bool,
+    /// Refuse with [`Error::Conflict`] if a record was appended at or after this place. Default: none.
+    pub next: Option<Offset>,
+    /// An idempotency key of 1 to 255 bytes: an append with a key that is remembered is not made again, but answered
+    /// with the receipts of the first one. The newest [`Options::remember_keys`] keys are remembered, also after a crash.
+    /// The same key with other payloads is refused with [`Error::KeyReused`]. Default: none.
+    pub key: Option<&'a [u8]>,
+}
+
+/// When what was appended becomes durable. All but `Always` may lose what they have accepted: an append returns once it
+/// is in this process's memory, and [`crate::Journal::durability`] tells how far it has come. An append can ask for more
+/// than its journal's policy, never for less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SyncPolicy {
+    /// An append returns once it is durable.
+    #[default]
+    Always,
+    /// The append that makes it so many records since the last sync returns once all of them are durable. At least 1.
+    Every(u32),
+    /// Everything accepted becomes durable within about this time, by a thread of the journal. At least 10 ms: less is
+    /// taken for 10 ms. See [`SyncPolicy::DEFAULT_INTERVAL`].
+    Interval(Duration),
+    /// Only by [`crate::Journal::sync`], by an append that asks for it, by a seal, and at close.
+    OnDemand,
+}
+
+impl SyncPolicy {
+    /// 200 ms.
+    pub const DEFAULT_INTERVAL: Duration = Duration::from_millis(200);
+    /// The shortest interval: 10 ms.
+    pub const LEAST_INTERVAL: Duration = Duration::from_millis(10);
+}
+
+/// When a segment is sealed other than by its size: at the next append, or by [`crate::Journal::seal`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SealPolicy {
+    /// Once it was created this long ago, in journal time. Default: never.
+    pub age: Option<Duration>,
+    /// Once another time bucket has begun, so that no segment spans two. Default: none.
+    pub bucket: Bucket,
+}
+
+/// A stretch of journal time, in UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bucket {
+    /// All time is one.
+    #[default]
+    None,
+    /// From minute 0 to minute 0.
+    Hour,
+    /// From midnight to midnight.
+    Day,
+}
+
+impl Bucket {
+    const fn micros(self) -> Option<i64> {
+        match self {
+            Self::None => None,
+            Self::Hour => Some(3_600_000_000),
+            Self::Day => Some(86_400_000_000),
+        }
+    }
+}
+
+impl SealPolicy {
+    /// Whether a segment whose time began at `began` is over at `now`. A clock that went back ends no segment by age.
+    pub(crate) fn is_over(&self, began: i64, now: i64) -> bool {
+        let aged = self.age.is_some_and(|age| now.saturating_sub(began) as i128 >= age.as_micros() as i128);
+        aged || self.bucket.micros().is_some_and(|bucket| began.div_euclid(bucket) != now.div_euclid(bucket))
+    }
+
+    pub(crate) fn is_off(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -31,6 +127,11 @@ impl Options {
             }
         };
         within("segment_bytes", self.segment_bytes, 4 << 10, 4 << 30)?;
-        within("max_batch_bytes", self.max_batch_bytes, 4 << 10, 2 << 30)
+        within("max_batch_bytes", self.max_batch_bytes, 4 << 10, 2 << 30)?;
+        within("remember_keys", self.remember_keys.into(), 0, 1 << 20)?;
+        match self.sync {
+            SyncPolicy::Every(records) => within("sync: every", records.into(), 1, u32::MAX.into()),
+            _ => Ok(()),
+        }
     }
 }

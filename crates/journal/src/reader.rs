@@ -18,7 +18,7 @@ use crate::segment;
 use crate::source::Source;
 use crate::status::{SegmentStatus, Status, Verification};
 use crate::tail::Tail;
-use crate::verify;
+use crate::verify::{self, VerifyOptions};
 use crate::watermark::SlotReader;
 
 /// The first pause between two looks for news; it doubles up to the last.
@@ -117,9 +117,19 @@ impl Reader {
     /// # Errors
     /// As [`crate::Journal::verify`].
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verification, Error> {
-        let durable = self.durable()?;
-        self.core.source.refresh()?;
-        verify::verify(&self.core.source, durable, progress)
+        self.verify_with(VerifyOptions::default(), progress)
+    }
+
+    /// As [`Reader::verify`], only as much as the options say.
+    ///
+    /// # Errors
+    /// As [`crate::Journal::verify_with`].
+    pub fn verify_with(
+        &self,
+        options: VerifyOptions,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Verification, Error> {
+        verify::verify(&self.core.source, self.durable()?, options, progress)
     }
 }
 
@@ -144,8 +154,8 @@ impl Log for Reader {
         Err(LogError::Failed(Box::new(Error::ReadOnly), Kind::Fix))
     }
 
-    fn read(&self, from: Offset, limit: ReadLimit) -> Result<Batch, LogError> {
-        Ok(self.core.source.read(from, limit, self.durable()?)?)
+    fn read_into(&self, from: Offset, limit: ReadLimit, batch: &mut Batch) -> Result<(), LogError> {
+        Ok(self.core.source.read_into(from, limit, self.durable()?, batch)?)
     }
 
     fn wait(&self, known: Offset, timeout: Duration) -> Result<Bounds, LogError> {

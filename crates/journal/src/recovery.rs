@@ -8,6 +8,7 @@
 //! I9: recovery may be cut at any point and begun again; what it does is durable before the handle is given out. A
 //! salvage is finished here: all it decides stands in the list of holes.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,12 +16,14 @@ use annals_record::{LogId, Offset, Term};
 
 use crate::catalog::{self, Segment};
 use crate::clock::Clock;
-use crate::disk::{Disk, Mode};
+use crate::disk::{Disk, DiskFile, Mode};
 use crate::error::{Damage, Error};
 use crate::holes::{self, Hole, Holes};
 use crate::judgement::{Ending, Judgement, judge};
+use crate::keys::{self, Keys};
 use crate::options::Options;
 use crate::quarantine::{self, Keep, QuarantineReceipt, Quarantined};
+use crate::scan::{Scan, Step, Window};
 use crate::segment::{self, FilePos, SegmentHeader};
 use crate::source::Source;
 use crate::status::{OpenReport, TornTail};
@@ -35,6 +38,9 @@ pub(crate) struct Recovered {
     pub(crate) writer: Option<Writer>,
     pub(crate) log: LogId,
     pub(crate) report: OpenReport,
+    /// The end of the last record, if the active segment holds one.
+    pub(crate) last_record: Option<Offset>,
+    pub(crate) keys: Keys,
 }
 
 /// Creates a journal in an empty directory whose lock is held.
@@ -47,6 +53,8 @@ pub(crate) fn create(disk: &dyn Disk, clock: &dyn Clock, dir: &Path, options: &O
         chain: [0; 32],
         records_before: 0,
         created_micros: clock.now_micros(),
+        checkpoint: None,
+        keys: None,
     };
     // A mark without a segment: the log was here, and is gone.
     let lost = watermark::any_mark(disk, dir)
@@ -62,7 +70,7 @@ pub(crate) fn create(disk: &dyn Disk, clock: &dyn Clock, dir: &Path, options: &O
     // The watermark's file first: a journal without one has lost it.
     Slots::open(disk, dir, header.log)
         .map_err(|error| Error::io("create", &dir.join(watermark::FILE_NAME), error))?;
-    let prepared = writer::prepare(disk, dir, header.base, options.segment_bytes)?;
+    let prepared = writer::prepare(disk, dir, &segment::file_name(header.base), options.segment_bytes)?;
     writer::birth(disk, dir, prepared, &header)?;
     tracing::info!(log = %header.log, dir = %dir.display(), "created a journal");
     Ok(())
@@ -123,16 +131,19 @@ impl Survey {
         }
         let base = self.holes.bridge(end);
         // Hash and count go on from the last that are known.
-        let (mut chain, mut records_before) = ([0; 32], 0);
+        let (mut chain, mut records_before, mut carried) = ([0; 32], 0, Carried::default());
         for segment in self.segments.iter().rev() {
             if let Ok(header) = &segment.header {
                 let seal = segment.seal.or(seal);
                 chain = seal.map_or(header.chain, |seal| seal.chain);
                 records_before = header.records_before + seal.map_or(0, |seal| seal.records);
+                let failed = |error| Error::io("read", &segment.path, error);
+                let file = disk.open(&segment.path, Mode::Read).map_err(failed)?;
+                carried = Carried::behind(header, &*file, &self.holes).map_err(failed)?;
                 break;
             }
         }
-        let log = self.log;
+        let (log, Carried { checkpoint, keys }) = (self.log, carried);
         Ok(Some(SegmentHeader {
             log,
             term,
@@ -141,7 +152,30 @@ impl Survey {
             chain,
             records_before,
             created_micros: now_micros,
+            checkpoint,
+            keys,
         }))
+    }
+}
+
+/// What a segment's header carries on from the segments before it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Carried {
+    pub(crate) checkpoint: Option<Offset>,
+    pub(crate) keys: Option<Offset>,
+}
+
+impl Carried {
+    /// Behind this segment, as far as it verifies.
+    pub(crate) fn behind(header: &SegmentHeader, file: &dyn DiskFile, holes: &Holes) -> io::Result<Self> {
+        let mut carried = Self { checkpoint: header.checkpoint, keys: header.keys };
+        let mut scan = Scan::new(header, Window::new(file, u64::MAX)?, header.base).over(holes.clone());
+        while let Step::Group(_) = scan.step()? {
+            scan.ids.clear();
+            carried.checkpoint = scan.checkpoint.or(carried.checkpoint);
+            carried.keys = carried.keys.or(scan.keys.first().map(|(_, _, first)| *first));
+        }
+        Ok(carried)
     }
 }
 
@@ -156,7 +190,8 @@ pub(crate) fn recover(
     disk.sync_dir(&dir).map_err(|error| Error::io("sync", &dir, error))?;
     let mut survey = Survey::of(&*disk, &dir, clock.now_micros())?;
     if let Some(header) = survey.behind.take() {
-        let prepared = writer::prepare(&*disk, &dir, header.base, options.segment_bytes)?;
+        let prepared =
+            writer::prepare(&*disk, &dir, &segment::file_name(header.base), options.segment_bytes)?;
         writer::birth(&*disk, &dir, prepared, &header)?;
         tracing::warn!(base = %header.base, term = %header.term, "the log goes on behind a hole");
         survey.segments = catalog::load(&*disk, &dir, &[])?;
@@ -187,10 +222,11 @@ pub(crate) fn recover(
     };
     let file = disk.open(&last.path, Mode::Write).map_err(|error| Error::io("open", &last.path, error))?;
     let failed = |error| Error::io("read", &last.path, error);
-    let judgement = judge(&header, &*file, mark, &holes).map_err(failed)?;
+    let mut keys = keys::load(&source, &header, options.remember_keys)?;
+    let judgement = judge(&header, &*file, mark, &holes, Some(&mut keys)).map_err(failed)?;
     let (written_end, needs_rewrite) = (judgement.written(), judgement.is_unclean(mark));
     let durable = judgement.durable();
-    let Judgement { summary, ending } = judgement;
+    let Judgement { summary, ending, checkpoint, last_record } = judgement;
     report.records = header.records_before + summary.records;
     if let Some(damage) = holes.damage() {
         tracing::error!(detail = %damage.detail, "the journal is not written to");
@@ -212,6 +248,7 @@ pub(crate) fn recover(
     let allocated = file.len().map_err(failed)?;
     let mut active = Active::new(header.clone(), last.path.clone(), file, allocated);
     active.summary = summary;
+    active.checkpoint = checkpoint.or(active.checkpoint);
     let end = active.end();
     let written = mark.map_or(header.base, |mark| mark.durable.clamp(header.base, end));
     let mut writer = Writer::new(disk, clock, dir, options, active, slots, written);
@@ -222,24 +259,27 @@ pub(crate) fn recover(
     let watermark = Watermark::new(end);
     match ending {
         Ending::Torn { end: torn_end, reason } => {
-            report.torn = Some(cut(&mut writer, torn_end, reason, &holes, &source, &watermark)?);
+            report.torn = Some(cut(&mut writer, torn_end, reason, &holes, &keys, &source, &watermark)?);
         }
         Ending::Sealed(seal) => {
-            let next = writer::prepare(&*writer.disk, &writer.dir, seal.next_base(), options.segment_bytes)?;
-            writer.finish_roll(&seal, next, &source, &watermark)?;
+            let name = segment::file_name(seal.next_base());
+            let next = writer::prepare(&*writer.disk, &writer.dir, &name, options.segment_bytes)?;
+            writer.keep(&keys, seal.next_base())?;
+            writer.finish_roll(&seal, next, keys.oldest(), &source, &watermark)?;
         }
         Ending::Clean | Ending::Damaged { .. } => {}
     }
-    finish_salvage(&mut writer, &holes, &source, &watermark)?;
+    finish_salvage(&mut writer, &holes, &keys, &source, &watermark)?;
     writer.publish_durably()?;
     remove_temporaries(&writer)?;
     tracing::info!(log = %log, next = %writer.durable, rewritten = report.rewritten_bytes, torn = report.torn.is_some(), "opened a journal");
-    Ok(Recovered { source, watermark, writer: Some(writer), log, report })
+    Ok(Recovered { source, watermark, writer: Some(writer), log, report, last_record, keys })
 }
 
 /// A journal that can be read around its damage, and not written to.
 fn refused(source: Source, log: LogId, durable: Offset, report: OpenReport) -> Recovered {
-    Recovered { source, watermark: Watermark::new(durable), writer: None, log, report }
+    let watermark = Watermark::new(durable);
+    Recovered { source, watermark, writer: None, log, report, last_record: None, keys: Keys::default() }
 }
 
 /// The log's identity, from the first header that verifies, or from the watermark.
@@ -269,6 +309,7 @@ fn cut(
     torn_end: FilePos,
     reason: String,
     holes: &Holes,
+    keys: &Keys,
     source: &Source,
     watermark: &Watermark,
 ) -> Result<TornTail, Error> {
@@ -293,14 +334,14 @@ fn cut(
     tracing::warn!(%offset, bytes = torn.bytes, reason = %torn.reason, quarantine = %torn.quarantine.display(), "cut a torn tail");
     // The seal overwrites the beginning of the tail and the file is cut behind it, so nothing of the tail is left; and the
     // seal itself says that a new term begins, so no crash in between can forget it.
-    writer.roll(term, source, watermark)?;
+    writer.roll(term, keys, source, watermark)?;
     let mut body = Vec::with_capacity(64);
     body.extend_from_slice(&1_u64.to_le_bytes());
     body.extend_from_slice(&offset.get().to_le_bytes());
     body.extend_from_slice(&torn.bytes.to_le_bytes());
     body.extend_from_slice(&now_micros.to_le_bytes());
     body.extend_from_slice(kept.blake3.as_bytes());
-    writer.audit(&body, source, watermark)?;
+    writer.audit(&body, watermark)?;
     Ok(torn)
 }
 
@@ -313,12 +354,13 @@ pub(crate) fn next_term(term: Term) -> Term {
 fn finish_salvage(
     writer: &mut Writer,
     holes: &Holes,
+    keys: &Keys,
     source: &Source,
     watermark: &Watermark,
 ) -> Result<(), Error> {
     let Some(term) = holes.term() else { return Ok(()) };
     if writer.active.header.term < term {
-        writer.roll(term, source, watermark)?;
+        writer.roll(term, keys, source, watermark)?;
     }
     let header = &writer.active.header;
     let begins = header.term_start == header.base && writer.active.summary.groups == 0;
@@ -328,7 +370,7 @@ fn finish_salvage(
     let lost: Vec<&Hole> = holes.list().iter().filter(|hole| hole.term == term).collect();
     tracing::warn!(holes = lost.len(), %term, "a salvage is finished");
     let body = audit_body(writer.clock.now_micros(), &lost, &[]);
-    writer.audit(&body, source, watermark)
+    writer.audit(&body, watermark)
 }
 
 /// What an audit frame says of a salvage: the holes it listed and the bytes it wrote over.
@@ -363,6 +405,10 @@ fn remove_temporaries(writer: &Writer) -> Result<(), Error> {
 /// Whether a file of this name belongs in a journal's directory.
 pub(crate) fn is_ours(name: &str) -> bool {
     let named = name.strip_suffix(".tmp").unwrap_or(name);
-    [watermark::FILE_NAME, crate::journal::LOCK_FILE, holes::FILE_NAME].contains(&named)
+    name == format!("{}.tmp", crate::keeper::NEXT)
+        || named == keys::FILE_NAME
+        || named == watermark::FILE_NAME
+        || named == crate::journal::LOCK_FILE
+        || named == holes::FILE_NAME
         || segment::base_of(named).is_some()
 }

@@ -163,7 +163,7 @@ pub fn apply(
         return Err(Error::Damaged(opened.report.damage.unwrap_or(nothing)));
     };
     if !mended.is_empty() {
-        writer.audit(&audit_body(now_micros, &[], &mended), &opened.source, &opened.watermark)?;
+        writer.audit(&audit_body(now_micros, &[], &mended), &opened.watermark)?;
     }
     writer.close()?;
     drop(lock);

@@ -6,14 +6,18 @@ use std::io;
 
 use annals_record::{Offset, RecordId};
 
+use crate::crc::Stamp;
 use crate::disk::{self, DiskFile};
-use crate::frame::{self, Commit, Frame, Parsed};
+use crate::frame::{self, Commit, ControlKind, Frame, Parsed};
 use crate::holes::Holes;
+use crate::keys::Key;
 use crate::seal::Seal;
 use crate::segment::{FilePos, HEADER_LEN, SegmentHeader};
 
-/// How much is read at once.
-const WINDOW: usize = 1 << 20;
+/// How much is read at once: few calls, and a core's cache holds it.
+const WINDOW: usize = 512 << 10;
+/// How much is compared with zeros at once.
+const CHUNK: usize = 256;
 
 /// A file seen through a buffer that grows only for a frame that is larger than it.
 #[derive(Debug)]
@@ -21,6 +25,8 @@ pub(crate) struct Window<'a> {
     file: &'a dyn DiskFile,
     len: u64,
     bytes: Vec<u8>,
+    /// How many of `bytes` are of the file, and from which byte of it on.
+    held: usize,
     start: u64,
 }
 
@@ -28,22 +34,29 @@ impl<'a> Window<'a> {
     /// Sees the file up to `len` bytes, or to its end if that comes first.
     pub(crate) fn new(file: &'a dyn DiskFile, len: u64) -> io::Result<Self> {
         let len = file.len()?.min(len);
-        Ok(Self { file, len, bytes: Vec::new(), start: 0 })
+        Ok(Self { file, len, bytes: Vec::new(), held: 0, start: 0 })
     }
 
     /// The bytes at `pos`: `want` of them or more, or as many as the file has.
     pub(crate) fn at(&mut self, pos: FilePos, want: usize) -> io::Result<&[u8]> {
         let pos = pos.0.min(self.len);
         let end = pos.saturating_add(want as u64).min(self.len);
-        let held = self.start..self.start + self.bytes.len() as u64;
-        if !(held.start <= pos && end <= held.end) {
+        if !(self.start <= pos && end <= self.start + self.held as u64) {
             let size = want.max(WINDOW).min((self.len - pos) as usize);
-            self.bytes.resize(size, 0);
-            let read = disk::read_full(self.file, &mut self.bytes, pos)?;
-            self.bytes.truncate(read);
+            if self.bytes.len() < size {
+                self.bytes.resize(size, 0);
+            }
+            // Nothing is held if the read fails.
+            self.held = 0;
+            self.held = disk::read_full(self.file, &mut self.bytes[..size], pos)?;
             self.start = pos;
         }
-        Ok(&self.bytes[(pos - self.start) as usize..])
+        Ok(&self.bytes[(pos - self.start) as usize..self.held])
+    }
+
+    /// Sees nothing from `end` on, which lies behind all that is not zero: a frame that ends in zeros still fits.
+    pub(crate) fn shorten(&mut self, end: FilePos) {
+        self.len = self.len.min(end.0.next_multiple_of(8).saturating_add(frame::HEADER as u64));
     }
 
     pub(crate) fn len(&self) -> u64 {
@@ -58,8 +71,6 @@ pub(crate) enum Step {
     Group(Group),
     /// The segment's last frame.
     Seal(Box<Seal>),
-    /// A range that is listed as lost; the scan goes on at its end, which is this.
-    Hole(Offset),
     /// Nothing but zeros, or the end of the file, where a group would begin.
     End,
     /// A group that does not verify: segment, byte, and what is wrong there.
@@ -75,46 +86,49 @@ pub(crate) struct Group {
     pub(crate) payload_bytes: u64,
 }
 
-/// Walks a segment's groups in order.
+/// Walks a segment's groups in order, and passes over holes.
 #[derive(Debug)]
 pub(crate) struct Scan<'a> {
     header: &'a SegmentHeader,
+    stamp: Stamp,
     window: Window<'a>,
     next: Offset,
-    check_content: bool,
     holes: Holes,
-    /// The record ids of the last group, one after the other.
+    /// The record ids of the groups so far, one after the other; whoever uses them takes them out.
     pub(crate) ids: Vec<u8>,
+    /// The last checkpoint of the last group.
+    pub(crate) checkpoint: Option<Offset>,
+    /// The idempotency keys of the last group: key, content, and where the first record stands.
+    pub(crate) keys: Vec<(RecordId, RecordId, Offset)>,
+    /// The end of the last record of the last group.
+    pub(crate) last_record: Option<Offset>,
 }
 
 impl<'a> Scan<'a> {
-    /// Walks from the group that begins at `from`. With `check_content` each payload's BLAKE3 is computed.
-    pub(crate) fn new(
-        header: &'a SegmentHeader,
-        window: Window<'a>,
-        from: Offset,
-        check_content: bool,
-    ) -> Self {
-        Self { header, window, next: from, check_content, holes: Holes::default(), ids: Vec::new() }
+    /// Walks from the group that begins at `from`.
+    pub(crate) fn new(header: &'a SegmentHeader, window: Window<'a>, from: Offset) -> Self {
+        Self {
+            header,
+            stamp: Stamp::new(&header.log, header.term),
+            window,
+            next: from,
+            holes: Holes::default(),
+            ids: Vec::new(),
+            checkpoint: None,
+            keys: Vec::new(),
+            last_record: None,
+        }
     }
 
     /// Passes over these holes.
     pub(crate) fn over(self, holes: Holes) -> Self {
-        Self { holes, ..self }
+        let next = holes.bridge(self.next);
+        Self { next, holes, ..self }
     }
 
     /// Where the next group begins.
     pub(crate) fn position(&self) -> Offset {
         self.next
-    }
-
-    /// Goes on at another place.
-    pub(crate) fn seek(&mut self, to: Offset) {
-        self.next = to;
-    }
-
-    pub(crate) fn window(&mut self) -> &mut Window<'a> {
-        &mut self.window
     }
 
     pub(crate) fn into_window(self) -> Window<'a> {
@@ -123,12 +137,18 @@ impl<'a> Scan<'a> {
 
     /// The next group. After `Bad` the scan stays where it is.
     pub(crate) fn step(&mut self) -> io::Result<Step> {
-        self.ids.clear();
-        let start = self.next;
-        if let Some(hole) = self.holes.at(start) {
-            self.next = hole.end();
-            return Ok(Step::Hole(self.next));
+        let ids = self.ids.len();
+        self.keys.clear();
+        (self.checkpoint, self.last_record) = (None, None);
+        let step = self.group();
+        if !matches!(step, Ok(Step::Group(_))) {
+            self.ids.truncate(ids);
         }
+        step
+    }
+
+    fn group(&mut self) -> io::Result<Step> {
+        let start = self.next;
         let hole = self.holes.next(start);
         let mut at = start;
         let mut records = 0_u32;
@@ -139,24 +159,30 @@ impl<'a> Scan<'a> {
             }
             let pos = self.header.file_pos(at);
             let mut bytes = self.window.at(pos, frame::HEADER)?;
-            let mut parsed = frame::parse(bytes, &self.header.place(at));
+            let mut parsed = frame::parse_at(bytes, self.stamp, at);
             if let Parsed::Short(whole) = parsed {
                 bytes = self.window.at(pos, whole)?;
-                parsed = frame::parse(bytes, &self.header.place(at));
+                parsed = frame::parse_at(bytes, self.stamp, at);
             }
             let end = |whole: usize| Offset::new(at.get() + whole as u64);
             match parsed {
-                Parsed::Frame(Frame::Record { id, len }, whole) => {
-                    let payload = &bytes[frame::HEADER..frame::HEADER + len];
-                    if self.check_content && RecordId::of(payload) != id {
-                        return Ok(Step::Bad(self.describe(at, "the payload's BLAKE3 is another one")));
-                    }
-                    self.ids.extend_from_slice(id.as_bytes());
+                Parsed::Frame(Frame::Record { len }, whole) => {
+                    self.ids.extend_from_slice(&bytes[8..frame::HEADER]);
                     records = records.saturating_add(1);
                     payload_bytes += len as u64;
                     at = end(whole);
+                    self.last_record = Some(at);
                 }
-                Parsed::Frame(Frame::Skipped, whole) => at = end(whole),
+                Parsed::Frame(Frame::Control(ControlKind::Checkpoint, _), whole) => {
+                    self.checkpoint = Some(at);
+                    at = end(whole);
+                }
+                Parsed::Frame(Frame::Control(ControlKind::Key, len), whole) => {
+                    let key = Key::decode(&bytes[frame::HEADER..frame::HEADER + len]);
+                    at = end(whole);
+                    self.keys.extend(key.map(|(id, content)| (id, content, at)));
+                }
+                Parsed::Frame(Frame::Control(..) | Frame::Skipped, whole) => at = end(whole),
                 Parsed::Frame(Frame::Commit(commit), whole) => {
                     if commit.batch_start != start || commit.records != records {
                         let reason = format!(
@@ -165,8 +191,8 @@ impl<'a> Scan<'a> {
                         );
                         return Ok(Step::Bad(self.describe(at, &reason)));
                     }
-                    self.next = end(whole);
-                    return Ok(Step::Group(Group { start, end: self.next, commit, payload_bytes }));
+                    self.next = self.holes.bridge(end(whole));
+                    return Ok(Step::Group(Group { start, end: end(whole), commit, payload_bytes }));
                 }
                 Parsed::Frame(Frame::Seal, _) if at == start => {
                     return Ok(match Seal::decode(bytes, self.header, at) {
@@ -222,10 +248,8 @@ pub(crate) fn next_landmark(
         if bytes.len() < frame::COMMIT {
             break;
         }
-        // The common case by far is a byte run without any landmark: look at one word in eight bytes.
-        let run = bytes.len() - frame::COMMIT;
-        let Some(skip) = (0..=run).step_by(8).find(|at| is_landmark(frame::word(bytes, *at))) else {
-            pos += (run as u64 / 8 + 1) * 8;
+        let Some(skip) = first_landmark(bytes, header.offset(FilePos(pos))) else {
+            pos += ((bytes.len() - frame::COMMIT) as u64 / 8 + 1) * 8;
             continue;
         };
         pos += skip as u64;
@@ -237,8 +261,37 @@ pub(crate) fn next_landmark(
     Ok(None)
 }
 
-fn is_landmark(word: u32) -> bool {
-    word == frame::COMMIT_WORD || frame::is_seal_word(word)
+/// The distance of the first word that looks like a landmark's and has a whole header behind it. `bytes` begin at `start`.
+fn first_landmark(bytes: &[u8], start: Offset) -> Option<usize> {
+    let last = bytes.len() - frame::COMMIT;
+    let mut at = 0;
+    while at <= last {
+        // Long runs of zeros are common, where nothing was written yet.
+        if at % CHUNK == 0 && bytes.len() - at >= CHUNK && is_zero(&bytes[at..at + CHUNK]) {
+            at += CHUNK;
+            continue;
+        }
+        let word = frame::word(bytes, at);
+        if word == frame::COMMIT_WORD || frame::is_seal_word(word) && names_itself(&bytes[at..], start, at) {
+            return Some(at);
+        }
+        at += 8;
+    }
+    None
+}
+
+/// A seal's body begins with the seal's own offset: looked at first, for many bytes look like a seal's length word, and
+/// that length is long.
+fn names_itself(frame: &[u8], start: Offset, at: usize) -> bool {
+    match frame.get(frame::HEADER..frame::HEADER + 8) {
+        Some(own) => frame::long(own, 0) == start.get() + at as u64,
+        None => true,
+    }
+}
+
+/// Whether there are only zeros, many bytes at a time.
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().fold(0, |any, byte| any | byte) == 0
 }
 
 fn landmark_at(
@@ -278,7 +331,8 @@ pub(crate) fn end_of_bytes(window: &mut Window<'_>, from: FilePos) -> io::Result
         if bytes.is_empty() {
             break;
         }
-        if let Some(last) = bytes.iter().rposition(|byte| *byte != 0) {
+        let zeros = bytes.rchunks(CHUNK).take_while(|chunk| is_zero(chunk)).map(<[u8]>::len).sum::<usize>();
+        if let Some(last) = bytes[..bytes.len() - zeros].iter().rposition(|byte| *byte != 0) {
             end = pos + last as u64 + 1;
         }
         pos += bytes.len() as u64;

@@ -18,10 +18,9 @@ use crate::catalog::Segment;
 use crate::clock::Clock;
 use crate::disk::Mode;
 use crate::error::{Damage, Error};
+use crate::inspection::{Inspection, Subject};
 use crate::journal::Journal;
-use crate::scan::{self, Scan, Step, Window};
 use crate::source::{Source, whole};
-use crate::summary::Summary;
 
 /// How much the thread reads before it looks whether it should stop: a tenth of what it may read in a second, but no more
 /// than so many bytes, for the status waits as long.
@@ -139,7 +138,7 @@ impl Journal {
         Ok(ScrubHandle { stop, thread: Some(thread) })
     }
 
-    /// Reads about `budget` bytes of finished segments, at least one group, and goes on where the last step ended. What a
+    /// Reads about `budget` bytes of finished segments, in pieces of half a MiB, and goes on where the last step ended. What a
     /// scrub does in the background, without time. Returns whether a pass has ended with it.
     ///
     /// # Errors
@@ -173,8 +172,8 @@ struct Progress {
     /// By offset; with the pass that found it last.
     damaged: BTreeMap<Offset, (Damage, u64)>,
     last_pass_at: Option<i64>,
-    /// The sums of the segment in which `position` lies, if all of it so far verifies: to check its seal.
-    sums: Option<Summary>,
+    /// What was seen of the segment in which `position` lies: its seal is held to that.
+    seen: Option<Inspection>,
 }
 
 impl Scrubbing {
@@ -210,21 +209,21 @@ impl Progress {
             let end = segment.next.unwrap_or(segment.base);
             if self.position < segment.base {
                 // What lay between was purged, or is the segment's beginning.
-                (self.position, self.sums) = (segment.base, None);
+                (self.position, self.seen) = (segment.base, None);
             }
             let left = budget.saturating_sub(self.bytes - begun);
             match self.segment(source, &segment, end, left) {
                 Ok(()) => {}
                 // C2: it was purged; or it is missing, which the list of segments tells at the next pass.
                 Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                    self.position = end
+                    self.position = end;
                 }
                 Err(error) if error.kind() == Kind::Retry => return Err(error),
                 // A bad place on the medium is what a scrub is for. It is not asked again before the next pass.
                 Err(error) => {
                     let (offset, detail) = (self.position, error.to_string());
                     self.found(Damage { offset, len: end.get() - offset.get(), detail });
-                    (self.position, self.sums) = (end, None);
+                    (self.position, self.seen) = (end, None);
                 }
             }
             if self.bytes - begun >= budget {
@@ -251,53 +250,21 @@ impl Progress {
         };
         // A handle of its own: readers keep theirs where they read.
         let file = source.disk.open(&segment.path, Mode::Read).map_err(failed)?;
-        let mut sums = self.sums.take();
-        if self.position == segment.base {
-            sums = Some(Summary::new(header)).filter(|_| holes.sums_agree(header, end));
-        }
-        let window = Window::new(&*file, u64::MAX).map_err(failed)?;
-        let mut scan = Scan::new(header, window, self.position, true).over(holes);
-        let begun = self.position;
-        while self.position < end && self.position.get() - begun.get() < budget.max(1) {
-            let at = self.position;
-            match scan.step().map_err(failed)? {
-                Step::Group(group) => {
-                    if let Some(sums) = &mut sums {
-                        sums.absorb(&group, &scan.ids);
-                    }
-                    self.position = group.end;
-                }
-                Step::Hole(to) => {
-                    if let Some(sums) = &mut sums {
-                        sums.pass(to);
-                    }
-                    self.position = to;
-                }
-                Step::Seal(seal) => {
-                    if sums.as_ref().is_some_and(|sums| *seal != sums.seal(seal.next_term)) {
-                        let detail =
-                            scan::describe(header, at, "the seal's sums are not those of its segment");
-                        self.found(Damage { offset: at, len: end.get() - at.get(), detail });
-                    }
-                    self.position = end;
-                }
-                step @ (Step::End | Step::Bad(_)) => {
-                    sums = None;
-                    let detail = match step {
-                        Step::Bad(reason) => reason,
-                        _ => scan::describe(header, at, "zeros where a frame should be"),
-                    };
-                    let from = Offset::new(at.get() + 8);
-                    let landmark = scan::next_landmark(header, scan.window(), from).map_err(failed)?;
-                    let resume = landmark.map_or(end, |landmark| landmark.resume).min(end);
-                    self.found(Damage { offset: at, len: resume.get() - at.get(), detail });
-                    scan.seek(resume);
-                    self.position = resume;
-                }
+        let mut seen = match self.seen.take() {
+            Some(seen) if self.position > segment.base => seen,
+            _ => Inspection::new(header),
+        };
+        let subject = Subject { file: &*file, header, end, holes: &holes, content: true };
+        let begun = seen.at;
+        while seen.at.get() - begun.get() < budget.max(1) && seen.step(&subject).map_err(failed)? {
+            for damage in seen.damaged.drain(..) {
+                self.found(damage);
             }
         }
-        self.bytes += self.position.get() - begun.get();
-        self.sums = sums.filter(|_| self.position < end);
+        // A seal is the segment's end.
+        self.position = if seen.seal.is_some() { end } else { seen.at };
+        self.bytes += seen.at.get() - begun.get();
+        self.seen = Some(seen).filter(|_| self.position < end);
         Ok(())
     }
 
@@ -314,7 +281,7 @@ impl Progress {
         self.damaged.retain(|_, (_, found)| *found == pass);
         self.passes += 1;
         self.last_pass_at = Some(now_micros);
-        (self.position, self.sums) = (Offset::ZERO, None);
+        (self.position, self.seen) = (Offset::ZERO, None);
     }
 }
 

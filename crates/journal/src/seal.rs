@@ -4,7 +4,7 @@
 //!
 //! S2: a sealed segment never changes, and its file ends where its seal ends.
 
-use annals_record::{Offset, Term};
+use annals_record::{Offset, RecordId, Term};
 
 use crate::frame::{self, ControlKind, Frame, Parsed, array, long, word};
 use crate::segment::SegmentHeader;
@@ -70,9 +70,8 @@ impl Seal {
         }
         body.extend_from_slice(&(seal_len(self.table.len()) as u64).to_le_bytes());
         body.extend_from_slice(MAGIC);
-        let mut bytes = Vec::new();
-        frame::encode_control(&mut bytes, ControlKind::Seal, &body);
-        frame::place(&mut bytes, &header.place(self.end));
+        let word = frame::control_word(ControlKind::Seal, body.len());
+        let bytes = frame::encode(word, RecordId::of(&body).as_bytes(), &body, &header.place(self.end));
         assert_eq!(bytes.len(), seal_len(self.table.len()), "S2: the trailer ends the file");
         bytes
     }

@@ -36,6 +36,10 @@ pub(crate) struct SegmentHeader {
     pub(crate) records_before: u64,
     /// Journal time.
     pub(crate) created_micros: i64,
+    /// Where the latest checkpoint before this segment stands.
+    pub(crate) checkpoint: Option<Offset>,
+    /// Where the record of the oldest remembered key before this segment stands.
+    pub(crate) keys: Option<Offset>,
 }
 
 /// Why a first block is no header.
@@ -62,6 +66,9 @@ impl SegmentHeader {
         block.extend_from_slice(&self.records_before.to_le_bytes());
         block.extend_from_slice(&self.created_micros.to_le_bytes());
         block.extend_from_slice(&self.chain);
+        let checkpoint = self.checkpoint.map_or(0, |checkpoint| checkpoint.get() + 1);
+        block.extend_from_slice(&checkpoint.to_le_bytes());
+        block.extend_from_slice(&self.keys.map_or(0, |keys| keys.get() + 1).to_le_bytes());
         block.resize(CRC_AT, 0);
         block.extend_from_slice(&crc32c::crc32c(&block).to_le_bytes());
         block
@@ -104,6 +111,8 @@ impl SegmentHeader {
             records_before: long(block, 56),
             created_micros: long(block, 64) as i64,
             chain: array(&block[72..104]),
+            checkpoint: long(block, 104).checked_sub(1).map(Offset::new),
+            keys: long(block, 112).checked_sub(1).map(Offset::new),
         })
     }
 

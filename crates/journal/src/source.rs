@@ -3,22 +3,18 @@
 //! I5: nothing at or beyond the durable watermark is read. I7: bytes that do not verify are an error with their range.
 
 use std::io;
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use annals_record::{Batch, LogId, Offset, ReadLimit, RecordId};
+use annals_record::{Batch, LogId, Offset, Place, ReadLimit};
 
 use crate::catalog::{self, Segment};
-use crate::disk::{self, Disk, DiskFile, Mode};
+use crate::disk::{Disk, DiskFile, Mode};
 use crate::error::{Damage, Error};
-use crate::frame::{self, Frame, Parsed};
+use crate::groups::Groups;
 use crate::holes::Holes;
 use crate::scan::{self, Step, Window};
 use crate::segment::SegmentHeader;
-
-/// Room beyond a read's limit, for the frame that crosses it.
-const SLACK: u64 = 64 << 10;
 
 /// The segments as readers see them.
 #[derive(Debug)]
@@ -30,18 +26,6 @@ pub(crate) struct Source {
     holes: RwLock<Holes>,
     /// The file read last: a tail stays in one segment for long.
     opened: Mutex<Option<(Offset, Arc<dyn DiskFile>)>>,
-}
-
-/// What one look into a segment gave.
-struct Look {
-    bytes: Vec<u8>,
-    entries: Vec<(Offset, RecordId, Range<usize>)>,
-    /// The end of the last whole group, or of the seal.
-    next: Offset,
-    /// It ended with the segment's seal.
-    sealed: bool,
-    /// What stopped it, if not the limit or the seal.
-    bad: Option<String>,
 }
 
 impl Source {
@@ -85,8 +69,34 @@ impl Source {
         segments.first().map_or(Offset::ZERO, |first| first.base)
     }
 
-    /// Whole groups from `from` on, below `durable`.
-    pub(crate) fn read(&self, from: Offset, limit: ReadLimit, durable: Offset) -> Result<Batch, Error> {
+    /// Whole groups from `from` on, below `durable`, in the place of what the batch held.
+    pub(crate) fn read_into(
+        &self,
+        from: Offset,
+        limit: ReadLimit,
+        durable: Offset,
+        batch: &mut Batch,
+    ) -> Result<(), Error> {
+        let (mut bytes, mut places) = batch.take_parts();
+        let read = self.fill(from, limit, durable, &mut bytes, &mut places);
+        // After an error too: the memory is used again.
+        let next = read.as_ref().copied().unwrap_or_else(|_| {
+            places.clear();
+            from
+        });
+        *batch = Batch::new(bytes, places, next);
+        read.map(drop)
+    }
+
+    /// Reads groups and says where the following read begins.
+    fn fill(
+        &self,
+        from: Offset,
+        limit: ReadLimit,
+        durable: Offset,
+        bytes: &mut Vec<u8>,
+        places: &mut Vec<Place>,
+    ) -> Result<Offset, Error> {
         let mut at = from;
         let mut refreshed = false;
         loop {
@@ -94,7 +104,7 @@ impl Source {
                 return Err(Error::Beyond { wanted: at, durable });
             }
             if at == durable {
-                return Ok(Batch::new(Vec::new(), Vec::new(), at));
+                return Ok(at);
             }
             let holes = self.holes();
             if let Some(hole) = holes.at(at) {
@@ -121,8 +131,9 @@ impl Source {
                 }
                 opened => opened?,
             };
-            let look =
-                look(&*file, header, at, end, limit).map_err(|e| Error::io("read", &segment.path, e))?;
+            let failed = |error| Error::io("read", &segment.path, error);
+            let groups = Groups { file: &*file, header, end, limit };
+            let look = groups.look(at, bytes, places, |_| {}).map_err(failed)?;
             if look.sealed && segment.next.is_none() {
                 // Another process has rolled since the list was read. In the writer's own process the list is always
                 // ahead of the watermark.
@@ -130,14 +141,12 @@ impl Source {
             }
             match look.bad {
                 // Control frames only, or a seal: go on behind them.
-                None if look.entries.is_empty() && look.next > at => at = look.next,
-                None => return Ok(Batch::new(look.bytes, look.entries, look.next)),
-                Some(_) if look.next > at => return Ok(Batch::new(look.bytes, look.entries, look.next)),
+                None if places.is_empty() && look.next > at => at = look.next,
+                None => return Ok(look.next),
+                Some(_) if look.next > at => return Ok(look.next),
                 Some(_) if self.reload_holes(header.log)? => {}
                 Some(reason) => {
-                    let resume = self
-                        .resume(&*file, header, at, end)
-                        .map_err(|e| Error::io("read", &segment.path, e))?;
+                    let resume = self.resume(&*file, header, at, end).map_err(failed)?;
                     let len = resume.get() - at.get();
                     return Err(Error::Damaged(Damage { offset: at, len, detail: reason }));
                 }
@@ -173,6 +182,26 @@ impl Source {
         Ok(file)
     }
 
+    /// The end of the last record below `durable`; zero if there is none.
+    pub(crate) fn last_record(&self, durable: Offset) -> Result<Offset, Error> {
+        for segment in self.segments().iter().rev() {
+            let Ok(header) = &segment.header else { continue };
+            let failed = |error| Error::io("read", &segment.path, error);
+            let file = self.open(segment)?;
+            let end = segment.next.unwrap_or(durable).min(durable);
+            let window = Window::new(&*file, header.file_pos(end).0).map_err(failed)?;
+            let mut scan = scan::Scan::new(header, window, segment.base).over(self.holes());
+            let mut last = None;
+            while let Step::Group(_) = scan.step().map_err(failed)? {
+                last = scan.last_record.or(last);
+            }
+            if let Some(last) = last {
+                return Ok(last);
+            }
+        }
+        Ok(Offset::ZERO)
+    }
+
     /// How many records stand before `offset`, and the journal time of the first group at or after it.
     pub(crate) fn count_before(&self, offset: Offset, durable: Offset) -> Result<(u64, Option<i64>), Error> {
         let Some(segment) = catalog::find(&self.segments(), offset).cloned() else {
@@ -186,16 +215,16 @@ impl Source {
         let failed = |error| Error::io("read", &segment.path, error);
         let end = segment.next.unwrap_or(durable).min(durable);
         let window = Window::new(&*file, header.file_pos(end).0).map_err(failed)?;
-        let mut scan = scan::Scan::new(header, window, segment.base, false).over(self.holes());
+        let mut scan = scan::Scan::new(header, window, segment.base).over(self.holes());
         let mut next_time = None;
         loop {
+            scan.ids.clear();
             match scan.step().map_err(failed)? {
                 Step::Group(group) if group.start >= offset => {
                     next_time = Some(group.commit.time_micros);
                     break;
                 }
                 Step::Group(group) => count += u64::from(group.commit.records),
-                Step::Hole(_) => {}
                 Step::Bad(..) | Step::Seal(_) | Step::End => break,
             }
         }
@@ -207,92 +236,4 @@ impl Source {
 pub(crate) fn whole(segment: &Segment, at: Offset, end: Offset, reason: &str) -> Damage {
     let len = end.get() - at.get();
     Damage { offset: at, len, detail: format!("segment {:016x}: {reason}", segment.base.get()) }
-}
-
-/// Reads groups from `from` on, up to the limit, within one segment and below `end`.
-fn look(
-    file: &dyn DiskFile,
-    header: &SegmentHeader,
-    from: Offset,
-    end: Offset,
-    limit: ReadLimit,
-) -> io::Result<Look> {
-    let available = end.get() - from.get();
-    let mut size = (limit.bytes as u64).saturating_add(SLACK).min(available);
-    loop {
-        let mut bytes = vec![0; size as usize];
-        let read = disk::read_full(file, &mut bytes, header.file_pos(from).0)?;
-        if read < bytes.len() {
-            // The file ends below the watermark: zeros fail to parse, and name the place.
-            bytes[read..].fill(0);
-        }
-        match parse(bytes, header, from, limit, available) {
-            Some(look) => return Ok(look),
-            // The first group is larger than what was read.
-            None => size = size.saturating_mul(2).min(available),
-        }
-    }
-}
-
-/// The groups in `bytes`, which begin at `from`, where `available` bytes should be. None if they hold no whole group but
-/// more bytes might.
-fn parse(
-    bytes: Vec<u8>,
-    header: &SegmentHeader,
-    from: Offset,
-    limit: ReadLimit,
-    available: u64,
-) -> Option<Look> {
-    let mut entries: Vec<(Offset, RecordId, Range<usize>)> = Vec::new();
-    let mut at = 0;
-    let (mut group_at, mut group_entries, mut payload_bytes) = (0, 0, 0);
-    let place = |at: usize| Offset::new(from.get() + at as u64);
-    let (mut bad, mut sealed) = (None, false);
-    let all = bytes.len() as u64 == available;
-    loop {
-        let stop = |reason: &str| Some(scan::describe(header, place(at), reason));
-        match frame::parse(&bytes[at..], &header.place(place(at))) {
-            Parsed::Frame(Frame::Record { id, len }, whole) => {
-                let start = at + frame::HEADER;
-                entries.push((place(at), id, start..start + len));
-                payload_bytes += len;
-                at += whole;
-            }
-            Parsed::Frame(Frame::Skipped, whole) => at += whole,
-            Parsed::Frame(Frame::Commit(commit), whole) => {
-                let records = entries.len() - group_entries;
-                // A reader may begin within a group; then the count cannot be checked.
-                let within = group_at == 0 && commit.batch_start < from;
-                if !within && (commit.batch_start != place(group_at) || commit.records as usize != records) {
-                    bad = stop("the commit frame does not fit its group");
-                    break;
-                }
-                at += whole;
-                (group_at, group_entries) = (at, entries.len());
-                if entries.len() >= limit.records || payload_bytes >= limit.bytes {
-                    break;
-                }
-            }
-            Parsed::Frame(Frame::Seal, whole) if at == group_at => {
-                (group_at, group_entries, sealed) = (at + whole, entries.len(), true);
-                break;
-            }
-            Parsed::Frame(Frame::Seal, _) => bad = stop("a seal within a group"),
-            Parsed::Zeros if all && at as u64 == available && at == group_at => break,
-            Parsed::Zeros if all || bytes.len() - at >= frame::HEADER => {
-                bad = stop("zeros where a frame should be");
-            }
-            Parsed::Short(whole) if all => bad = stop(&format!("a frame of {whole} bytes is cut")),
-            Parsed::Zeros | Parsed::Short(_) => break,
-            Parsed::Bad(reason) => bad = stop(&reason),
-        }
-        if bad.is_some() {
-            break;
-        }
-    }
-    if group_at == 0 && bad.is_none() {
-        return None;
-    }
-    entries.truncate(group_entries);
-    Some(Look { bytes, entries, next: place(group_at), sealed, bad })
 }

@@ -6,6 +6,7 @@ use annals_record::{Durability, LogId, Offset, Term};
 
 use crate::error::Damage;
 use crate::holes::Hole;
+use crate::options::SyncPolicy;
 
 /// What an open found, and what it did about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +34,20 @@ pub struct TornTail {
     pub reason: String,
     /// The file that keeps them.
     pub quarantine: PathBuf,
+}
+
+/// How far a journal has come: `durable <= written <= accepted`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// When what was accepted becomes durable.
+    pub policy: SyncPolicy,
+    /// The end of what appends were told is accepted. What lies beyond `durable` may be lost, and its offsets be given
+    /// again in a later term.
+    pub accepted: Offset,
+    /// The end of what was handed to the disk.
+    pub written: Offset,
+    /// The end of what survives a power cut.
+    pub durable: Offset,
 }
 
 /// A journal's state.

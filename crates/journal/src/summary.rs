@@ -40,6 +40,17 @@ impl Summary {
 
     /// Counts a group. `ids` are its record ids, one after the other.
     pub(crate) fn absorb(&mut self, group: &Group, ids: &[u8]) {
+        self.absorb_group(group);
+        self.absorb_ids(ids);
+    }
+
+    /// Counts record ids, one after the other, of as many groups as one likes: many at once are faster.
+    pub(crate) fn absorb_ids(&mut self, ids: &[u8]) {
+        self.chain.update(ids);
+    }
+
+    /// Counts a group but for its record ids.
+    pub(crate) fn absorb_group(&mut self, group: &Group) {
         let distance = group.start.get() - self.base.get();
         if self.table.last().is_none_or(|last| last / TABLE_STRIDE < distance / TABLE_STRIDE) {
             self.table.push(distance);
@@ -51,7 +62,6 @@ impl Summary {
         self.groups += 1;
         self.records += u64::from(group.commit.records);
         self.payload_bytes += group.payload_bytes;
-        self.chain.update(ids);
         self.end = group.end;
     }
 

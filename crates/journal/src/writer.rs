@@ -6,38 +6,55 @@
 //! I4: a group lies in one segment; what does not fit rolls first.
 //! I6: a sync that failed is never tried again; nothing is acknowledged until reopen.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use annals_record::{LogId, Offset, Term};
 
+use crate::block::BLOCK;
 use crate::catalog::Segment;
 use crate::clock::Clock;
 use crate::disk::{self, Disk, DiskFile, Mode};
 use crate::error::{Error, is_full};
 use crate::frame::{self, Commit, ControlKind};
+use crate::keys::{self, Keys};
+use crate::load::{Digest, Frames, Load};
 use crate::options::Options;
 use crate::scan::Group;
 use crate::seal::{self, Seal};
-use crate::segment::{self, HEADER_LEN, SegmentHeader};
+use crate::segment::{self, SegmentHeader};
 use crate::source::Source;
 use crate::summary::Summary;
 use crate::watermark::{Mark, Slots, Watermark};
 
+/// A group of at most so many bytes takes zeros with it into space that was never written: overwriting blocks that
+/// exist is what makes a small sync fast, and a large group pays for its own.
+const SMALL_GROUP: usize = 64 << 10;
+/// How many bytes of zeros go ahead of small groups: so many times the group, within these bounds.
+const AHEAD_GROUPS: usize = 64;
+const AHEAD_LEAST: usize = 256 << 10;
+const AHEAD_MOST: usize = 1 << 20;
+
 /// The segment that is written to.
 #[derive(Debug)]
 pub(crate) struct Active {
-    pub(crate) header: SegmentHeader,
+    pub(crate) header: Arc<SegmentHeader>,
     pub(crate) path: PathBuf,
     pub(crate) file: Box<dyn DiskFile>,
     pub(crate) summary: Summary,
+    /// The latest checkpoint of the log.
+    pub(crate) checkpoint: Option<Offset>,
     /// The file's length: writing below it needs no new space.
     allocated: u64,
+    /// Up to here the file's blocks were written once.
+    touched: u64,
 }
 
 impl Active {
     pub(crate) fn new(header: SegmentHeader, path: PathBuf, file: Box<dyn DiskFile>, allocated: u64) -> Self {
-        Self { summary: Summary::new(&header), header, path, file, allocated }
+        let checkpoint = header.checkpoint;
+        let summary = Summary::new(&header);
+        Self { summary, header: Arc::new(header), path, file, checkpoint, allocated, touched: 0 }
     }
 
     /// Where the next group begins.
@@ -45,24 +62,17 @@ impl Active {
         self.summary.end
     }
 
-    /// Counts a group that is durable. `ids` are its record ids.
-    pub(crate) fn absorb(&mut self, group: &Group, ids: &[u8]) {
+    /// Counts a group. `ids` are its record ids.
+    pub(crate) fn absorb(&mut self, group: &Group, ids: &[u8], checkpoint: Option<Offset>) {
         assert!(group.start == self.end(), "I4: a group at {} after the end {}", group.start, self.end());
         self.summary.absorb(group, ids);
+        self.checkpoint = checkpoint.or(self.checkpoint);
     }
 
     /// The file's length if a group of `len` bytes and then the seal were written.
     fn len_with(&self, len: usize) -> u64 {
         self.header.file_pos(self.end()).0 + len as u64 + seal::seal_len(self.summary.table_len() + 1) as u64
     }
-}
-
-/// Records of one append, framed; their CRCs lack their places.
-#[derive(Debug, Default)]
-pub(crate) struct Encoded {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) records: u32,
-    pub(crate) payload_bytes: u64,
 }
 
 /// The one that writes. Owned by whoever leads the group commit.
@@ -76,8 +86,10 @@ pub(crate) struct Writer {
     pub(crate) slots: Slots,
     pub(crate) durable: Offset,
     pub(crate) poison: Option<Error>,
-    buffer: Vec<u8>,
-    ids: Vec<u8>,
+    /// The next segment's file, made ahead of its time.
+    pub(crate) spare: Arc<Mutex<Option<Prepared>>>,
+    /// Something was written since the last sync.
+    unsynced: bool,
 }
 
 impl Writer {
@@ -99,74 +111,53 @@ impl Writer {
             slots,
             durable,
             poison: None,
-            buffer: Vec::new(),
-            ids: Vec::new(),
+            spare: Arc::default(),
+            unsynced: false,
         }
     }
 
-    /// Whether requests of so many bytes still fit the group they would share: a group stays within a segment.
-    pub(crate) fn fits_group(&self, len: usize) -> bool {
-        HEADER_LEN + (len + frame::COMMIT) as u64 + seal::seal_len(1) as u64 <= self.options.segment_bytes
+    /// An empty group at the end of the active segment.
+    pub(crate) fn begin(&self) -> Result<Load, Error> {
+        let end = self.active.end();
+        let pos = self.active.header.file_pos(end).0;
+        let mut lead_in = vec![0; (pos % BLOCK as u64) as usize];
+        let read = disk::read_full(&*self.active.file, &mut lead_in, pos - pos % BLOCK as u64)
+            .map_err(|error| Error::io("read", &self.active.path, error))?;
+        assert!(read == lead_in.len(), "I4: the active segment ends before {end}");
+        Ok(Load::new(Arc::clone(&self.active.header), end, &lead_in))
     }
 
-    /// Writes and syncs one group of whole requests; returns where each begins. After an error of kind `Retry` nothing
-    /// of the group was kept; after any other the writer is poisoned.
+    /// Writes a finished group that ends at `end`, and syncs it if it is to be `durable`. After an error of kind `Retry`
+    /// nothing of the group was kept; after any other the writer is poisoned.
     pub(crate) fn commit(
         &mut self,
-        requests: &[&Encoded],
-        source: &Source,
+        load: &mut Load,
+        commit: Commit,
+        durable: bool,
         watermark: &Watermark,
-    ) -> Result<Vec<Offset>, Error> {
+    ) -> Result<(), Error> {
         if let Some(error) = &self.poison {
             return Err(error.clone());
         }
-        let len = requests.iter().map(|request| request.bytes.len()).sum::<usize>() + frame::COMMIT;
-        if self.active.len_with(len) > self.options.segment_bytes && self.active.summary.groups > 0 {
-            self.roll(self.active.header.term, source, watermark)?;
-        }
-        self.reserve(len)?;
-        let starts = self.gather(requests);
-        let start = self.active.end();
-        let commit = Commit {
-            batch_start: start,
-            durable_upto: self.durable,
-            time_micros: self.clock.now_micros(),
-            records: requests.iter().map(|request| request.records).sum(),
-        };
-        let commit_at = self.buffer.len();
-        frame::encode_commit(&mut self.buffer, &commit);
-        let commit_place = self.active.header.place(Offset::new(start.get() + commit_at as u64));
-        frame::place(&mut self.buffer[commit_at..], &commit_place);
-        let buffer = std::mem::take(&mut self.buffer);
-        let written = self.write_durably(&buffer);
-        let end = Offset::new(start.get() + buffer.len() as u64);
-        self.buffer = buffer;
-        written?;
-        let payload_bytes = requests.iter().map(|request| request.payload_bytes).sum();
-        self.active.absorb(&Group { start, end, commit, payload_bytes }, &self.ids);
-        self.advance(end, watermark)?;
-        Ok(starts)
+        let (start, end) = (load.start, load.end());
+        self.reserve(load.len())?;
+        self.write(load, durable)?;
+        let group = Group { start, end, commit, payload_bytes: load.payload_bytes };
+        self.active.absorb(&group, &load.ids, load.checkpoint);
+        if durable { self.advance(end, watermark) } else { Ok(()) }
     }
 
-    /// Lays the requests' frames one after the other into the buffer, each with the CRC of its place.
-    fn gather(&mut self, requests: &[&Encoded]) -> Vec<Offset> {
-        self.buffer.clear();
-        self.ids.clear();
-        let base = self.active.end().get();
-        let mut starts = Vec::with_capacity(requests.len());
-        for request in requests {
-            let mut at = self.buffer.len();
-            starts.push(Offset::new(base + at as u64));
-            self.buffer.extend_from_slice(&request.bytes);
-            while at < self.buffer.len() {
-                let place = self.active.header.place(Offset::new(base + at as u64));
-                let frame = &mut self.buffer[at..];
-                frame::place(frame, &place);
-                self.ids.extend_from_slice(frame::encoded_id(frame).unwrap_or_default());
-                at += frame::encoded_len(frame);
-            }
+    /// Makes everything written durable.
+    pub(crate) fn sync(&mut self, watermark: &Watermark) -> Result<(), Error> {
+        if let Some(error) = &self.poison {
+            return Err(error.clone());
         }
-        starts
+        if !self.unsynced {
+            return Ok(());
+        }
+        self.active.file.sync().map_err(|error| self.poison("sync", error))?;
+        self.unsynced = false;
+        self.advance(self.active.end(), watermark)
     }
 
     /// Makes sure that a group of `len` bytes, and the seal after it, have their space.
@@ -184,6 +175,37 @@ impl Writer {
             Err(error) if is_full(&error) => Err(Error::Full { path: self.active.path.clone() }),
             Err(error) => Err(self.poison("reserve space in", error)),
         }
+    }
+
+    /// Writes a group in whole blocks. A full disk is undone: zeros, durably.
+    fn write(&mut self, load: &mut Load, durable: bool) -> Result<(), Error> {
+        let pos = self.active.header.file_pos(load.start).0;
+        let len = load.len();
+        let block_pos = pos - load.lead_in().len() as u64;
+        let end = (pos + len as u64).next_multiple_of(BLOCK as u64);
+        let zeros = if end > self.active.touched && len <= SMALL_GROUP {
+            let room = self.active.allocated.saturating_sub(end) as usize / BLOCK * BLOCK;
+            (len * AHEAD_GROUPS).clamp(AHEAD_LEAST, AHEAD_MOST).next_multiple_of(BLOCK).min(room)
+        } else {
+            0
+        };
+        // A sync that a write brings along covers that write alone.
+        let at_once = durable && !self.unsynced;
+        match disk::write_all_blocks(&*self.active.file, load.blocks(zeros), block_pos, at_once) {
+            Ok(true) if at_once => {}
+            Ok(_) if durable => {
+                self.active.file.sync().map_err(|error| self.poison("sync", error))?;
+                self.unsynced = false;
+            }
+            Ok(_) => self.unsynced = true,
+            Err(error) if is_full(&error) => {
+                self.erase(pos, len)?;
+                return Err(Error::Full { path: self.active.path.clone() });
+            }
+            Err(error) => return Err(self.poison("write to", error)),
+        }
+        self.active.touched = self.active.touched.max(end + zeros as u64);
+        Ok(())
     }
 
     /// Writes at the end of the active segment and syncs. A full disk is undone: zeros, durably.
@@ -237,13 +259,34 @@ impl Writer {
     pub(crate) fn roll(
         &mut self,
         next_term: Term,
+        keys: &Keys,
         source: &Source,
         watermark: &Watermark,
     ) -> Result<(), Error> {
         let seal = self.active.summary.seal(next_term);
-        let next = prepare(&*self.disk, &self.dir, seal.next_base(), self.options.segment_bytes)?;
+        self.keep(keys, seal.next_base())?;
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let next = match spare {
+            Some(spare) => spare,
+            None => prepare(
+                &*self.disk,
+                &self.dir,
+                &segment::file_name(seal.next_base()),
+                self.options.segment_bytes,
+            )?,
+        };
         self.write_durably(&seal.encode(&self.active.header))?;
-        self.finish_roll(&seal, next, source, watermark)
+        self.finish_roll(&seal, next, keys.oldest(), source, watermark)
+    }
+
+    /// Writes down the keys of everything below `base`, if there are any.
+    pub(crate) fn keep(&self, keys: &Keys, base: Offset) -> Result<(), Error> {
+        if keys.oldest().is_none() {
+            return Ok(());
+        }
+        let path = self.dir.join(keys::FILE_NAME);
+        disk::replace(&*self.disk, &path, &keys.encode(self.log(), base))
+            .map_err(|error| Error::io("write", &path, error))
     }
 
     /// Cuts the sealed file to its end and begins the segment after it.
@@ -251,6 +294,7 @@ impl Writer {
         &mut self,
         seal: &Seal,
         next: Prepared,
+        keys: Option<Offset>,
         source: &Source,
         watermark: &Watermark,
     ) -> Result<(), Error> {
@@ -270,6 +314,8 @@ impl Writer {
             chain: seal.chain,
             records_before: self.active.header.records_before + seal.records,
             created_micros: self.clock.now_micros(),
+            checkpoint: self.active.checkpoint,
+            keys,
         };
         let path = self.dir.join(segment::file_name(header.base));
         let born = birth(&*self.disk, &self.dir, next, &header);
@@ -287,14 +333,24 @@ impl Writer {
         segments.push(Arc::new(Segment::active(header.clone(), path.clone())));
         source.set_segments(segments);
         self.active = Active::new(header, path, file, allocated);
+        self.unsynced = false;
         self.advance(self.active.end(), watermark)
     }
 
-    /// Writes a control frame as a group of its own.
-    pub(crate) fn audit(&mut self, body: &[u8], source: &Source, watermark: &Watermark) -> Result<(), Error> {
-        let mut request = Encoded::default();
-        frame::encode_control(&mut request.bytes, ControlKind::Audit, body);
-        self.commit(&[&request], source, watermark).map(drop)
+    /// Writes a control frame as a group of its own, durably.
+    pub(crate) fn audit(&mut self, body: &[u8], watermark: &Watermark) -> Result<(), Error> {
+        let mut load = self.begin()?;
+        let digest = Digest::of_control(ControlKind::Audit, body);
+        load.push(&Frames {
+            payloads: &[],
+            digests: &[],
+            control: Some((ControlKind::Audit, body, digest)),
+            bytes: frame::padded(body.len()),
+        });
+        let now = self.clock.now_micros();
+        let commit = load.commit(self.durable, now);
+        load.finish(self.durable, now, None);
+        self.commit(&mut load, commit, true, watermark)
     }
 
     /// Ends in order: gives unused space back, and says on disk that nothing needs to be written again.
@@ -366,14 +422,14 @@ pub(crate) struct Prepared {
     allocated: u64,
 }
 
-/// Creates the file of the segment at `base` under a temporary name.
+/// Creates the file of a segment to come under a temporary name.
 pub(crate) fn prepare(
     disk: &dyn Disk,
-    dir: &std::path::Path,
-    base: Offset,
+    dir: &Path,
+    name: &str,
     segment_bytes: u64,
 ) -> Result<Prepared, Error> {
-    let path = dir.join(format!("{}.tmp", segment::file_name(base)));
+    let path = dir.join(format!("{name}.tmp"));
     match disk.remove(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             return Err(Error::io("remove", &path, error));
@@ -392,7 +448,7 @@ pub(crate) fn prepare(
 /// Gives a prepared file its header and its name, durably.
 pub(crate) fn birth(
     disk: &dyn Disk,
-    dir: &std::path::Path,
+    dir: &Path,
     prepared: Prepared,
     header: &SegmentHeader,
 ) -> Result<(Box<dyn DiskFile>, u64), Error> {

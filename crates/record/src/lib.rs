@@ -32,6 +32,7 @@
 //!
 //! docs/payload.md has the bytes, docs/json.md the lines, `limits` what a record may hold.
 
+mod batch;
 mod cursor;
 mod identity;
 mod kind;
@@ -63,10 +64,11 @@ mod value;
 #[cfg(feature = "model")]
 mod vote;
 
+pub use batch::{Batch, Entry, Place};
 pub use cursor::{Applied, Cursor, CursorRefusal};
 pub use identity::{LogId, ParseIdError, RecordId, Term};
 pub use kind::Kind;
-pub use log::{Appended, Batch, Bounds, Durability, Entry, Lag, Log, LogError, ReadLimit, TermStart};
+pub use log::{Appended, Bounds, Durability, Lag, Log, LogError, ReadLimit, TermStart};
 pub use offset::Offset;
 pub use record_type::RecordType;
 pub use source::IntoLog;

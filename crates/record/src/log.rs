@@ -6,10 +6,10 @@
 //!   `- first place that retention left
 
 use std::error::Error as StdError;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::batch::Batch;
 use crate::{Kind, LogId, Offset, RecordId, Term};
 
 /// An ordered, append-only, durable sequence of payloads.
@@ -48,7 +48,17 @@ pub trait Log: Send + Sync {
     /// # Errors
     /// [`LogError::Gap`] below the oldest place, [`LogError::Damaged`] where checksums fail, [`LogError::Hole`] where
     /// that was acknowledged.
-    fn read(&self, from: Offset, limit: ReadLimit) -> Result<Batch, LogError>;
+    fn read(&self, from: Offset, limit: ReadLimit) -> Result<Batch, LogError> {
+        let mut batch = Batch::default();
+        self.read_into(from, limit, &mut batch)?;
+        Ok(batch)
+    }
+
+    /// As [`Log::read`], into a batch whose memory is used again: what it held is gone. After an error it is empty.
+    ///
+    /// # Errors
+    /// As [`Log::read`].
+    fn read_into(&self, from: Offset, limit: ReadLimit, batch: &mut Batch) -> Result<(), LogError>;
 
     /// Blocks until something beyond `known` is durable, the log is closed, or `timeout` has passed, and returns the
     /// bounds then.
@@ -89,6 +99,10 @@ impl<L: Log + ?Sized> Log for Arc<L> {
         (**self).read(from, limit)
     }
 
+    fn read_into(&self, from: Offset, limit: ReadLimit, batch: &mut Batch) -> Result<(), LogError> {
+        (**self).read_into(from, limit, batch)
+    }
+
     fn wait(&self, known: Offset, timeout: Duration) -> Result<Bounds, LogError> {
         (**self).wait(known, timeout)
     }
@@ -119,6 +133,8 @@ pub struct Bounds {
 /// What an acknowledged append has survived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
+    /// In the memory of the process that appends: survives nothing until it is synced.
+    Memory,
     /// Handed to the operating system: survives a killed process, not a power cut.
     PageCache,
     /// Synced to the medium: survives a power cut.
@@ -134,6 +150,8 @@ pub struct Appended {
     pub next: Offset,
     /// Its identity.
     pub id: RecordId,
+    /// The term it was appended in. Once a later term has begun below `offset`, the offset may name another record.
+    pub term: Term,
 }
 
 /// How much one read may return. At least one atomic group is returned, however large.
@@ -161,80 +179,6 @@ pub struct Lag {
     pub bytes: u64,
     /// The age of the oldest record not yet read, in seconds of the log's clock; 0 when there is none.
     pub seconds: f64,
-}
-
-/// Records read from a log: one buffer, and where each payload lies in it.
-#[derive(Clone, Debug, Default)]
-pub struct Batch {
-    bytes: Vec<u8>,
-    entries: Vec<(Offset, RecordId, Range<usize>)>,
-    next: Offset,
-}
-
-/// One record of a batch; its payload is lent, not copied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry<'a> {
-    /// Where it stands in the log.
-    pub offset: Offset,
-    /// Its identity, as the log holds it.
-    pub id: RecordId,
-    /// Its payload.
-    pub payload: &'a [u8],
-}
-
-impl Batch {
-    /// A batch over `bytes`; each entry names the range of its payload. `next` is where the following read begins.
-    ///
-    /// # Panics
-    /// If a range lies outside `bytes` or offsets do not rise: a bug of the log.
-    #[must_use]
-    pub fn new(bytes: Vec<u8>, entries: Vec<(Offset, RecordId, Range<usize>)>, next: Offset) -> Self {
-        let mut last = None;
-        for (offset, _, range) in &entries {
-            assert!(
-                range.start <= range.end && range.end <= bytes.len(),
-                "L2: payload {range:?} outside the batch"
-            );
-            assert!(last < Some(*offset) && *offset < next, "L2: offset {offset} out of order");
-            last = Some(*offset);
-        }
-        Self { bytes, entries, next }
-    }
-
-    /// The records, in the log's order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
-        self.entries.iter().map(|(offset, id, range)| Entry {
-            offset: *offset,
-            id: *id,
-            payload: &self.bytes[range.clone()],
-        })
-    }
-
-    /// The part of this batch before `end`, which becomes where the following read begins if it lies within.
-    #[must_use]
-    pub fn until(mut self, end: Offset) -> Self {
-        self.entries.truncate(self.entries.partition_point(|(offset, ..)| *offset < end));
-        self.next = self.next.min(end);
-        self
-    }
-
-    /// How many records there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Whether there is none: the reader has reached the durable end, if `next` is where it began.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    /// Where the following read begins.
-    #[must_use]
-    pub fn next(&self) -> Offset {
-        self.next
-    }
 }
 
 /// Why a log could not do it.

@@ -108,6 +108,9 @@ fn show(status: &Status, place: &Place, output: &mut Output) -> Result<(), Failu
 
 fn durability(durability: Durability) -> &'static str {
     match durability {
+        Durability::Memory => {
+            "in this process's memory when it is acknowledged: it may be lost until it is synced"
+        }
         Durability::Synced => "synced to the disk before it is acknowledged",
         Durability::PageCache => "in the page cache when it is acknowledged",
     }

@@ -7,7 +7,11 @@ use std::path::Path;
 
 use rustix::fs::{FallocateFlags, OFlags};
 
-use super::{Disk, DiskFile, Held, Listed, Mode};
+use super::{Disk, DiskFile, Held, Listed, Mode, Written};
+
+mod direct;
+
+use direct::Direct;
 
 /// The operating system's disk. Files are created with mode 0600.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,7 +43,7 @@ impl Disk for RealDisk {
                 format!("{}: not a plain file", path.display()),
             ));
         }
-        Ok(Box::new(RealFile(file)))
+        Ok(Box::new(RealFile { file, direct: Direct::default() }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -96,35 +100,45 @@ fn options(mode: Mode) -> OpenOptions {
 }
 
 #[derive(Debug)]
-struct RealFile(File);
+struct RealFile {
+    file: File,
+    direct: Direct,
+}
 
 impl DiskFile for RealFile {
     fn read_at(&self, buf: &mut [u8], pos: u64) -> io::Result<usize> {
-        self.0.read_at(buf, pos)
+        self.file.read_at(buf, pos)
     }
 
     fn write_at(&self, buf: &[u8], pos: u64) -> io::Result<usize> {
-        self.0.write_at(buf, pos)
+        self.file.write_at(buf, pos)
+    }
+
+    fn write_blocks(&self, buf: &[u8], pos: u64, durable: bool) -> io::Result<Written> {
+        match self.direct.write(&self.file, buf, pos, durable)? {
+            Some(written) => Ok(written),
+            None => self.write_at(buf, pos).map(|bytes| Written { bytes, durable: false }),
+        }
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn len(&self) -> io::Result<u64> {
-        self.0.metadata().map(|metadata| metadata.len())
+        self.file.metadata().map(|metadata| metadata.len())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.file.set_len(len)
     }
 
     fn allocate(&self, len: u64) -> io::Result<()> {
-        match rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, len) {
+        match rustix::fs::fallocate(&self.file, FallocateFlags::empty(), 0, len) {
             Ok(()) => Ok(()),
             Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::INVAL) => {
                 if self.len()? < len {
-                    self.0.set_len(len)
+                    self.file.set_len(len)
                 } else {
                     Ok(())
                 }

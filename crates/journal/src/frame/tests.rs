@@ -1,3 +1,4 @@
+use annals_record::RecordId;
 use proptest::prelude::*;
 
 use super::*;
@@ -5,10 +6,7 @@ use super::*;
 const HERE: Place = Place { log: LogId::from_bytes([3; 16]), term: Term::new(4), offset: Offset::new(5 * 8) };
 
 fn frame(payload: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    encode_record(&mut bytes, &RecordId::of(payload), payload);
-    place(&mut bytes, &HERE);
-    bytes
+    encode(payload.len() as u32, RecordId::of(payload).as_bytes(), payload, &HERE)
 }
 
 fn verifies(bytes: &[u8], at: &Place) -> bool {
@@ -33,9 +31,7 @@ fn a_record_lies_as_drawn() {
 fn a_commit_frame_is_forty_bytes_and_reads_back() {
     let commit =
         Commit { batch_start: Offset::new(16), durable_upto: Offset::new(8), time_micros: -5, records: 7 };
-    let mut bytes = Vec::new();
-    encode_commit(&mut bytes, &commit);
-    place(&mut bytes, &HERE);
+    let bytes = encode(COMMIT_WORD, &commit.words(), &[], &HERE);
     assert_eq!(bytes.len(), COMMIT);
     assert_eq!(word(&bytes, 0), COMMIT_WORD);
     assert!(matches!(parse(&bytes, &HERE), Parsed::Frame(Frame::Commit(c), COMMIT) if c == commit));
@@ -53,9 +49,7 @@ fn a_frame_verifies_at_its_own_place_only() {
 #[test]
 fn a_kind_that_is_not_known_is_skipped_only_where_the_format_says_so() {
     for (kind, skipped) in [(1, true), (3, true), (4, true), (5, true), (6, true), (7, false)] {
-        let mut bytes = Vec::new();
-        encode(&mut bytes, CONTROL | kind << KIND_SHIFT | 3, &[0; 32], b"abc");
-        place(&mut bytes, &HERE);
+        let bytes = encode(CONTROL | kind << KIND_SHIFT | 3, &[0; 32], b"abc", &HERE);
         assert_eq!(verifies(&bytes, &HERE), skipped, "kind {kind}");
     }
 }

@@ -3,10 +3,18 @@ use std::path::Path;
 use std::sync::{Arc, Barrier};
 
 use super::*;
-use crate::{Reader, segment};
+use crate::{Bucket, Reader, SealPolicy, segment};
+
+mod asking;
 
 /// Small segments, so that a few records roll.
-const SMALL: Options = Options { segment_bytes: 8 << 10, max_batch_bytes: 1 << 20 };
+const SMALL: Options = Options {
+    segment_bytes: 8 << 10,
+    max_batch_bytes: 1 << 20,
+    sync: SyncPolicy::Always,
+    seal: SealPolicy { age: None, bucket: Bucket::None },
+    remember_keys: 100,
+};
 
 fn open(dir: &Path) -> Journal {
     Journal::open_with(dir, SMALL).unwrap()
@@ -161,7 +169,7 @@ fn a_torn_tail_is_kept_in_quarantine_and_the_log_goes_on_in_a_new_term() {
     let torn = journal.report().torn.clone().unwrap();
     assert_eq!((torn.offset, torn.bytes), (end, 12));
     assert_eq!(fs::read(&torn.quarantine).unwrap(), b"half a frame");
-    assert_eq!(journal.status().term, annals_record::Term::new(2));
+    assert_eq!(journal.status().term, Term::new(2));
     receipts.extend(fill(&journal, 5..50));
     check(journal.clone(), &receipts);
     verify(&journal);

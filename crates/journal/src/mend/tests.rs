@@ -11,6 +11,8 @@ fn header() -> SegmentHeader {
         chain: [0; 32],
         records_before: 0,
         created_micros: 0,
+        checkpoint: None,
+        keys: None,
     }
 }
 
@@ -19,14 +21,9 @@ fn groups(groups: &[&[&[u8]]]) -> Vec<u8> {
     let (header, mut bytes) = (header(), Vec::new());
     for group in groups {
         let start = bytes.len();
-        let mut frames = Vec::new();
         for payload in *group {
-            frames.push(record(
-                &RecordId::of(payload),
-                payload,
-                &header.place(Offset::new(bytes.len() as u64)),
-            ));
-            bytes.extend_from_slice(&frames[frames.len() - 1]);
+            let place = header.place(Offset::new(bytes.len() as u64));
+            bytes.extend_from_slice(&record(&RecordId::of(payload), payload, &place));
         }
         let at = bytes.len();
         let commit = Commit {
@@ -35,8 +32,8 @@ fn groups(groups: &[&[&[u8]]]) -> Vec<u8> {
             time_micros: 77,
             records: group.len() as u32,
         };
-        frame::encode_commit(&mut bytes, &commit);
-        frame::place(&mut bytes[at..], &header.place(Offset::new(at as u64)));
+        let place = header.place(Offset::new(at as u64));
+        bytes.extend_from_slice(&frame::encode(frame::COMMIT_WORD, &commit.words(), &[], &place));
     }
     bytes
 }

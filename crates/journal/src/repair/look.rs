@@ -9,7 +9,7 @@ use super::{Diagnosis, Finding, Trouble};
 use crate::disk::{Disk, Mode};
 use crate::error::{Damage, Error};
 use crate::holes;
-use crate::inspection::inspect;
+use crate::inspection::{Subject, inspect};
 use crate::judgement::{Ending, Judgement, judge};
 use crate::recovery::Survey;
 use crate::segment::HEADER_LEN;
@@ -105,10 +105,11 @@ impl Look<'_> {
             let end = if let Some(next) = segment.next {
                 next
             } else {
-                let judgement = judge(header, &*file, *mark, holes).map_err(failed)?;
+                let judgement = judge(header, &*file, *mark, holes, None).map_err(failed)?;
                 self.ending(&judgement, segment.path.as_path(), header.base)
             };
-            let found = inspect(header, &*file, end, holes).map_err(failed)?;
+            let subject = Subject { file: &*file, header, end, holes, content: true };
+            let found = inspect(&subject).map_err(failed)?;
             let what = if segment.next.is_some() { Trouble::SealedDamage } else { Trouble::Damage };
             let flaw = segment.flaw.as_ref().filter(|_| found.damaged.is_empty() && found.seal.is_some());
             if let Some(flaw) = flaw {

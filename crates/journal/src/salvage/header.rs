@@ -7,6 +7,7 @@ use annals_record::{LogId, Offset, Term};
 use crate::disk::{self, DiskFile};
 use crate::frame;
 use crate::mend::flipped;
+use crate::recovery::Carried;
 use crate::scan::{self, Scan, Step, Window};
 use crate::seal::Seal;
 use crate::segment::{HEADER_LEN, SegmentHeader};
@@ -19,18 +20,25 @@ pub(super) struct Before {
     pub(super) term_start: Offset,
     pub(super) chain: [u8; 32],
     pub(super) records: u64,
+    pub(super) carried: Carried,
 }
 
 impl Before {
     /// Before a log's first segment.
-    pub(super) const FIRST: Self =
-        Self { base: Offset::ZERO, term: Term::FIRST, term_start: Offset::ZERO, chain: [0; 32], records: 0 };
+    pub(super) const FIRST: Self = Self {
+        base: Offset::ZERO,
+        term: Term::FIRST,
+        term_start: Offset::ZERO,
+        chain: [0; 32],
+        records: 0,
+        carried: Carried { checkpoint: None, keys: None },
+    };
 
-    pub(super) fn behind(header: &SegmentHeader, seal: &Seal) -> Self {
+    pub(super) fn behind(header: &SegmentHeader, seal: &Seal, carried: Carried) -> Self {
         let base = seal.next_base();
         let term_start = if seal.next_term > header.term { base } else { header.term_start };
         let records = header.records_before + seal.records;
-        Self { base, term: seal.next_term, term_start, chain: seal.chain, records }
+        Self { base, term: seal.next_term, term_start, chain: seal.chain, records, carried }
     }
 
     fn header(self, log: LogId) -> SegmentHeader {
@@ -42,6 +50,8 @@ impl Before {
             chain: self.chain,
             records_before: self.records,
             created_micros: 0,
+            checkpoint: self.carried.checkpoint,
+            keys: self.carried.keys,
         }
     }
 }
@@ -63,14 +73,14 @@ pub(super) fn mend_header(
     let unflipped = unflip(&mut block[..read]).filter(|header| (header.log, header.base) == (log, base));
     for header in [unflipped, before.map(|before| before.header(log))].into_iter().flatten() {
         let window = Window::new(file, u64::MAX)?;
-        let mut scan = Scan::new(&header, window, base, false);
+        let mut scan = Scan::new(&header, window, base);
         let first_micros = match scan.step()? {
             Step::Group(group) => group.commit.time_micros,
-            Step::Seal(_) | Step::Hole(_) => 0,
+            Step::Seal(_) => 0,
             Step::End if may_be_empty => 0,
             // The first group may be damaged, too: any frame behind it proves the header.
             Step::End | Step::Bad(_) => {
-                match scan::next_landmark(&header, scan.window(), Offset::new(base.get() + 8))? {
+                match scan::next_landmark(&header, &mut scan.into_window(), Offset::new(base.get() + 8))? {
                     Some(_) => 0,
                     None => continue,
                 }

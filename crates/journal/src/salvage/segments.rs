@@ -14,10 +14,10 @@ use super::{Known, Loss, Mending, SalvagePlan};
 use crate::catalog::Segment;
 use crate::disk::{self, Disk, DiskFile, Mode};
 use crate::error::{Damage, Error};
-use crate::inspection::{Inspection, inspect};
+use crate::inspection::{Inspection, Subject, inspect};
 use crate::judgement::judge;
 use crate::mend::{Refill, mend};
-use crate::recovery::{Survey, next_term};
+use crate::recovery::{Carried, Survey, next_term};
 use crate::scan::{self, Window};
 use crate::seal::Seal;
 use crate::segment::{FilePos, HEADER_LEN, SegmentHeader};
@@ -111,12 +111,15 @@ impl Planner<'_> {
             Some(next) => next,
             None => {
                 let judgement =
-                    judge(&header, &overlay, self.survey.mark, &self.survey.holes).map_err(failed)?;
+                    judge(&header, &overlay, self.survey.mark, &self.survey.holes, None).map_err(failed)?;
                 Offset::new(judgement.durable().max(judgement.written()).get().next_multiple_of(8))
             }
         };
         let found = self.mend_segment(segment, &header, end, next, &mut overlay).map_err(failed)?;
-        self.before = found.seal.as_ref().map(|seal| Before::behind(&header, seal));
+        if let Some(seal) = &found.seal {
+            let carried = Carried::behind(&header, &overlay, &self.survey.holes).map_err(failed)?;
+            self.before = Some(Before::behind(&header, seal, carried));
+        }
         let sealed_end = found.seal.as_ref().map(|seal| seal.next_base());
         let sealed = segment.next.is_some() || found.seal.is_some();
         for Damage { offset, len, detail } in found.damaged {
@@ -189,7 +192,8 @@ impl Planner<'_> {
         overlay: &mut Overlay,
     ) -> io::Result<Inspection> {
         loop {
-            let found = inspect(header, overlay, end, &self.survey.holes)?;
+            let holes = &self.survey.holes;
+            let found = inspect(&Subject { file: overlay, header, end, holes, content: true })?;
             let mut mended = false;
             for damage in found.damaged.iter().filter(|damage| damage.len <= MAX_MEND) {
                 // Where the file ends before, zeros stand for what is missing.

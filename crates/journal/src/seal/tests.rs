@@ -11,6 +11,8 @@ fn header() -> SegmentHeader {
         chain: [0; 32],
         records_before: 0,
         created_micros: 0,
+        checkpoint: None,
+        keys: None,
     }
 }
 

@@ -9,6 +9,8 @@ fn header() -> SegmentHeader {
         chain: [5; 32],
         records_before: 17,
         created_micros: 1_700_000_000_000_000,
+        checkpoint: Some(Offset::new(4000)),
+        keys: None,
     }
 }
 

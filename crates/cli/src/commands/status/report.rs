@@ -81,6 +81,7 @@ impl<'a> Report<'a> {
                 records: journal.records,
                 term: journal.term.get(),
                 durability: match journal.durability {
+                    Durability::Memory => "memory",
                     Durability::Synced => "synced",
                     Durability::PageCache => "page_cache",
                 },

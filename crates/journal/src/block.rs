@@ -1,0 +1,80 @@
+//! Bytes in memory that begin where a block of a disk may begin, so that a write can go past the page cache.
+
+/// Positions and lengths of whole-block writes are multiples of this, and so are their addresses in memory.
+pub(crate) const BLOCK: usize = 4096;
+
+/// A growing run of bytes whose first one is aligned to [`BLOCK`].
+#[derive(Debug, Default)]
+pub(crate) struct Blocks {
+    bytes: Vec<u8>,
+    /// Where the first byte is.
+    start: usize,
+}
+
+impl Blocks {
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// Forgets what it holds; its memory stays, up to `most` bytes.
+    pub(crate) fn clear(&mut self, most: usize) {
+        if self.bytes.capacity() > most + BLOCK {
+            *self = Self::default();
+        } else {
+            self.bytes.truncate(self.start);
+        }
+    }
+
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        self.reserve(bytes.len());
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Appends zeros until it is `len` bytes long.
+    pub(crate) fn fill_to(&mut self, len: usize) {
+        self.reserve(len.saturating_sub(self.len()));
+        self.bytes.resize(self.start + len, 0);
+    }
+
+    /// Makes room for `more` bytes. A vector that grows by itself would move, and lose its alignment.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        if self.bytes.capacity() - self.bytes.len() >= more {
+            return;
+        }
+        let capacity = (self.len() + more).next_power_of_two().max(16 * BLOCK);
+        let mut bytes: Vec<u8> = Vec::with_capacity(capacity + BLOCK);
+        let start = bytes.as_ptr().align_offset(BLOCK).min(BLOCK);
+        bytes.resize(start, 0);
+        bytes.extend_from_slice(self.as_slice());
+        *self = Self { bytes, start };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_stays_aligned_and_keeps_its_bytes_however_it_grows() {
+        let mut blocks = Blocks::default();
+        let mut expected = Vec::new();
+        for i in 1..2_000_usize {
+            let piece = vec![i as u8; i * 7 % 300];
+            blocks.extend(&piece);
+            expected.extend_from_slice(&piece);
+            assert_eq!(blocks.as_slice().as_ptr().align_offset(BLOCK), 0, "after {i} pieces");
+        }
+        assert!(blocks.as_slice() == expected);
+        blocks.fill_to(expected.len() + 5000);
+        assert!(blocks.as_slice()[expected.len()..].iter().all(|byte| *byte == 0));
+        blocks.clear(usize::MAX - BLOCK);
+        assert_eq!(blocks.len(), 0);
+        blocks.extend(b"again");
+        assert_eq!(blocks.as_slice(), b"again");
+        assert_eq!(blocks.as_slice().as_ptr().align_offset(BLOCK), 0);
+    }
+}

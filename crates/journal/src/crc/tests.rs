@@ -1,0 +1,35 @@
+use super::*;
+
+/// The definition, bit by bit: what the fast ways have to agree with on every machine.
+fn slow(parts: &[&[u8]]) -> u32 {
+    let mut state = u32::MAX;
+    for byte in parts.iter().flat_map(|part| part.iter()) {
+        state ^= u32::from(*byte);
+        for _ in 0..8 {
+            state = (state >> 1) ^ (POLYNOMIAL & 0_u32.wrapping_sub(state & 1));
+        }
+    }
+    !state
+}
+
+#[test]
+fn the_check_value_of_the_algorithm() {
+    assert_eq!(slow(&[b"123456789"]), 0xE306_9283);
+    assert_eq!(bulk(u32::from_le_bytes(*b"1234"), b"56789"), 0xE306_9283);
+}
+
+#[test]
+fn every_length_and_alignment_agrees_with_the_definition() {
+    let bytes: Vec<u8> = (0..4096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let log = LogId::from_bytes(std::array::from_fn(|i| i as u8 * 13 + 3));
+    let (term, offset) = (Term::new(0x0102_0304_0506_0708), Offset::new(0xF1E2_D3C4_B5A6_9788));
+    let place = [&log.as_bytes()[..], &term.get().to_le_bytes(), &offset.get().to_le_bytes()].concat();
+    for len in (0..600).chain([1023, 1024, 1056, 2048, 4000]) {
+        let covered = &bytes[len % 9..][..len];
+        let word = (len as u32).wrapping_mul(0x9E37_79B9);
+        let found = bulk(word, covered);
+        assert_eq!(found, slow(&[&word.to_le_bytes(), covered]), "{len} bytes");
+        let placed = Stamp::new(&log, term).placed(found, offset);
+        assert_eq!(placed, slow(&[&word.to_le_bytes(), covered, &place]), "{len} bytes, placed");
+    }
+}

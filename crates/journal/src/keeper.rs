@@ -1,0 +1,139 @@
+//! The journal's own thread: it leads for those who cannot sleep, and does what can be done ahead of time.
+//!
+//!   call -> lead while nobody else can | prepare -> next segment's file | sync_in -> sync, when it is time
+//!
+//! Started by the first call: a journal whose callers are threads that wait has none, until a segment is half full.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use crate::commit::{GroupCommit, lock};
+use crate::error::Error;
+use crate::lead::Leader;
+use crate::writer;
+
+/// The name of a file that will be a segment.
+pub(crate) const NEXT: &str = "next.wal";
+
+/// What the thread is to do.
+#[derive(Debug, Default)]
+pub(crate) struct Keeper {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    started: bool,
+    called: bool,
+    prepare: bool,
+    sync_at: Option<Instant>,
+    over: bool,
+}
+
+enum Job {
+    Lead,
+    Prepare,
+    Sync,
+}
+
+impl Keeper {
+    /// It is the keeper's turn to lead.
+    pub(crate) fn call(&self, commit: &Arc<GroupCommit>) -> Result<(), Error> {
+        self.tell(commit, |state| state.called = true)
+    }
+
+    /// The next segment's file is to be made.
+    pub(crate) fn prepare(&self, commit: &Arc<GroupCommit>) -> Result<(), Error> {
+        self.tell(commit, |state| state.prepare = true)
+    }
+
+    /// Everything accepted is to be durable in this time.
+    pub(crate) fn sync_in(&self, commit: &Arc<GroupCommit>, interval: Duration) -> Result<(), Error> {
+        self.tell(commit, |state| state.sync_at = Some(Instant::now() + interval))
+    }
+
+    pub(crate) fn is_free_to_prepare(&self) -> bool {
+        !lock(&self.state).prepare
+    }
+
+    /// There will be nothing more to do.
+    pub(crate) fn end(&self) {
+        lock(&self.state).over = true;
+        self.changed.notify_one();
+    }
+
+    fn tell(&self, commit: &Arc<GroupCommit>, tell: impl FnOnce(&mut State)) -> Result<(), Error> {
+        let mut state = lock(&self.state);
+        if !state.started {
+            let commit = Arc::downgrade(commit);
+            std::thread::Builder::new()
+                .name("annals-journal".to_owned())
+                .spawn(move || keep(&commit))
+                .map_err(|error| {
+                    Error::io("start a thread for", std::path::Path::new("the journal"), error)
+                })?;
+            state.started = true;
+        }
+        tell(&mut state);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Waits for the next job; none when it is over.
+    fn next(&self) -> Option<Job> {
+        let mut state = lock(&self.state);
+        loop {
+            if std::mem::take(&mut state.called) {
+                return Some(Job::Lead);
+            }
+            if state.over {
+                return None;
+            }
+            let left = state.sync_at.map(|at| at.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                state.sync_at = None;
+                return Some(Job::Sync);
+            }
+            if state.prepare {
+                return Some(Job::Prepare);
+            }
+            state = match left {
+                Some(left) => {
+                    self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+}
+
+fn keep(commit: &Weak<GroupCommit>) {
+    while let Some(commit) = commit.upgrade() {
+        match commit.keeper.next() {
+            None => break,
+            Some(Job::Lead) => {
+                if commit.claim(None) {
+                    commit.lead(Leader::Keeper);
+                }
+            }
+            Some(Job::Sync) => {
+                if let Err(error) = commit.sync() {
+                    tracing::error!(%error, "what was accepted could not be made durable");
+                }
+            }
+            Some(Job::Prepare) => prepare(&commit),
+        }
+    }
+}
+
+/// Makes the next segment's file, so that a roll does not have to.
+fn prepare(commit: &GroupCommit) {
+    let made = writer::prepare(&*commit.source.disk, &commit.source.dir, NEXT, commit.options.segment_bytes);
+    match made {
+        Ok(made) => *lock(&commit.spare) = Some(made),
+        // The roll will try again, and say so if it fails.
+        Err(error) => tracing::debug!(%error, "the next segment could not be made ahead"),
+    }
+    lock(&commit.keeper.state).prepare = false;
+}

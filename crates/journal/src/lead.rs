@@ -1,0 +1,229 @@
+//! Leading: one thread takes the filling group, writes it, and sees that somebody takes the next.
+//!
+//!   claim -> take -> write, sync -> settle -> roll, if the segment is full -> hand on -> wake
+//!
+//! I6: after an error that leaves it unknown what is durable, nothing is acknowledged until reopen.
+//! I10: the lead is always given back; a panic on the way stops the journal and fails who waits.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use annals_record::Kind;
+
+use crate::commit::{GroupCommit, WRITE_AT, lock};
+use crate::error::Error;
+use crate::stage::{Lead, Work};
+use crate::ticket::Ticket;
+
+/// Smaller segments are made when they are needed.
+const PREPARE_FROM: u64 = 1 << 20;
+
+/// Who leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leader {
+    /// A thread that has an append of its own: it leads one group.
+    Thread,
+    /// The journal's own thread: it leads while there is something to write and no thread to lead.
+    Keeper,
+}
+
+impl GroupCommit {
+    /// Takes the lead, if it is to be taken still. A thread first waits for its group to fill, as long as that may be.
+    pub(crate) fn claim(&self, mine: Option<&Ticket>) -> bool {
+        let mut stage = self.lock();
+        let mut waited = false;
+        while stage.lead == Lead::Called {
+            let mine = mine.filter(|mine| !stage.full && std::ptr::eq(*mine, &raw const *stage.ticket));
+            let until = stage.fill.wait_until(stage.load.waiting).filter(|until| Instant::now() < *until);
+            let (Some(mine), Some(until)) = (mine, until) else {
+                let waiting = stage.load.waiting;
+                stage.fill.waited(waiting, waited);
+                stage.lead = Lead::Writing;
+                return true;
+            };
+            waited = true;
+            drop(stage);
+            mine.sleep(Some(until));
+            stage = self.lock();
+        }
+        // The arrival that completed the group has taken it.
+        false
+    }
+
+    /// Writes what has gathered, and hands the lead on. Only for whoever has claimed it.
+    pub(crate) fn lead(self: &Arc<Self>, leader: Leader) {
+        let mut leading = Leading { commit: self, ticket: None };
+        loop {
+            let began = Instant::now();
+            let durable_upto = self.watermark.get();
+            let spent = lock(&self.spent).take();
+            let mut work = self.lock().take(durable_upto, self.clock.now_micros(), spent);
+            leading.ticket = Some(Arc::clone(&work.ticket));
+            let outcome = self.write(&mut work);
+            let ticket = Arc::clone(&work.ticket);
+            let (rolls, outcome) = self.settle(work, outcome, began);
+            if rolls {
+                self.roll();
+            }
+            // The next leader wakes before those who are done.
+            let goes_on = self.hand_on(leader);
+            ticket.complete(outcome);
+            leading.ticket = None;
+            if !goes_on {
+                break;
+            }
+        }
+        std::mem::forget(leading);
+        self.prepare_ahead();
+    }
+
+    fn write(&self, work: &mut Work) -> Result<(), Error> {
+        let mut writer = lock(&self.writer);
+        let Some(writer) = writer.as_mut() else { return Err(Error::Closed) };
+        let outcome = match &mut work.load {
+            Some((load, commit)) => {
+                let end = load.end();
+                let outcome = writer.commit(load, *commit, work.durable, &self.watermark);
+                if outcome.is_ok() {
+                    self.written.fetch_max(end.get(), Ordering::AcqRel);
+                }
+                outcome
+            }
+            None if work.durable => writer.sync(&self.watermark),
+            None => Ok(()),
+        };
+        // What was accepted cannot be taken back: then there is no trying again.
+        outcome.map_err(|error| match error {
+            Error::Full { .. } if work.accepted => writer.poison_with(error),
+            error => error,
+        })
+    }
+
+    /// Puts down what came of it. True if the segment is to be rolled now.
+    fn settle(&self, work: Work, outcome: Result<(), Error>, began: Instant) -> (bool, Result<(), Error>) {
+        let mut guard = self.lock();
+        let stage = &mut *guard;
+        let now = Instant::now();
+        let failed = match &outcome {
+            Ok(()) => {
+                if work.durable {
+                    stage.synced();
+                    stage.fill.expect(work.waiting, stage.load.waiting, now, now - began);
+                } else {
+                    stage.unsynced |= work.load.is_some();
+                }
+                if let Some((load, _)) = work.load {
+                    *lock(&self.spent) = Some(load);
+                }
+                return (stage.full && stage.load.is_empty() && stage.stopped.is_none(), outcome);
+            }
+            Err(error) => error.clone(),
+        };
+        // What was placed behind it has no place any more.
+        let queued = if failed.kind() == Kind::Retry && !stage.load.accepted {
+            stage.take_back(work)
+        } else {
+            let reason =
+                self.between_groups(|writer| writer.poison_with(failed.clone())).unwrap_or(failed.clone());
+            stage.stopped.get_or_insert(reason);
+            stage.abandon()
+        };
+        drop(guard);
+        queued.complete(Err(failed));
+        (false, outcome)
+    }
+
+    /// Seals the active segment and begins the next one.
+    fn roll(&self) {
+        let keys = std::mem::take(&mut self.lock().keys);
+        let mut writer = lock(&self.writer);
+        let outcome = writer.as_mut().map_or(Err(Error::Closed), |writer| {
+            let term = writer.active.header.term;
+            writer.roll(term, &keys, &self.source, &self.watermark)?;
+            writer.begin()
+        });
+        let poison = writer.as_ref().and_then(|writer| writer.poison.clone());
+        drop(writer);
+        let mut stage = self.lock();
+        stage.keys = keys;
+        let room = std::mem::take(&mut stage.room);
+        // After a failure that left no trace the next append finds the segment full again.
+        stage.full = false;
+        let outcome = outcome.map(|load| {
+            self.written.fetch_max(load.start.get(), Ordering::AcqRel);
+            stage.rolled(load);
+        });
+        if let Some(poison) = poison {
+            stage.stopped.get_or_insert(poison);
+        }
+        drop(stage);
+        room.complete(outcome);
+    }
+
+    /// Gives the lead back, or calls who has it next. True if this leader goes on.
+    fn hand_on(self: &Arc<Self>, leader: Leader) -> bool {
+        let mut stage = self.lock();
+        if stage.stopped.is_some() && stage.load.is_empty() && stage.load.waiting == 0
+            || !stage.is_due(WRITE_AT)
+        {
+            stage.lead = Lead::Idle;
+            self.idle.notify_all();
+            return false;
+        }
+        if stage.sleepers > 0 {
+            stage.lead = Lead::Called;
+            let ticket = Arc::clone(&stage.ticket);
+            drop(stage);
+            ticket.offer();
+            return false;
+        }
+        if leader == Leader::Keeper || stage.full || self.keeper.call(self).is_err() {
+            return true;
+        }
+        stage.lead = Lead::Called;
+        false
+    }
+
+    /// Has the next segment's file made once this one is half full.
+    fn prepare_ahead(self: &Arc<Self>) {
+        if self.options.segment_bytes < PREPARE_FROM {
+            return;
+        }
+        let half = {
+            let stage = self.lock();
+            let filled = stage.load.start.get() - stage.load.header().base.get();
+            filled > self.options.segment_bytes / 2 && stage.stopped.is_none()
+        };
+        if half && self.keeper.is_free_to_prepare() && lock(&self.spare).is_none() {
+            // Without a thread the next segment is made when it is needed.
+            let _ = self.keeper.prepare(self);
+        }
+    }
+}
+
+/// A leader on its way. Dropped by a panic only.
+struct Leading<'a> {
+    commit: &'a GroupCommit,
+    ticket: Option<Arc<Ticket>>,
+}
+
+impl Drop for Leading<'_> {
+    fn drop(&mut self) {
+        // What is on disk is unknown.
+        let abandoned = Error::Poisoned { reason: "the thread that was writing panicked".to_owned() };
+        if let Some(writer) = lock(&self.commit.writer).as_mut() {
+            writer.poison_with(abandoned.clone());
+        }
+        let (queued, room) = {
+            let mut stage = self.commit.lock();
+            stage.stopped.get_or_insert_with(|| abandoned.clone());
+            stage.lead = Lead::Idle;
+            (stage.abandon(), std::mem::take(&mut stage.room))
+        };
+        self.commit.idle.notify_all();
+        for ticket in self.ticket.take().into_iter().chain([queued, room]) {
+            ticket.complete(Err(abandoned.clone()));
+        }
+    }
+}

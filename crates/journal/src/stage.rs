@@ -1,0 +1,254 @@
+//! What was accepted and is not on its way yet: the group that fills, who waits for it, and who is to write it.
+//!
+//!   place -> the filling group -> take (whoever leads) -> the next group fills
+//!
+//! G1: at most one leads. A group is written by the first of: the arrival that completes it, its first arrival once
+//! nobody else is expected, its first arrival once a sync's time has passed since the last sync.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use annals_record::Offset;
+
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::frame::{self, Commit};
+use crate::keys::Keys;
+use crate::load::{Frames, Load};
+use crate::options::Options;
+use crate::seal;
+use crate::segment::HEADER_LEN;
+use crate::ticket::Ticket;
+
+/// So many groups are not waited for at most, after waits that were in vain.
+const MOST_SKIPPED: u32 = 64;
+
+/// Who writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lead {
+    /// Nobody: the next who wants something written.
+    Idle,
+    /// Somebody was told to, or waits for the group to fill. An arrival that completes the group goes first.
+    Called,
+    /// Somebody is writing.
+    Writing,
+}
+
+/// The filling group and what goes with it. Behind one lock, held for the copy of a payload and no longer.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) load: Load,
+    pub(crate) ticket: Arc<Ticket>,
+    pub(crate) lead: Lead,
+    /// No more fits into the segment, or it is to be sealed: once `load` is written it is rolled.
+    pub(crate) full: bool,
+    /// Completed when there is room again: when the segment is rolled.
+    pub(crate) room: Arc<Ticket>,
+    pub(crate) stopped: Option<Error>,
+    pub(crate) keys: Keys,
+    /// How many threads of the filling group sleep, so that one of them can be called to lead.
+    pub(crate) sleepers: u32,
+    /// Records accepted since the last sync.
+    pub(crate) unsynced_records: u64,
+    /// Something that was written is not durable yet.
+    pub(crate) unsynced: bool,
+    /// With the policy `Interval`: the keeper was asked for a sync.
+    pub(crate) sync_is_due: bool,
+    /// The segment holds a group, or one is on its way to it.
+    used: bool,
+    /// The end of the last record accepted; none if that is not known.
+    pub(crate) last_record: Option<Offset>,
+    /// The same, before the filling group.
+    last_record_before: Option<Offset>,
+    options: Options,
+    clock: Arc<dyn Clock>,
+    pub(crate) fill: Fill,
+}
+
+/// Whether and how long a group waits for those who were in the last one: they are likely to come again at once.
+#[derive(Debug)]
+pub(crate) struct Fill {
+    /// How many are expected.
+    want: u32,
+    /// Not waiting any more from here on.
+    until: Instant,
+    /// Groups that are not waited for.
+    skip: u32,
+    backoff: u32,
+}
+
+impl Fill {
+    fn new() -> Self {
+        Self { want: 1, until: Instant::now(), skip: 0, backoff: 1 }
+    }
+
+    /// A sync ended that took `took`: it released some, and more had queued by then.
+    pub(crate) fn expect(&mut self, released: u32, queued: u32, now: Instant, took: Duration) {
+        self.want = released + queued;
+        self.until = now + took;
+        self.skip = self.skip.saturating_sub(1);
+    }
+
+    /// Until when a group that `waiting` are in is to wait for more.
+    pub(crate) fn wait_until(&self, waiting: u32) -> Option<Instant> {
+        (waiting < self.want && self.skip == 0).then_some(self.until)
+    }
+
+    /// Whether everybody expected has come.
+    pub(crate) fn is_filled(&self, waiting: u32) -> bool {
+        waiting >= self.want
+    }
+
+    /// A group goes: after a wait that was in vain the next ones are not waited for, more of them each time.
+    pub(crate) fn waited(&mut self, waiting: u32, waited: bool) {
+        if self.is_filled(waiting) {
+            self.backoff = 1;
+        } else if waited {
+            self.backoff = (self.backoff * 2).min(MOST_SKIPPED);
+            self.skip = self.backoff;
+        }
+    }
+}
+
+impl Stage {
+    pub(crate) fn new(
+        load: Load,
+        used: bool,
+        last_record: Option<Offset>,
+        keys: Keys,
+        options: Options,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            load,
+            ticket: Arc::default(),
+            lead: Lead::Idle,
+            full: false,
+            room: Arc::default(),
+            stopped: None,
+            keys,
+            sleepers: 0,
+            unsynced_records: 0,
+            unsynced: false,
+            sync_is_due: false,
+            used,
+            last_record,
+            last_record_before: last_record,
+            options,
+            clock,
+            fill: Fill::new(),
+        }
+    }
+
+    /// Whether frames of so many bytes have their place in the segment; if not, it is full.
+    pub(crate) fn has_room(&mut self, bytes: usize) -> bool {
+        if self.full {
+            return false;
+        }
+        if !self.used && self.load.is_empty() {
+            // What no segment holds gets one of its own.
+            return true;
+        }
+        let header = self.load.header();
+        let filled = self.load.end().get() - header.base.get() + (bytes + frame::COMMIT) as u64;
+        let entries = filled / seal::TABLE_STRIDE + 2;
+        let fits =
+            HEADER_LEN + filled + seal::seal_len(entries as usize) as u64 <= self.options.segment_bytes;
+        let over = !self.options.seal.is_off()
+            && self.load.is_empty()
+            && self.options.seal.is_over(header.created_micros, self.clock.now_micros());
+        self.full = !fits || over;
+        !self.full
+    }
+
+    /// Lays frames into the group; returns where the first record will stand.
+    pub(crate) fn place(&mut self, frames: &Frames<'_>) -> Offset {
+        let first = self.load.push(frames);
+        self.unsynced_records += frames.payloads.len() as u64;
+        if !frames.payloads.is_empty() {
+            self.last_record = Some(self.load.end());
+        }
+        first
+    }
+
+    /// Whether somebody has to write now.
+    pub(crate) fn is_due(&self, write_at: usize) -> bool {
+        self.load.durable || self.load.waiting > 0 || self.load.len() >= write_at || self.full
+    }
+
+    /// Hands out the filling group, finished; the next one fills in the buffers of `spent`.
+    pub(crate) fn take(&mut self, durable_upto: Offset, now: i64, spent: Option<Load>) -> Work {
+        let (waiting, durable, accepted) = (self.load.waiting, self.load.durable, self.load.accepted);
+        let load = if self.load.is_empty() {
+            (self.load.waiting, self.load.durable) = (0, false);
+            None
+        } else {
+            let commit = self.load.commit(durable_upto, now);
+            let next = self.load.finish(durable_upto, now, spent);
+            Some((std::mem::replace(&mut self.load, next), commit))
+        };
+        self.sleepers = 0;
+        // What is accepted from here on asks for a sync of its own.
+        self.sync_is_due &= !durable;
+        let ticket = std::mem::take(&mut self.ticket);
+        let before = (self.used, self.last_record_before);
+        self.used |= load.is_some();
+        self.last_record_before = self.last_record;
+        Work { load, ticket, waiting, durable, accepted, before }
+    }
+
+    /// All that was written is durable.
+    pub(crate) fn synced(&mut self) {
+        self.unsynced = false;
+        self.unsynced_records = self.load.records.into();
+    }
+
+    /// Nothing of a group was kept: the next one begins where it began. Returns the ticket of who came after it.
+    pub(crate) fn take_back(&mut self, work: Work) -> Arc<Ticket> {
+        if let Some((load, _)) = work.load {
+            self.keys.forget_from(load.start);
+            self.load = Load::new(Arc::clone(load.header()), load.start, load.lead_in());
+        }
+        (self.used, self.last_record_before) = work.before;
+        self.last_record = self.last_record_before;
+        self.abandon()
+    }
+
+    /// Nobody will write the filling group; returns its ticket.
+    pub(crate) fn abandon(&mut self) -> Arc<Ticket> {
+        self.sleepers = 0;
+        (self.load.waiting, self.load.durable) = (0, false);
+        std::mem::take(&mut self.ticket)
+    }
+
+    /// A new segment: there is room again.
+    pub(crate) fn rolled(&mut self, load: Load) {
+        assert!(self.load.is_empty(), "I4: a roll under a group");
+        // Who waits for a sync only has it with the seal, and is told so by the next leader.
+        let (waiting, durable) = (self.load.waiting, self.load.durable);
+        self.load = load;
+        (self.load.waiting, self.load.durable) = (waiting, durable);
+        self.used = false;
+        self.full = false;
+        self.synced();
+    }
+
+    /// Whether the segment holds nothing.
+    pub(crate) fn is_unused(&self) -> bool {
+        !self.used && self.load.is_empty()
+    }
+}
+
+/// What a leader writes: one group, or what was written already and is to be synced.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) load: Option<(Load, Commit)>,
+    pub(crate) ticket: Arc<Ticket>,
+    /// How many wait for it.
+    pub(crate) waiting: u32,
+    pub(crate) durable: bool,
+    /// Somebody was told that it is accepted, and does not wait.
+    pub(crate) accepted: bool,
+    /// How the stage stood before.
+    before: (bool, Option<Offset>),
+}

@@ -1,0 +1,150 @@
+//! What everybody who has something in a group holds until the group's fate is known.
+//!
+//!   waiting --offered--> one sleeper wakes to lead --> waiting
+//!   waiting -----------> over: all sleepers and tasks wake, once
+//!
+//! I10: a ticket is completed exactly once, whatever becomes of its group.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::task::Waker;
+use std::time::Instant;
+
+use crate::error::Error;
+
+const WAITING: u32 = 0;
+const OFFERED: u32 = 1;
+const OVER: u32 = 2;
+
+/// One per group. Its word is what threads sleep on: a wake-up of one group touches nobody of another.
+#[derive(Debug, Default)]
+pub(crate) struct Ticket {
+    word: AtomicU32,
+    sleepers: AtomicU32,
+    outcome: OnceLock<Result<(), Error>>,
+    tasks: Mutex<Vec<Waker>>,
+}
+
+/// Why a sleeper woke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Woken {
+    Over,
+    ToLead,
+    TimedOut,
+}
+
+impl Ticket {
+    /// What became of the group, once it is known.
+    pub(crate) fn outcome(&self) -> Option<&Result<(), Error>> {
+        if self.word.load(Ordering::Acquire) == OVER { self.outcome.get() } else { None }
+    }
+
+    /// Sleeps until the group is over, the lead is offered, or `until` has come.
+    pub(crate) fn sleep(&self, until: Option<Instant>) -> Woken {
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        let woken = loop {
+            match self.word.load(Ordering::SeqCst) {
+                OVER => break Woken::Over,
+                OFFERED => {
+                    if self
+                        .word
+                        .compare_exchange(OFFERED, WAITING, Ordering::SeqCst, Ordering::SeqCst)
+                        .is_ok()
+                    {
+                        break Woken::ToLead;
+                    }
+                }
+                _ => {
+                    let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+                    if left.is_some_and(|left| left.is_zero()) {
+                        break Woken::TimedOut;
+                    }
+                    word::wait(&self.word, WAITING, left);
+                }
+            }
+        };
+        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+        woken
+    }
+
+    /// Wakes one sleeper to lead the group.
+    pub(crate) fn offer(&self) {
+        if self.word.compare_exchange(WAITING, OFFERED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            word::wake(&self.word, 1);
+        }
+    }
+
+    /// Says what became of the group, and wakes everybody.
+    pub(crate) fn complete(&self, outcome: Result<(), Error>) {
+        let first = self.outcome.set(outcome).is_ok();
+        assert!(first, "I10: a group ended twice");
+        self.word.store(OVER, Ordering::SeqCst);
+        if self.sleepers.load(Ordering::SeqCst) > 0 {
+            word::wake(&self.word, u32::MAX >> 1);
+        }
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        tasks.into_iter().for_each(Waker::wake);
+    }
+
+    /// Lets a task be woken when the group is over; false if it is over already. One waker of a task is enough, however
+    /// many of its appends wait.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn wake_later(&self, waker: &Waker) -> bool {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.word.load(Ordering::SeqCst) == OVER {
+            return false;
+        }
+        if !tasks.last().is_some_and(|last| last.will_wake(waker)) {
+            tasks.push(waker.clone());
+        }
+        true
+    }
+}
+
+/// A word that threads sleep on while it has a value.
+#[cfg(target_os = "linux")]
+mod word {
+    use std::sync::atomic::AtomicU32;
+    use std::time::Duration;
+
+    use rustix::thread::futex::{self, Flags};
+    use rustix::time::Timespec;
+
+    /// Sleeps if `word` is `value`, until woken, for `most` time, or for no reason at all.
+    pub(super) fn wait(word: &AtomicU32, value: u32, most: Option<Duration>) {
+        let most = most.map(|most| Timespec {
+            tv_sec: i64::try_from(most.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: most.subsec_nanos().into(),
+        });
+        // Another value, a signal, the time: the caller looks again.
+        let _ = futex::wait(word, Flags::PRIVATE, value, most.as_ref());
+    }
+
+    pub(super) fn wake(word: &AtomicU32, count: u32) {
+        let _ = futex::wake(word, Flags::PRIVATE, count);
+    }
+}
+
+/// The same with what the standard library has: every sleeper looks again at each change.
+#[cfg(not(target_os = "linux"))]
+mod word {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::{Condvar, Mutex, PoisonError};
+    use std::time::Duration;
+
+    static LOCK: Mutex<()> = Mutex::new(());
+    static CHANGED: Condvar = Condvar::new();
+
+    pub(super) fn wait(word: &AtomicU32, value: u32, most: Option<Duration>) {
+        let held = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+        if word.load(Ordering::SeqCst) == value {
+            let most = most.unwrap_or(Duration::from_secs(3600));
+            drop(CHANGED.wait_timeout(held, most).unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    pub(super) fn wake(_word: &AtomicU32, _count: u32) {
+        drop(LOCK.lock().unwrap_or_else(PoisonError::into_inner));
+        CHANGED.notify_all();
+    }
+}
