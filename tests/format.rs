@@ -9,14 +9,15 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::time::Duration;
 
 use annals::{
     Annals, JournalOptions, LogError, Offset, Options, Record, RecordId, SegmentStatus, log_reader,
 };
-use annals_journal::{Disk, NoRefill, RealDisk, SystemClock, salvage};
+use annals_journal::{Consent, Disk, Keep, NoRefill, RealDisk, SystemClock, salvage};
+use annals_record::Log;
 use serde_json::{Value as Json, json};
-use std::sync::Arc;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 /// Segments begin their frames behind a header of this length.
@@ -126,7 +127,7 @@ fn other(id: RecordId, offset: Offset, payload: &[u8]) -> String {
 /// What the library reads, around damage, in the form of reader.py; and where its full check finds damage.
 fn library(data: &Path) -> (String, Vec<u64>) {
     let log = log_reader(data).unwrap();
-    let (mut lines, mut tail) = (String::new(), log.tail(Offset::ZERO));
+    let (mut lines, mut tail) = (String::new(), log.tail(log.bounds().unwrap().oldest));
     loop {
         let batch = match tail.next_batch(Duration::ZERO) {
             Ok(Some(batch)) => batch,
@@ -235,6 +236,43 @@ fn a_salvaged_log_is_read_around_its_holes() {
     scribble(&all[1].path, all[1].file_bytes - 100, 100);
     scribble(&all[2].path, 0, 100);
     salvage(2);
+}
+
+#[test]
+fn a_purged_log_is_read_from_where_it_begins() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    write(&data);
+    tear(&data);
+    let (all, _) = library(&data);
+    let annals = open(&data, SMALL);
+    let plan = annals.journal().plan(&Keep::Segments(3)).unwrap();
+    annals.journal().apply(&plan, Consent::default()).unwrap();
+    annals.close().unwrap();
+    let (lines, damaged) = library(&data);
+    assert!(all.ends_with(&lines) && lines.len() < all.len() && damaged.is_empty());
+    let Some(output) = reader(&data, &[]) else { return };
+    assert_eq!((text(&output.stderr), output.status.code()), ("", Some(0)));
+    assert_eq!(text(&output.stdout), lines);
+
+    // What was kept is missed, what was purged is not, and a record of purges that does not verify is none.
+    let first = segments(&data).remove(0);
+    let kept = fs::read(&first.path).unwrap();
+    fs::remove_file(&first.path).unwrap();
+    let missing = |offset: u64| {
+        let output = reader(&data, &[]).unwrap();
+        let (lines, damaged) = library(&data);
+        assert_eq!((output.status.code(), &damaged[..]), (Some(4), &[offset][..]));
+        assert!(text(&output.stderr).contains(&format!("offset {offset}: damaged")));
+        assert_eq!(text(&output.stdout), lines);
+    };
+    missing(first.base.get());
+    fs::write(&first.path, kept).unwrap();
+    let record = data.join("journal/.purged.json");
+    let mut bytes = fs::read(&record).unwrap();
+    bytes[30] ^= 1;
+    fs::write(&record, bytes).unwrap();
+    missing(0);
 }
 
 /// Flips a bit of the byte at `place` of a file, in a copy of `data`; both readers name `offset` and read the rest alike.

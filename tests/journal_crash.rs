@@ -2,11 +2,13 @@
 //!
 //! The number of drawn cases is `ANNALS_CRASH_CASES` times the committed one, by default 1. A failure prints its seed.
 
+mod cursors;
 mod cuts;
 mod damage;
 mod faults;
 mod history;
 mod repair;
+mod retention;
 mod salvage;
 mod wreck;
 

@@ -184,6 +184,20 @@ def durable(path, log):
     return max(slots)[1] if slots else None
 
 
+def purged(path):
+    """What the record of purges says; None if there is none."""
+    if not os.path.exists(path):
+        return None
+    with open(path, "rb") as file:
+        content = file.read((1 << 20) + 1)
+    if len(content) > 1 << 20 or content[-78:] != b',"blake3":"%s"}\n' % blake3(content[:-78]).hex().encode():
+        raise ValueError("%s does not verify" % path)
+    said = json.loads(content)
+    if said["schema"] > 1:
+        raise Refused(12, "%s has schema %s; this reader knows 1" % (path, said["schema"]))
+    return said
+
+
 # ---- The journal ----------------------------------------------------------------------------------------------------
 class Journal:
     """`records()` gives (offset, id, payload); damage is collected on the way."""
@@ -215,9 +229,16 @@ class Journal:
 
     def records(self):
         names = sorted(name for name in os.listdir(self.directory) if re.fullmatch("[0-9a-f]{16}[.]wal", name))
+        try:
+            gone = purged(os.path.join(self.directory, ".purged.json"))
+        except ValueError as error:  # as if there were none: what is missing is damage
+            print(error, file=sys.stderr)
+            gone = None
         segments = []
         for name in names:
             base = int(name[:-4], 16)
+            if gone and base < gone["oldest"]:
+                continue
             try:
                 segments.append(Segment(os.path.join(self.directory, name), base))
             except Damage as damage:
@@ -232,8 +253,10 @@ class Journal:
         except Damage as damage:
             self.damaged(damage)
         self.found["holes"] = len(self.holes)
-        # What the header of the next segment must say: base, log, term, term began, records, chained hash.
+        # What the header of the next segment must say: base, log, term, term began, records, chained hash. None: anything.
         due = (0, log, 1, 0, 0, bytes(32))
+        if gone and bytes.fromhex(gone["log"].replace("-", "")) == log:
+            due = (gone["oldest"], log, None, None, gone["records_before"], bytes.fromhex(gone["chain"]))
         for place, segment in enumerate(segments):
             base = segment.base if isinstance(segment, Segment) else segment.args[0]
             if base >= upto:
@@ -251,7 +274,7 @@ class Journal:
                 if due and segment.base > due[0]:
                     self.damaged(Damage(due[0], "no segment begins here"))
                     due = None
-                if segment.log != log or (due and said[:len(due)] != due):
+                if segment.log != log or (due and any(want not in (None, is_) for want, is_ in zip(due, said))):
                     raise Damage(segment.base, "the header of the segment does not follow from the one before it")
                 due = yield from self.segment(segment, upto)
             except Damage as damage:

@@ -331,7 +331,7 @@ fn no_more_is_given_up_than_the_plan_said() {
     scribble_group(&disk, &all[4], &mut rng);
     let before = files(&disk);
     let refused = apply(&disk, rolling(), &NoRefill, &consent);
-    assert!(matches!(refused, Err(Error::PlanChanged { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::StalePlan { .. })), "{refused:?}");
     let mut after = files(&disk);
     after.retain(|path, _| !path.ends_with("LOCK"));
     assert!(after.iter().all(|(path, bytes)| before.get(path) == Some(bytes)), "something was changed");

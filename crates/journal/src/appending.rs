@@ -10,9 +10,9 @@ use std::task::{Context, Poll};
 
 use annals_record::Appended;
 
+use crate::append::receipt;
 use crate::commit::{Ask, Attempt, GroupCommit, Waits};
 use crate::error::Error;
-use crate::journal::receipt;
 use crate::load::{Digest, Frames};
 use crate::ticket::Ticket;
 

@@ -1,6 +1,9 @@
 //! The list of a journal's segments: from names and headers alone, in constant time for each.
 //!
 //!   offset -> binary search by base -> segment -> byte in its file
+//!
+//! R2: a segment below the place to which the log was purged is not served, whether its file is gone yet or not; one
+//! that is missing at or above it is damage.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,7 +13,8 @@ use std::sync::Arc;
 use annals_record::{LogId, Offset, Term, TermStart};
 
 use crate::disk::{self, Disk, DiskFile, Mode};
-use crate::error::Error;
+use crate::error::{Damage, Error};
+use crate::purged::{self, Purged};
 use crate::seal::{self, Seal, Sealed};
 use crate::segment::{self, HEADER_LEN, HeaderError, SegmentHeader};
 use crate::watermark;
@@ -19,6 +23,9 @@ use crate::watermark;
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
     pub(crate) base: Offset,
+    /// The base; for the first segment of a purged log the end of the last group that was purged: from there on nothing
+    /// is missing.
+    pub(crate) held_from: Offset,
     /// The next segment's base; none for the last one, which may be active.
     pub(crate) next: Option<Offset>,
     /// The header, or why there is none: then the whole range is damaged.
@@ -41,6 +48,7 @@ impl Segment {
     pub(crate) fn active(header: SegmentHeader, path: PathBuf) -> Self {
         Self {
             base: header.base,
+            held_from: header.base,
             next: None,
             header: Ok(header),
             seal: None,
@@ -51,15 +59,91 @@ impl Segment {
     }
 }
 
+/// Where a log's first segment is expected, and how it begins as far as that is known.
+#[derive(Debug, Default)]
+struct Beginning {
+    base: Offset,
+    held_from: Offset,
+    chain: Option<[u8; 32]>,
+    records_before: Option<u64>,
+    /// Why it is not known how far the log was purged.
+    lost: Option<String>,
+}
+
+impl Beginning {
+    fn lost(reason: String) -> Self {
+        Self { lost: Some(reason), ..Self::default() }
+    }
+}
+
+impl From<&Purged> for Beginning {
+    fn from(purged: &Purged) -> Self {
+        Self {
+            base: purged.oldest,
+            held_from: purged.records_end,
+            chain: Some(purged.chain),
+            records_before: Some(purged.records_before),
+            lost: None,
+        }
+    }
+}
+
 /// Reads the segments of `dir`, in order. What is in `known` and has an end is not read again.
 pub(crate) fn load(disk: &dyn Disk, dir: &Path, known: &[Arc<Segment>]) -> Result<Vec<Arc<Segment>>, Error> {
-    let mut bases: Vec<Offset> = disk
-        .list(dir)
-        .map_err(|error| Error::io("list", dir, error))?
-        .iter()
-        .filter_map(|listed| segment::base_of(&listed.name))
-        .collect();
-    bases.sort_unstable();
+    let mut tried = None;
+    loop {
+        let mut bases = purged::bases(disk, dir)?;
+        // Read after the list: a purge writes down how far it goes before it removes a file, so what the list lacks is
+        // covered here.
+        let purged = match Purged::read(disk, dir) {
+            Err(Error::Sidecar { path, reason }) => {
+                Err(format!("{} does not verify: {reason}", path.display()))
+            }
+            read => Ok(read?),
+        };
+        let oldest = purged.as_ref().ok().and_then(Option::as_ref).map(|purged| purged.oldest);
+        let beginning = match &purged {
+            Ok(Some(purged)) => Beginning::from(purged),
+            Ok(None) => Beginning::default(),
+            Err(reason) => Beginning::lost(reason.clone()),
+        };
+        let all = bases.clone();
+        bases.retain(|base| *base >= beginning.base);
+        if let (Some(oldest), true) = (oldest, bases.is_empty()) {
+            let durable = watermark::any_mark(disk, dir).ok().flatten().map_or(oldest, |mark| mark.durable);
+            let detail = format!("every segment is missing; the log was purged up to {oldest} only");
+            let len = durable.get().saturating_sub(oldest.get());
+            return Err(Error::Damaged(Damage { offset: oldest, len, detail }));
+        }
+        match assemble(disk, dir, known, &bases, &beginning) {
+            // Another process has purged on since the list was read.
+            Err(Error::Io { source, .. })
+                if source.kind() == io::ErrorKind::NotFound && tried < Some(oldest) =>
+            {
+                tried = Some(oldest);
+            }
+            Ok(segments) => {
+                let log = identity(disk, dir, &segments);
+                return match &purged {
+                    Ok(Some(purged)) if log.is_some_and(|log| log != purged.log) => {
+                        let reason = format!("{} belongs to log {}", purged::FILE_NAME, purged.log);
+                        assemble(disk, dir, known, &all, &Beginning::lost(reason))
+                    }
+                    _ => Ok(segments),
+                };
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn assemble(
+    disk: &dyn Disk,
+    dir: &Path,
+    known: &[Arc<Segment>],
+    bases: &[Offset],
+    beginning: &Beginning,
+) -> Result<Vec<Arc<Segment>>, Error> {
     let mut loaded: Vec<Arc<Segment>> = Vec::with_capacity(bases.len());
     for (i, base) in bases.iter().enumerate() {
         let next = bases.get(i + 1).copied();
@@ -74,7 +158,13 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path, known: &[Arc<Segment>]) -> Resul
     let log = identity(disk, dir, &loaded);
     let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(loaded.len());
     for segment in loaded {
-        join(&mut segments, segment, dir, log);
+        join(&mut segments, segment, dir, log, beginning);
+    }
+    if let Some(first) = segments.first_mut()
+        && first.held_from != beginning.held_from
+        && first.base == beginning.base
+    {
+        Arc::make_mut(first).held_from = beginning.held_from;
     }
     // One file among ours that looks like nobody's has a damaged header; if all do, they are not ours.
     let ours = segments.iter().any(|segment| segment.header.is_ok())
@@ -101,18 +191,29 @@ fn identity(disk: &dyn Disk, dir: &Path, segments: &[Arc<Segment>]) -> Option<Lo
 }
 
 /// Appends a segment to those before it; what does not fit becomes a flaw, what is missing a segment of its own.
-fn join(segments: &mut Vec<Arc<Segment>>, loaded: Arc<Segment>, dir: &Path, log: Option<LogId>) {
+fn join(
+    segments: &mut Vec<Arc<Segment>>,
+    loaded: Arc<Segment>,
+    dir: &Path,
+    log: Option<LogId>,
+    beginning: &Beginning,
+) {
     let (expected, mut chain) = match segments.last() {
-        None => (Offset::ZERO, None),
+        None => (beginning.base, beginning.chain),
         Some(last) => {
             (last.seal.map_or(loaded.base, |seal| seal.next_base), last.seal.map(|seal| seal.chain))
         }
     };
     if expected < loaded.base {
+        let reason = match &beginning.lost {
+            Some(lost) if segments.is_empty() => format!("the segment is missing, or was purged: {lost}"),
+            _ => "the segment is missing".to_owned(),
+        };
         let missing = Segment {
             base: expected,
+            held_from: expected,
             next: Some(loaded.base),
-            header: Err("the segment is missing".to_owned()),
+            header: Err(reason),
             foreign: None,
             seal: None,
             flaw: None,
@@ -132,6 +233,12 @@ fn join(segments: &mut Vec<Arc<Segment>>, loaded: Arc<Segment>, dir: &Path, log:
             Some("it does not continue the segment before it".to_owned())
         }
         Ok(_) if expected > loaded.base => Some(format!("the segment before it ends at {expected}")),
+        Ok(header)
+            if segments.is_empty()
+                && beginning.records_before.is_some_and(|before| before != header.records_before) =>
+        {
+            Some(format!("{} records stand before it, not as many as were purged", header.records_before))
+        }
         _ => None,
     };
     match stray {
@@ -172,7 +279,7 @@ fn load_one(disk: &dyn Disk, dir: &Path, base: Offset, next: Option<Offset>) -> 
             Err(reason) => flaw = Some(reason),
         }
     }
-    Ok(Segment { base, next, header, seal, foreign, flaw, path })
+    Ok(Segment { base, held_from: base, next, header, seal, foreign, flaw, path })
 }
 
 /// The seal at the end of a sealed segment's file, or why there is none.
@@ -194,9 +301,27 @@ pub(crate) fn read_seal(file: &dyn DiskFile, header: &SegmentHeader) -> io::Resu
     Ok(Seal::decode(&bytes[..read], header, header.offset(segment::FilePos(start))))
 }
 
-/// The segment in which `offset` lies.
+/// The segment in which `offset` lies; where only what holds no record was purged, the first one, whose base is then
+/// behind `offset`.
 pub(crate) fn find(segments: &[Arc<Segment>], offset: Offset) -> Option<&Arc<Segment>> {
-    segments[..segments.partition_point(|segment| segment.base <= offset)].last()
+    match segments.partition_point(|segment| segment.base <= offset) {
+        0 => segments.first().filter(|first| first.held_from <= offset),
+        behind => segments.get(behind - 1),
+    }
+}
+
+/// Forgets the segments below `oldest`, which were purged; their last group ended at `records_end`.
+pub(crate) fn begin_at(segments: &mut Vec<Arc<Segment>>, oldest: Offset, records_end: Offset) {
+    segments.retain(|segment| segment.base >= oldest);
+    if let Some(first) = segments.first_mut() {
+        Arc::make_mut(first).held_from = records_end;
+    }
+}
+
+/// The newest term.
+pub(crate) fn newest_term(segments: &[Arc<Segment>]) -> Term {
+    let newest = segments.iter().rev().find_map(|segment| segment.header.as_ref().ok());
+    newest.map_or(Term::FIRST, |header| header.term)
 }
 
 /// Each term and where it began, oldest first.

@@ -28,7 +28,7 @@ pub(crate) fn latest_offset(source: &Source, durable: Offset) -> Result<Option<O
     let Ok(header) = &last.header else { return Ok(None) };
     let file = source.open(last)?;
     let failed = |error| Error::io("read", &last.path, error);
-    let window = Window::new(&*file, header.file_pos(durable).0).map_err(failed)?;
+    let window = Window::new(&*file, header.file_pos(durable.max(last.base)).0).map_err(failed)?;
     let mut scan = Scan::new(header, window, last.base).over(source.holes());
     let mut latest = header.checkpoint;
     while let Step::Group(_) = scan.step().map_err(failed)? {
@@ -46,7 +46,8 @@ pub(crate) fn latest(source: &Source, durable: Offset) -> Result<Option<Checkpoi
     let segments = source.segments();
     let damaged = |detail: String| Error::Damaged(Damage { offset, len: 0, detail });
     let gone = || Error::Gap { wanted: offset, oldest: source.oldest() };
-    let segment = catalog::find(&segments, offset).ok_or_else(gone)?;
+    let segment =
+        catalog::find(&segments, offset).filter(|segment| segment.base <= offset).ok_or_else(gone)?;
     let header = segment.header.as_ref().map_err(|reason| damaged(reason.clone()))?;
     let file = source.open(segment)?;
     let failed = |error| Error::io("read", &segment.path, error);

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use annals_record::{Kind, LogError, Offset};
+use annals_record::{CursorRefusal, Kind, LogError, Offset};
 
 /// A stretch of the log whose bytes do not verify. Never cut, never skipped in silence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,12 +66,6 @@ pub enum Error {
         /// How many bytes of the log it covers.
         len: u64,
     },
-    /// A salvage would lose more than its plan says.
-    #[error("the journal has changed since the plan was made: {detail}; plan again")]
-    PlanChanged {
-        /// What the plan does not hold.
-        detail: String,
-    },
     /// More than the journal takes at once.
     #[error("{bytes} bytes are more than the limit of {limit} for {what}; split it")]
     TooLarge {
@@ -116,14 +110,6 @@ pub enum Error {
         /// The first place that is not durable.
         durable: Offset,
     },
-    /// A document beside the segments does not verify. It is authoritative, so nothing is guessed in its place.
-    #[error("{path} does not verify: {reason}; put a good copy of it back")]
-    Sidecar {
-        /// The file.
-        path: PathBuf,
-        /// What was found.
-        reason: String,
-    },
     /// Something was appended since the caller last looked.
     #[error(
         "a record was appended after {expected}: the log goes on at {next}; read on from {expected} and decide anew"
@@ -139,6 +125,73 @@ pub enum Error {
     KeyReused {
         /// Where the first append with this key stands.
         first: Offset,
+    },
+    /// A plan, of retention or of a salvage, that does not fit the journal any more. Nothing was changed.
+    #[error("the plan is stale: {reason}; nothing was changed, plan again")]
+    StalePlan {
+        /// What has changed.
+        reason: String,
+    },
+    /// Something stands in the way of a plan of retention that did not when it was made. Nothing was removed.
+    #[error("segment {base} cannot go: {by}; nothing was removed")]
+    Blocked {
+        /// The first segment that cannot go.
+        base: Offset,
+        /// What stands in the way, and what to do about it.
+        by: String,
+    },
+    /// The clock that wrote the log has jumped, so nothing is purged by age without consent. Times are microseconds
+    /// since 1970-01-01T00:00:00Z.
+    #[error(
+        "the clock jumped from {from_micros} to {to_micros} (microseconds) at offset {at}: ages are doubtful and nothing was removed; check the clock, then purge by size, or accept the jump"
+    )]
+    ClockJumped {
+        /// The first place of the log behind the step, or its durable end.
+        at: Offset,
+        /// The time before it.
+        from_micros: i64,
+        /// The time behind it.
+        to_micros: i64,
+    },
+    /// There is no cursor of this name.
+    #[error("there is no cursor {name:?}; make it where its consumer is to begin")]
+    NoCursor {
+        /// The name.
+        name: String,
+    },
+    /// A text that cannot name a cursor.
+    #[error(
+        "{name:?} cannot name a cursor: 1 to 64 of a to z, 0 to 9, dot, underscore and hyphen, and no dot at the beginning"
+    )]
+    CursorName {
+        /// The text, cut if it is too long.
+        name: String,
+    },
+    /// A cursor was to be advanced to a place before the one where it stands.
+    #[error("cursor {name} stands at {position}, which is behind {to}; to read again from there, rewind it")]
+    CursorBack {
+        /// The cursor.
+        name: String,
+        /// Where it stands.
+        position: Offset,
+        /// Where it was to go.
+        to: Offset,
+    },
+    /// A named cursor does not fit this log. It was not touched.
+    #[error("cursor {name}: {refusal}; or remove it, and register it anew where its consumer stands")]
+    Cursor {
+        /// The cursor.
+        name: String,
+        /// What does not fit.
+        refusal: CursorRefusal,
+    },
+    /// A file beside the segments does not verify. It is authoritative, so nothing is guessed in its place.
+    #[error("{path} does not verify: {reason}; put a good copy of it back")]
+    Sidecar {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
     },
     /// An option is out of range.
     #[error("option {option} is {value}, expected {least} to {most}")]
@@ -187,12 +240,18 @@ impl Error {
             | Self::Closed
             | Self::Gap { .. }
             | Self::Beyond { .. }
+            | Self::Cursor { .. }
             | Self::Sidecar { .. } => Kind::Stop,
             Self::Missing { .. }
-            | Self::PlanChanged { .. }
             | Self::NotAJournal { .. }
             | Self::NewerFormat { .. }
             | Self::TooLarge { .. }
+            | Self::StalePlan { .. }
+            | Self::Blocked { .. }
+            | Self::ClockJumped { .. }
+            | Self::NoCursor { .. }
+            | Self::CursorName { .. }
+            | Self::CursorBack { .. }
             | Self::ReadOnly
             | Self::KeyReused { .. }
             | Self::Option { .. } => Kind::Fix,

@@ -32,6 +32,7 @@
 //! # }
 //! ```
 
+mod append;
 #[cfg(feature = "tokio")]
 mod appending;
 mod block;
@@ -41,6 +42,7 @@ mod clock;
 mod commit;
 mod content;
 mod crc;
+mod cursors;
 pub mod disk;
 mod error;
 mod frame;
@@ -55,10 +57,13 @@ mod lead;
 mod load;
 mod mend;
 mod options;
+mod purged;
 pub mod quarantine;
 mod reader;
+mod receipts;
 mod recovery;
 pub mod repair;
+mod retention;
 pub mod salvage;
 mod scan;
 mod scrub;
@@ -72,23 +77,29 @@ mod summary;
 mod tail;
 mod ticket;
 mod verify;
+mod view;
 mod watermark;
 mod writer;
 
 pub use annals_record::{
-    Appended, Batch, Bounds, Entry, Log, LogError, LogId, Offset, ReadLimit, RecordId, Term,
+    Appended, Applied, Batch, Bounds, Cursor, CursorRefusal, Entry, Log, LogError, LogId, Offset, ReadLimit,
+    RecordId, Term,
 };
 #[cfg(feature = "tokio")]
 pub use appending::Appending;
 pub use checkpoint::Checkpoint;
 pub use clock::{Clock, SystemClock};
+pub use cursors::{CursorStatus, NamedCursor};
 pub use disk::{Disk, DiskFile, Held, Listed, Mode, RealDisk, Written};
 pub use error::{Damage, Error};
 pub use holes::Hole;
 pub use journal::Journal;
 pub use mend::{Cure, NoRefill, Refill};
 pub use options::{AppendOptions, Bucket, Options, SealPolicy, SyncPolicy};
+pub use quarantine::{QuarantineReceipt, Quarantined};
 pub use reader::Reader;
+pub use receipts::{Receipt, ReceiptQuery, Receipts};
+pub use retention::{BlockedSegment, Blocker, ClockJump, Consent, Keep, Plan, PlannedSegment};
 pub use scrub::{Scrub, ScrubHandle, ScrubStatus};
 pub use status::{OpenReport, Reach, SegmentStatus, Status, TornTail, Verification};
 pub use tail::Tail;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use annals_record::{
-    Appended, Batch, Bounds, Durability, Kind, Lag, Log, LogError, LogId, Offset, ReadLimit, TermStart,
+    Appended, Batch, Bounds, Durability, Kind, Lag, Log, LogError, LogId, Offset, ReadLimit, Term, TermStart,
 };
 
 use crate::catalog;
@@ -32,15 +32,15 @@ const LAST_PAUSE: Duration = Duration::from_millis(20);
 /// up to date.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
 }
 
 #[derive(Debug)]
-struct Core {
-    source: Source,
+pub(crate) struct Core {
+    pub(crate) source: Source,
     slots: SlotReader,
-    log: LogId,
-    clock: Arc<dyn Clock>,
+    pub(crate) log: LogId,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Reader {
@@ -76,7 +76,7 @@ impl Reader {
         if let Some(damage) = holes.damage() {
             tracing::error!(detail = %damage.detail, "the list of holes is damaged");
         }
-        let source = Source::new(disk, dir.to_owned(), segments, holes);
+        let source = Source::new(disk, dir.to_owned(), segments, holes).following();
         Ok(Self { core: Arc::new(Core { source, slots, log, clock }) })
     }
 
@@ -91,13 +91,7 @@ impl Reader {
     /// # Errors
     /// [`Error::Io`] if the watermark cannot be read.
     pub fn durable(&self) -> Result<Offset, Error> {
-        let path = self.core.source.dir.join(crate::watermark::FILE_NAME);
-        let failed = |error| Error::io("read", &path, error);
-        match self.core.slots.newest().map_err(failed)? {
-            Some(mark) => Ok(mark.durable),
-            None if self.core.slots.is_blank().map_err(failed)? => Ok(Offset::ZERO),
-            None => Err(lost_watermark(&path, "neither of its slots verifies")),
-        }
+        self.core.mark().map(|(durable, _)| durable)
     }
 
     /// The journal's state, as far as it is durable.
@@ -130,6 +124,19 @@ impl Reader {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Verification, Error> {
         verify::verify(&self.core.source, self.durable()?, options, progress)
+    }
+}
+
+impl Core {
+    /// What the watermark says: the durable end, and the term it lies in.
+    pub(crate) fn mark(&self) -> Result<(Offset, Term), Error> {
+        let path = self.source.dir.join(crate::watermark::FILE_NAME);
+        let failed = |error| Error::io("read", &path, error);
+        match self.slots.newest().map_err(failed)? {
+            Some(mark) => Ok((mark.durable, mark.term)),
+            None if self.slots.is_blank().map_err(failed)? => Ok((Offset::ZERO, Term::FIRST)),
+            None => Err(lost_watermark(&path, "neither of its slots verifies")),
+        }
     }
 }
 
@@ -208,7 +215,7 @@ pub(crate) fn status_of(source: &Source, log: LogId, durable: Offset, records: u
         .collect();
     Status {
         log,
-        term: catalog::terms(&segments).last().map_or(annals_record::Term::FIRST, |newest| newest.term),
+        term: catalog::newest_term(&segments),
         oldest: source.oldest(),
         next: durable,
         durable,

@@ -22,7 +22,8 @@ use crate::holes::{self, Hole, Holes};
 use crate::judgement::{Ending, Judgement, judge};
 use crate::keys::{self, Keys};
 use crate::options::Options;
-use crate::quarantine::{self, Keep, QuarantineReceipt, Quarantined};
+use crate::purged;
+use crate::quarantine::{self, QuarantineReceipt, Quarantined, Take};
 use crate::scan::{Scan, Step, Window};
 use crate::segment::{self, FilePos, SegmentHeader};
 use crate::source::Source;
@@ -66,6 +67,18 @@ pub(crate) fn create(disk: &dyn Disk, clock: &dyn Clock, dir: &Path, options: &O
             mark.log, mark.durable
         );
         return Err(Error::Damaged(Damage { offset: Offset::ZERO, len: mark.durable.get(), detail }));
+    }
+    if disk
+        .list(dir)
+        .map_err(|error| Error::io("list", dir, error))?
+        .iter()
+        .any(|listed| listed.name == purged::FILE_NAME)
+    {
+        let detail = format!(
+            "every segment is missing; {} says that there were some",
+            dir.join(purged::FILE_NAME).display()
+        );
+        return Err(Error::Damaged(Damage { offset: Offset::ZERO, len: 0, detail }));
     }
     // The watermark's file first: a journal without one has lost it.
     Slots::open(disk, dir, header.log)
@@ -272,6 +285,7 @@ pub(crate) fn recover(
     finish_salvage(&mut writer, &holes, &keys, &source, &watermark)?;
     writer.publish_durably()?;
     remove_temporaries(&writer)?;
+    purged::finish(&*writer.disk, &writer.dir, log)?;
     tracing::info!(log = %log, next = %writer.durable, rewritten = report.rewritten_bytes, torn = report.torn.is_some(), "opened a journal");
     Ok(Recovered { source, watermark, writer: Some(writer), log, report, last_record, keys })
 }
@@ -320,7 +334,7 @@ fn cut(
     let kept = quarantine::keep(
         &*writer.disk,
         &writer.dir,
-        &Keep {
+        &Take {
             kind: Quarantined::Torn,
             offset,
             term,
@@ -330,7 +344,7 @@ fn cut(
             len: torn_end.0 - start.0,
         },
     )?;
-    let torn = TornTail { offset, bytes: kept.bytes, reason, quarantine: kept.file };
+    let torn = TornTail { offset, bytes: kept.bytes, reason, quarantine: kept.path };
     tracing::warn!(%offset, bytes = torn.bytes, reason = %torn.reason, quarantine = %torn.quarantine.display(), "cut a torn tail");
     // The seal overwrites the beginning of the tail and the file is cut behind it, so nothing of the tail is left; and the
     // seal itself says that a new term begins, so no crash in between can forget it.
@@ -410,5 +424,6 @@ pub(crate) fn is_ours(name: &str) -> bool {
         || named == watermark::FILE_NAME
         || named == crate::journal::LOCK_FILE
         || named == holes::FILE_NAME
+        || named == purged::FILE_NAME
         || segment::base_of(named).is_some()
 }

@@ -21,7 +21,7 @@ use crate::holes::{self, Hole, Holes};
 use crate::journal::take_lock;
 use crate::mend::{Cure, Refill};
 use crate::options::Options;
-use crate::quarantine::{self, Keep, QuarantineReceipt, Quarantined};
+use crate::quarantine::{self, QuarantineReceipt, Quarantined, Take};
 use crate::recovery::{self, Survey, audit_body};
 use crate::status::OpenReport;
 
@@ -132,7 +132,7 @@ pub fn plan(disk: &Arc<dyn Disk>, dir: &Path, refill: &dyn Refill) -> Result<Sal
 /// brings the journal to a state in which it can be written to.
 ///
 /// # Errors
-/// [`Error::Locked`]; [`Error::PlanChanged`] if more would be given up than the plan says; [`Error::Full`] if the damaged
+/// [`Error::Locked`]; [`Error::StalePlan`] if more would be given up than the plan says; [`Error::Full`] if the damaged
 /// bytes cannot be kept: then nothing was changed. After other errors plan again.
 pub fn apply(
     disk: &Arc<dyn Disk>,
@@ -148,8 +148,8 @@ pub fn apply(
     let survey = Survey::of(&**disk, dir, clock.now_micros())?;
     let plan = segments::plan(&**disk, dir, &survey, refill)?;
     if let Some(loss) = plan.beyond(consent) {
-        let detail = format!("{} bytes at offset {} are lost, too: {}", loss.len, loss.offset, loss.reason);
-        return Err(Error::PlanChanged { detail });
+        let reason = format!("{} bytes at offset {} are lost, too: {}", loss.len, loss.offset, loss.reason);
+        return Err(Error::StalePlan { reason });
     }
     let now_micros = clock.now_micros();
     let work = Work { disk: &**disk, dir, plan: &plan, now_micros };
@@ -188,8 +188,8 @@ impl Work<'_> {
         let (path, pos, len) = at;
         let file = self.disk.open(path, Mode::Read).map_err(|error| Error::io("open", path, error))?;
         let (term, now_micros) = (self.plan.term, self.now_micros);
-        let keep = Keep { kind, offset, term, now_micros, file: &*file, pos: *pos, len: *len };
-        quarantine::keep(self.disk, self.dir, &keep)
+        let take = Take { kind, offset, term, now_micros, file: &*file, pos: *pos, len: *len };
+        quarantine::keep(self.disk, self.dir, &take)
     }
 
     fn keep_mended(&self) -> Result<Vec<QuarantineReceipt>, Error> {
@@ -209,7 +209,7 @@ impl Work<'_> {
             let receipt =
                 loss.at.as_ref().map(|at| self.keep(Quarantined::Lost, loss.offset, at)).transpose()?;
             let kept = receipt.filter(|receipt| receipt.bytes > 0).map(|receipt| {
-                let name = receipt.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let name = receipt.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 (name, receipt.blake3)
             });
             let Loss { offset, len, ref reason, sealed, .. } = *loss;

@@ -42,8 +42,12 @@ pub(crate) struct Seal {
 /// What readers keep of a seal: its table stays on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sealed {
+    /// The end of the last group, where the seal itself stands.
+    pub(crate) end: Offset,
     pub(crate) next_base: Offset,
     pub(crate) records: u64,
+    /// The journal times of the first and the last group; none when there is no group.
+    pub(crate) times: Option<(i64, i64)>,
     pub(crate) chain: [u8; 32],
 }
 
@@ -109,7 +113,13 @@ impl Seal {
     }
 
     pub(crate) fn sealed(&self) -> Sealed {
-        Sealed { next_base: self.next_base(), records: self.records, chain: self.chain }
+        Sealed {
+            end: self.end,
+            next_base: self.next_base(),
+            records: self.records,
+            times: (self.groups > 0).then_some((self.first_micros, self.last_micros)),
+            chain: self.chain,
+        }
     }
 
     /// The end of the seal, which is the next segment's base.

@@ -16,6 +16,9 @@ use crate::holes::Holes;
 use crate::scan::{self, Step, Window};
 use crate::segment::SegmentHeader;
 
+/// How often the list of segments may turn out to be old within one read: a purge may be faster than a reader.
+const MISSES: u32 = 8;
+
 /// The segments as readers see them.
 #[derive(Debug)]
 pub(crate) struct Source {
@@ -24,6 +27,9 @@ pub(crate) struct Source {
     segments: RwLock<Vec<Arc<Segment>>>,
     /// What is listed as lost.
     holes: RwLock<Holes>,
+    /// Another process writes: the list is read again when it turns out to be old. In the writer's own process the list
+    /// is always ahead of the directory.
+    follows: bool,
     /// The file read last: a tail stays in one segment for long.
     opened: Mutex<Option<(Offset, Arc<dyn DiskFile>)>>,
 }
@@ -31,7 +37,7 @@ pub(crate) struct Source {
 impl Source {
     pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, segments: Vec<Arc<Segment>>, holes: Holes) -> Self {
         let holes = RwLock::new(holes);
-        Self { disk, dir, segments: RwLock::new(segments), holes, opened: Mutex::new(None) }
+        Self { disk, dir, segments: RwLock::new(segments), holes, follows: false, opened: Mutex::new(None) }
     }
 
     pub(crate) fn holes(&self) -> Holes {
@@ -49,24 +55,39 @@ impl Source {
         Ok(changed)
     }
 
+    /// The same, of a journal that another process writes.
+    pub(crate) fn following(self) -> Self {
+        Self { follows: true, ..self }
+    }
+
     pub(crate) fn segments(&self) -> Vec<Arc<Segment>> {
         self.segments.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn set_segments(&self, segments: Vec<Arc<Segment>>) {
-        *self.segments.write().unwrap_or_else(PoisonError::into_inner) = segments;
+    /// Changes the list as one step: a roll appends to it while a purge takes from it.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Vec<Arc<Segment>>)) {
+        change(&mut self.segments.write().unwrap_or_else(PoisonError::into_inner));
+        let oldest = self.segments().first().map_or(Offset::ZERO, |first| first.base);
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        // A file that is held open keeps its space.
+        if opened.as_ref().is_some_and(|(base, _)| *base < oldest) {
+            *opened = None;
+        }
     }
 
     /// Looks for segments that another process has added or removed.
     pub(crate) fn refresh(&self) -> Result<(), Error> {
-        let known = self.segments();
-        self.set_segments(catalog::load(&*self.disk, &self.dir, &known)?);
+        if self.follows {
+            let loaded = catalog::load(&*self.disk, &self.dir, &self.segments())?;
+            self.update(|segments| *segments = loaded);
+        }
         Ok(())
     }
 
+    /// The first place from which nothing is missing.
     pub(crate) fn oldest(&self) -> Offset {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
-        segments.first().map_or(Offset::ZERO, |first| first.base)
+        segments.first().map_or(Offset::ZERO, |first| first.held_from)
     }
 
     /// Whole groups from `from` on, below `durable`, in the place of what the batch held.
@@ -98,7 +119,7 @@ impl Source {
         places: &mut Vec<Place>,
     ) -> Result<Offset, Error> {
         let mut at = from;
-        let mut refreshed = false;
+        let mut misses = 0;
         loop {
             if at > durable {
                 return Err(Error::Beyond { wanted: at, durable });
@@ -117,6 +138,11 @@ impl Source {
             let Some(segment) = segment else {
                 return Err(Error::Gap { wanted: at, oldest: self.oldest() });
             };
+            if at < segment.base {
+                // What was purged from here on held no record.
+                at = segment.base;
+                continue;
+            }
             let end = segment.next.unwrap_or(durable).min(durable).min(holes.next(at));
             let header = match &segment.header {
                 Ok(header) => header,
@@ -124,8 +150,10 @@ impl Source {
             };
             let file = match self.open(&segment) {
                 // Retention has removed it since the list was read.
-                Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound && !refreshed => {
-                    refreshed = true;
+                Err(Error::Io { source, .. })
+                    if source.kind() == io::ErrorKind::NotFound && misses < MISSES =>
+                {
+                    misses += 1;
                     self.refresh()?;
                     continue;
                 }
@@ -199,7 +227,8 @@ impl Source {
                 return Ok(last);
             }
         }
-        Ok(Offset::ZERO)
+        // What was purged ended before here.
+        Ok(self.oldest())
     }
 
     /// How many records stand before `offset`, and the journal time of the first group at or after it.

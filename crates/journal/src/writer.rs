@@ -324,14 +324,14 @@ impl Writer {
             Err(error) => return Err(self.poison_with(error)),
         };
         tracing::info!(sealed = %self.active.header.base, base = %header.base, term = %term, "rolled to a new segment");
-        let mut segments = source.segments();
-        if let Some(last) = segments.last_mut() {
-            let last = Arc::make_mut(last);
-            last.next = Some(header.base);
-            last.seal = Some(seal.sealed());
-        }
-        segments.push(Arc::new(Segment::active(header.clone(), path.clone())));
-        source.set_segments(segments);
+        source.update(|segments| {
+            if let Some(last) = segments.last_mut() {
+                let last = Arc::make_mut(last);
+                last.next = Some(header.base);
+                last.seal = Some(seal.sealed());
+            }
+            segments.push(Arc::new(Segment::active(header.clone(), path.clone())));
+        });
         self.active = Active::new(header, path, file, allocated);
         self.unsynced = false;
         self.advance(self.active.end(), watermark)

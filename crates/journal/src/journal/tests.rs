@@ -2,8 +2,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Barrier};
 
+use annals_record::{RecordId, Term};
+
 use super::*;
-use crate::{Bucket, Reader, SealPolicy, segment};
+use crate::{AppendOptions, Bucket, Reader, SealPolicy, segment};
 
 mod asking;
 

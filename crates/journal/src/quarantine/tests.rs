@@ -8,7 +8,7 @@ fn what_is_kept_is_there_with_its_receipt_and_is_never_replaced() {
     let path = dir.path().join("bytes");
     let file = RealDisk.open(&path, Mode::CreateNew).unwrap();
     write_full(&*file, b"0123456789", 0).unwrap();
-    let take = |kind, pos, len| Keep {
+    let take = |kind, pos, len| Take {
         kind,
         offset: Offset::new(64),
         term: Term::new(3),
@@ -21,9 +21,12 @@ fn what_is_kept_is_there_with_its_receipt_and_is_never_replaced() {
     let second = keep(&RealDisk, dir.path(), &take(Quarantined::Lost, 8, 100)).unwrap();
     let third = keep(&RealDisk, dir.path(), &take(Quarantined::Torn, 20, 4)).unwrap();
     assert_eq!([first.bytes, second.bytes, third.bytes], [3, 2, 0]);
-    assert_eq!([first.at_micros, second.at_micros, third.at_micros], [17, 18, 17]);
+    assert_eq!(
+        [first.quarantined_at_micros, second.quarantined_at_micros, third.quarantined_at_micros],
+        [17, 18, 17]
+    );
     for (kept, bytes) in [(&first, &b"234"[..]), (&second, b"89"), (&third, b"")] {
-        assert_eq!(std::fs::read(&kept.file).unwrap(), bytes);
+        assert_eq!(std::fs::read(&kept.path).unwrap(), bytes);
         assert_eq!(kept.blake3, RecordId::of(bytes));
     }
     let listed = receipts(&RealDisk, dir.path()).unwrap();
