@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use annals_journal::repair::{Trouble, diagnose};
-use annals_journal::{Disk, Error, NoRefill};
+use annals_journal::{Consent, Disk, Error, Keep, NoRefill};
+use annals_record::Log;
 use annals_testkit::{SimDisk, Survival};
 use fastrand::Rng;
 
@@ -335,4 +336,43 @@ fn no_more_is_given_up_than_the_plan_said() {
     let mut after = files(&disk);
     after.retain(|path, _| !path.ends_with("LOCK"));
     assert!(after.iter().all(|(path, bytes)| before.get(path) == Some(bytes)), "something was changed");
+}
+
+#[test]
+fn what_is_listed_as_lost_is_not_in_the_way_of_retention() {
+    let mut purged = 0;
+    for seed in 0..cases(20) {
+        let (mut rng, disk, ledger) = lived(seed);
+        let _case = Case::new(format!("seed {seed}"));
+        let files = segments(&disk);
+        if files.len() < 5 {
+            continue;
+        }
+        // A whole segment; a seal whose successor is gone, too, so that nothing proves it; a group.
+        disk.remove_file(&files[0]).unwrap();
+        let len = disk.read_file(&files[1]).unwrap().len() as u64;
+        scribble(&disk, &files[1], len - 100..len, &mut rng);
+        disk.remove_file(&files[2]).unwrap();
+        let hit = [0..base(&files[1]), base(&files[2])..base(&files[3])];
+        salvage(&disk, &ledger, &hit, &NoRefill, rolling(), &mut rng);
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let journal = history::open(&shared, rolling()).unwrap();
+        let plan = journal.plan(&Keep::Newest).unwrap();
+        assert_eq!(plan.blocked, []);
+        journal.apply(&plan, Consent::default()).unwrap();
+        let served = read(&journal, &mut rng);
+        assert_eq!(served.damaged, []);
+        let oldest = journal.bounds().unwrap().oldest.get();
+        assert!(oldest > base(&files[3]) && served.records.iter().all(|(at, _)| at.get() >= oldest));
+        assert!(journal.verify(&mut |_, _| {}).unwrap().is_ok());
+        assert!(
+            diagnose(&shared, Path::new(DIR))
+                .unwrap()
+                .findings
+                .iter()
+                .all(|found| found.what != Trouble::SealedDamage)
+        );
+        purged += plan.purge.len();
+    }
+    assert!(purged > 10);
 }
