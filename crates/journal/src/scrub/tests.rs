@@ -2,7 +2,9 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::Options;
+use crate::disk::{self, Disk, RealDisk};
+use crate::seal::Seal;
+use crate::{Options, catalog};
 
 /// A journal of several small segments.
 fn rolled(dir: &Path) -> Journal {
@@ -69,6 +71,21 @@ fn rot_is_found_wherever_it_is_and_told_once_until_it_is_mended() {
         pass(&journal, budget);
         assert_eq!(journal.scrub_status().damaged, []);
     }
+}
+
+#[test]
+fn a_seal_that_verifies_and_says_something_else_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = rolled(dir.path());
+    let segment = journal.core.source.segments()[1].clone();
+    let file = RealDisk.open(&segment.path, Mode::Write).unwrap();
+    let header = segment.header.as_ref().unwrap();
+    let seal = catalog::read_seal(&*file, header).unwrap().unwrap();
+    let other = Seal { records: seal.records + 1, ..seal.clone() };
+    disk::write_full(&*file, &other.encode(header), header.file_pos(seal.end).0).unwrap();
+    pass(&journal, 1000);
+    let damaged = journal.scrub_status().damaged;
+    assert!(matches!(&damaged[..], [damage] if damage.offset == seal.end), "{damaged:?}");
 }
 
 #[test]
