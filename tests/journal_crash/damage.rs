@@ -307,7 +307,7 @@ fn a_segment_of_another_journal_is_damage_whichever_it_replaces() {
 }
 
 /// The watermark that is on the disk, read as `docs/format.md` says.
-fn watermark(disk: &SimDisk) -> Option<u64> {
+pub fn watermark(disk: &SimDisk) -> Option<u64> {
     let bytes = disk.read_file(Path::new(DIR).join("watermark")).ok()?;
     let long = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
     let slots = [0, 4096].into_iter().filter(|slot| bytes[*slot..].starts_with(b"annalsWM"));

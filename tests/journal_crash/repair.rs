@@ -55,7 +55,7 @@ fn a_journal_that_was_closed_is_clean_and_one_that_was_killed_is_unclean_and_who
 }
 
 /// A journal that was cut off while it wrote a group, so that something of it is left.
-fn torn(seed: u64) -> Option<(SimDisk, Ledger, Rng)> {
+pub fn torn(seed: u64) -> Option<(SimDisk, Ledger, Rng)> {
     let mut rng = Rng::with_seed(seed);
     let options = Options { segment_bytes: 64 << 10, ..rolling() };
     let (image, mut ledger) = killed(&mut rng, Plan { options, ..lively() });

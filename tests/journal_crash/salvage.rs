@@ -12,13 +12,13 @@ use annals_record::Log;
 use annals_testkit::{SimDisk, Survival};
 use fastrand::Rng;
 
-use super::damage::{FRAME_HEADER, SEGMENT_HEADER, base, groups, segments};
+use super::damage::{FRAME_HEADER, SEGMENT_HEADER, base, groups, segments, watermark};
 use super::history::{self, DIR, Kept, Ledger};
 use super::wreck::{
     Store, apply, files, go_on, hit_group, lived, place, plan, read, rolling, salvage, scribble,
     scribble_group,
 };
-use super::{Case, cases};
+use super::{Case, cases, repair};
 
 #[test]
 fn a_flipped_bit_anywhere_is_turned_back_and_nothing_is_lost() {
@@ -336,6 +336,37 @@ fn no_more_is_given_up_than_the_plan_said() {
     let mut after = files(&disk);
     after.retain(|path, _| !path.ends_with("LOCK"));
     assert!(after.iter().all(|(path, bytes)| before.get(path) == Some(bytes)), "something was changed");
+}
+
+#[test]
+fn a_newest_segment_of_which_nothing_was_durable_is_missed_for_its_term() {
+    let mut seen = 0;
+    for (torn, ledger, mut rng) in (0..cases(150)).filter_map(repair::torn).take(3) {
+        let before = segments(&torn).len();
+        for steps in 0.. {
+            let _case = Case::new(format!("cut after {steps} steps"));
+            let disk = torn.crash(Survival::EVERYTHING, &mut rng);
+            disk.cut_power_after(disk.steps() + steps);
+            let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+            let opened = history::open(&shared, rolling());
+            if !disk.is_off() {
+                opened.unwrap();
+                break;
+            }
+            drop(opened);
+            let disk = disk.crash(Survival::EVERYTHING, &mut rng);
+            let segments = segments(&disk);
+            let newest = segments.last().unwrap();
+            // The cut has begun its term, and nothing else was written in it.
+            if segments.len() > before && watermark(&disk) == Some(base(newest)) {
+                disk.remove_file(newest).unwrap();
+                let report = salvage(&disk, &ledger, &[], &NoRefill, rolling(), &mut rng);
+                assert_eq!(report.lost.iter().map(|hole| hole.len).collect::<Vec<_>>(), [0]);
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 0);
 }
 
 #[test]
