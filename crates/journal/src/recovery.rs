@@ -112,7 +112,12 @@ pub(crate) struct Survey {
 
 impl Survey {
     pub(crate) fn of(disk: &dyn Disk, dir: &Path, now_micros: i64) -> Result<Self, Error> {
-        let segments = catalog::load(disk, dir, &[])?;
+        let segments = catalog::load(disk, dir, &[]).map_err(|error| match error {
+            Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Error::Missing { path: dir.to_owned() }
+            }
+            other => other,
+        })?;
         let log = log_of(disk, dir, &segments)?;
         let holes = Holes::load(disk, dir, log)?;
         let mark = watermark::mark_of(disk, dir, log)

@@ -247,3 +247,6 @@ impl Work<'_> {
         known.with(lost.to_vec()).replace(self.disk, self.dir, survey.log)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -149,14 +149,10 @@ impl<'a> Scan<'a> {
 
     fn group(&mut self) -> io::Result<Step> {
         let start = self.next;
-        let hole = self.holes.next(start);
         let mut at = start;
         let mut records = 0_u32;
         let mut payload_bytes = 0;
         loop {
-            if at >= hole {
-                return Ok(Step::Bad(self.describe(at, "the group runs into a hole")));
-            }
             let pos = self.header.file_pos(at);
             let mut bytes = self.window.at(pos, frame::HEADER)?;
             let mut parsed = frame::parse_at(bytes, self.stamp, at);
