@@ -7,7 +7,7 @@ use std::path::Path;
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Each package of ours and the packages of ours it may use. Nothing points back.
-const MAY_USE: [(&str, &[&str]); 7] = [
+const MAY_USE: [(&str, &[&str]); 8] = [
     ("annals-record", &[]),
     ("annals-journal", &["annals-record"]),
     ("annals-storage", &["annals-record"]),
@@ -15,6 +15,7 @@ const MAY_USE: [(&str, &[&str]); 7] = [
     ("annals", &["annals-ingest", "annals-journal", "annals-record", "annals-storage"]),
     ("annals-cli", &["annals"]),
     ("annals-testkit", &["annals-journal", "annals-record"]),
+    ("annals-bench", &["annals-journal"]),
 ];
 
 /// A manifest as text, and the names of its normal dependencies.
@@ -75,6 +76,18 @@ fn the_journal_stays_small_and_knows_nothing_of_records() {
     let workspace = fs::read_to_string(Path::new(ROOT).join("Cargo.toml")).unwrap();
     let record = section(&workspace, "workspace.dependencies").find(|line| line.starts_with("annals-record"));
     assert!(record.unwrap().contains("default-features = false"), "rkyv comes with the default features");
+}
+
+#[test]
+fn other_logs_are_pulled_in_by_the_bench_alone_and_only_when_asked() {
+    let peers = ["okaywal", "open-wal", "raft-engine", "rusqlite", "seglog", "wal-db"];
+    for (name, (text, used)) in manifests() {
+        for peer in peers {
+            assert_eq!(used.contains(peer), name == "annals-bench", "{name} and {peer}");
+            let mut lines = section(&text, "dependencies").filter(|line| line.starts_with(peer));
+            assert!(lines.all(|line| line.contains("optional = true")), "{name}: {peer} is optional");
+        }
+    }
 }
 
 #[test]

@@ -171,7 +171,7 @@ impl Journal {
     fn digest(&self, payload: &[u8]) -> Result<(Digest, usize), Error> {
         let bytes = frame::padded(check_len(payload)?);
         self.check_batch(bytes as u64)?;
-        Ok((Digest::of_record(RecordId::of(payload), payload), bytes))
+        Ok((Digest::of_record(content::id(payload), payload), bytes))
     }
 
     fn check_batch(&self, bytes: u64) -> Result<(), Error> {

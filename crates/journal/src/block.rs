@@ -29,9 +29,10 @@ impl Blocks {
         }
     }
 
-    pub(crate) fn extend(&mut self, bytes: &[u8]) {
-        self.reserve(bytes.len());
-        self.bytes.extend_from_slice(bytes);
+    /// Appends pieces, one behind the other.
+    pub(crate) fn extend<const N: usize>(&mut self, pieces: [&[u8]; N]) {
+        self.reserve(pieces.iter().map(|piece| piece.len()).sum());
+        pieces.into_iter().for_each(|piece| self.bytes.extend_from_slice(piece));
     }
 
     /// Appends zeros until it is `len` bytes long.
@@ -64,7 +65,7 @@ mod tests {
         let mut expected = Vec::new();
         for i in 1..2_000_usize {
             let piece = vec![i as u8; i * 7 % 300];
-            blocks.extend(&piece);
+            blocks.extend([&piece]);
             expected.extend_from_slice(&piece);
             assert_eq!(blocks.as_slice().as_ptr().align_offset(BLOCK), 0, "after {i} pieces");
         }
@@ -73,7 +74,7 @@ mod tests {
         assert!(blocks.as_slice()[expected.len()..].iter().all(|byte| *byte == 0));
         blocks.clear(usize::MAX - BLOCK);
         assert_eq!(blocks.len(), 0);
-        blocks.extend(b"again");
+        blocks.extend([b"aga", b"in"]);
         assert_eq!(blocks.as_slice(), b"again");
         assert_eq!(blocks.as_slice().as_ptr().align_offset(BLOCK), 0);
     }

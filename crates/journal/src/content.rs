@@ -28,6 +28,26 @@ const START: u8 = 1;
 const END: u8 = 2;
 const ROOT: u8 = 8;
 
+/// The id of one payload: of one chunk without the detours that `blake3::hash` makes for longer ones.
+pub(crate) fn id(payload: &[u8]) -> RecordId {
+    if payload.len() > CHUNK {
+        return RecordId::of(payload);
+    }
+    let platform = Platform::detect();
+    let (mut state, mut mark) = (IV, START);
+    let mut rest = payload;
+    while rest.len() > BLOCK
+        && let Some((block, behind)) = rest.split_first_chunk()
+    {
+        platform.compress_in_place(&mut state, block, BLOCK as u8, 0, mark);
+        (mark, rest) = (0, behind);
+    }
+    let mut block = [0; BLOCK];
+    block[..rest.len()].copy_from_slice(rest);
+    platform.compress_in_place(&mut state, &block, rest.len() as u8, 0, mark | END | ROOT);
+    RecordId::from_bytes(bytes_of(&state))
+}
+
 /// Adds the id of each payload to `out`, in order.
 pub(crate) fn ids(payloads: &[&[u8]], out: &mut Vec<RecordId>) {
     let before = out.len();
@@ -146,10 +166,14 @@ fn last_block(platform: Platform, payload: &[u8], blocks: usize, state: &[u8; 32
         start = 0;
     }
     platform.compress_in_place(&mut state, &block, rest.len() as u8, 0, start | END | ROOT);
-    let mut hash = [0; 32];
-    let (words, _) = hash.as_chunks_mut::<4>();
+    bytes_of(&state)
+}
+
+fn bytes_of(state: &[u32; 8]) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    let (words, _) = bytes.as_chunks_mut::<4>();
     words.iter_mut().zip(state).for_each(|(word, state)| *word = state.to_le_bytes());
-    hash
+    bytes
 }
 
 #[cfg(test)]

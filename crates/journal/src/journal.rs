@@ -118,7 +118,7 @@ impl Journal {
                     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
                 disk.sync_dir(parent).map_err(|error| Error::io("sync", parent, error))?;
             }
-            recovery::create(&*disk, &*clock, dir, &options)?;
+            recovery::create(&*disk, &*clock, dir)?;
         }
         let recovered = recovery::recover(disk, Arc::clone(&clock), dir.to_owned(), options)?;
         let (source, watermark) = (Arc::new(recovered.source), Arc::new(recovered.watermark));

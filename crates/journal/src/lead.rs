@@ -33,7 +33,8 @@ impl GroupCommit {
     pub(crate) fn claim(&self, mine: Option<&Ticket>) -> bool {
         let mut stage = self.lock();
         let mut waited = false;
-        while stage.lead == Lead::Called {
+        // Whose group is over was overtaken: the lead that is offered now is for those of the next group.
+        while stage.lead == Lead::Called && mine.is_none_or(|mine| mine.outcome().is_none()) {
             let mine = mine.filter(|mine| !stage.full && std::ptr::eq(*mine, &raw const *stage.ticket));
             let until = stage.fill.wait_until(stage.load.waiting).filter(|until| Instant::now() < *until);
             let (Some(mine), Some(until)) = (mine, until) else {
@@ -168,7 +169,9 @@ impl GroupCommit {
             || !stage.is_due(WRITE_AT)
         {
             stage.lead = Lead::Idle;
-            self.idle.notify_all();
+            if stage.stopped.is_some() {
+                self.idle.notify_all();
+            }
             return false;
         }
         if stage.sleepers > 0 {

@@ -14,7 +14,7 @@ use crate::frame::{self, Commit, ControlKind};
 use crate::segment::SegmentHeader;
 
 /// Memory that a group's buffer keeps for the next one.
-const KEPT_BYTES: usize = 4 << 20;
+const KEPT_BYTES: usize = 16 << 20;
 
 /// What one append wants to be laid down, hashed before any lock.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +105,7 @@ impl Load {
             lead_in.len()
         );
         blocks.clear(KEPT_BYTES);
-        blocks.extend(lead_in);
+        blocks.extend([lead_in]);
         ids.clear();
         Self {
             stamp: Stamp::new(&header.log, header.term),
@@ -167,14 +167,8 @@ impl Load {
 
     fn lay(&mut self, word: u32, digest: &Digest, body: &[u8]) {
         let crc = self.stamp.placed(digest.crc, self.end());
-        self.blocks.extend(&frame::head(word, crc, digest.id.as_bytes()));
-        self.blocks.extend(body);
-        self.pad();
-    }
-
-    fn pad(&mut self) {
-        let len = self.len().next_multiple_of(8);
-        self.blocks.fill_to(self.lead_in + len);
+        let padding = body.len().next_multiple_of(8) - body.len();
+        self.blocks.extend([&frame::head(word, crc, digest.id.as_bytes()), body, &[0; 8][..padding]]);
     }
 
     /// Ends the group with its commit frame. What remains of its last block is what the next group begins with, in the
@@ -184,7 +178,7 @@ impl Load {
         let words = commit.words();
         let crc = crc::bulk_of(frame::COMMIT_WORD, &words, &[]);
         let crc = self.stamp.placed(crc, self.end());
-        self.blocks.extend(&frame::head(frame::COMMIT_WORD, crc, &words));
+        self.blocks.extend([&frame::head(frame::COMMIT_WORD, crc, &words)]);
         let (blocks, ids) = spent.map(|spent| (spent.blocks, spent.ids)).unwrap_or_default();
         let rest = self.blocks.len() / BLOCK * BLOCK;
         let (header, end) = (Arc::clone(&self.header), self.end());

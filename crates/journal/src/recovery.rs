@@ -45,7 +45,7 @@ pub(crate) struct Recovered {
 }
 
 /// Creates a journal in an empty directory whose lock is held.
-pub(crate) fn create(disk: &dyn Disk, clock: &dyn Clock, dir: &Path, options: &Options) -> Result<(), Error> {
+pub(crate) fn create(disk: &dyn Disk, clock: &dyn Clock, dir: &Path) -> Result<(), Error> {
     let header = SegmentHeader {
         log: new_log_id(dir)?,
         term: Term::FIRST,
@@ -83,7 +83,7 @@ pub(crate) fn create(disk: &dyn Disk, clock: &dyn Clock, dir: &Path, options: &O
     // The watermark's file first: a journal without one has lost it.
     Slots::open(disk, dir, header.log)
         .map_err(|error| Error::io("create", &dir.join(watermark::FILE_NAME), error))?;
-    let prepared = writer::prepare(disk, dir, &segment::file_name(header.base), options.segment_bytes)?;
+    let prepared = writer::prepare(disk, dir, &segment::file_name(header.base), segment::HEADER_LEN)?;
     writer::birth(disk, dir, prepared, &header)?;
     tracing::info!(log = %header.log, dir = %dir.display(), "created a journal");
     Ok(())

@@ -190,6 +190,25 @@ impl Journal {
     ///
     /// Cut off by a crash or an error it is either undone or finished by the next open, never half seen.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// use annals_journal::{Consent, Journal, Keep};
+    ///
+    /// let journal = Journal::open(dir.path().join("journal"))?;
+    /// journal.append("older")?;
+    /// journal.seal()?;
+    /// journal.append("newer")?;
+    /// let plan = journal.plan(&Keep::Segments(1))?;
+    /// for blocked in &plan.blocked {
+    ///     println!("segment {} stays: {}", blocked.segment.base, blocked.by[0]);
+    /// }
+    /// let receipts = journal.apply(&plan, Consent::default())?;
+    /// assert_eq!(receipts[0].records, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::StalePlan`]: plan again; [`Error::Blocked`]: something new is in the way; [`Error::ClockJumped`] without
     /// consent; [`Error::Locked`] while a cursor is being made. [`Error::Io`] if what goes could not be written down,

@@ -66,8 +66,11 @@ impl Source {
 
     /// Changes the list as one step: a roll appends to it while a purge takes from it.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Vec<Arc<Segment>>)) {
-        change(&mut self.segments.write().unwrap_or_else(PoisonError::into_inner));
-        let oldest = self.segments().first().map_or(Offset::ZERO, |first| first.base);
+        let oldest = {
+            let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+            change(&mut segments);
+            segments.first().map_or(Offset::ZERO, |first| first.base)
+        };
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         // A file that is held open keeps its space.
         if opened.as_ref().is_some_and(|(base, _)| *base < oldest) {

@@ -56,6 +56,8 @@ pub(crate) struct Stage {
     pub(crate) sync_is_due: bool,
     /// The segment holds a group, or one is on its way to it.
     used: bool,
+    /// How many bytes of frames a segment holds before its seal.
+    holds: u64,
     /// The end of the last record accepted; none if that is not known.
     pub(crate) last_record: Option<Offset>,
     /// The same, before the filling group.
@@ -132,6 +134,7 @@ impl Stage {
             unsynced: false,
             sync_is_due: false,
             used,
+            holds: holds(&options),
             last_record,
             last_record_before: last_record,
             options,
@@ -151,9 +154,7 @@ impl Stage {
         }
         let header = self.load.header();
         let filled = self.load.end().get() - header.base.get() + (bytes + frame::COMMIT) as u64;
-        let entries = filled / seal::TABLE_STRIDE + 2;
-        let fits =
-            HEADER_LEN + filled + seal::seal_len(entries as usize) as u64 <= self.options.segment_bytes;
+        let fits = filled <= self.holds;
         let over = !self.options.seal.is_off()
             && self.load.is_empty()
             && self.options.seal.is_over(header.created_micros, self.clock.now_micros());
@@ -237,6 +238,12 @@ impl Stage {
     pub(crate) fn is_unused(&self) -> bool {
         !self.used && self.load.is_empty()
     }
+}
+
+/// How many bytes of frames fit into a segment, with the longest seal they may need behind them.
+fn holds(options: &Options) -> u64 {
+    let entries = options.segment_bytes / seal::TABLE_STRIDE + 2;
+    options.segment_bytes.saturating_sub(HEADER_LEN + seal::seal_len(entries as usize) as u64)
 }
 
 /// What a leader writes: one group, or what was written already and is to be synced.

@@ -7,7 +7,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -193,20 +193,25 @@ pub(crate) struct Watermark {
     durable: AtomicU64,
     closed: Mutex<bool>,
     moved: Condvar,
+    /// How many wait, so that nobody is woken in vain.
+    waiting: AtomicUsize,
 }
 
 impl Watermark {
     pub(crate) fn new(durable: Offset) -> Self {
-        Self { durable: AtomicU64::new(durable.get()), closed: Mutex::new(false), moved: Condvar::new() }
+        Self { durable: AtomicU64::new(durable.get()), closed: Mutex::new(false), moved: Condvar::new(), waiting: AtomicUsize::new(0) }
     }
 
     pub(crate) fn get(&self) -> Offset {
-        Offset::new(self.durable.load(Ordering::Acquire))
+        Offset::new(self.durable.load(Ordering::SeqCst))
     }
 
     pub(crate) fn advance(&self, durable: Offset) {
-        let before = self.durable.fetch_max(durable.get(), Ordering::AcqRel);
+        let before = self.durable.fetch_max(durable.get(), Ordering::SeqCst);
         assert!(before <= durable.get(), "I3: the watermark went back from {before} to {durable}");
+        if self.waiting.load(Ordering::SeqCst) == 0 {
+            return;
+        }
         // Taken so that a waiter between its look and its sleep is not missed.
         drop(self.closed.lock().unwrap_or_else(PoisonError::into_inner));
         self.moved.notify_all();
@@ -221,11 +226,14 @@ impl Watermark {
     /// Waits until the watermark is beyond `known`, is closed, or `timeout` has passed.
     pub(crate) fn wait(&self, known: Offset, timeout: Duration) -> Offset {
         let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        // Counted before it looks: whoever moves the watermark sees one of the two.
+        self.waiting.fetch_add(1, Ordering::SeqCst);
         drop(
             self.moved
                 .wait_timeout_while(closed, timeout, |closed| !*closed && self.get() <= known)
                 .unwrap_or_else(PoisonError::into_inner),
         );
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
         self.get()
     }
 }

@@ -21,6 +21,7 @@ fn check(payloads: &[Vec<u8>]) {
     assert_eq!(found[0], RecordId::from_bytes([7; 32]), "what was there stays");
     for (payload, id) in payloads.iter().zip(&found[1..]) {
         assert_eq!(id.as_bytes(), blake3::hash(payload).as_bytes(), "{} bytes", payload.len());
+        assert_eq!(super::id(payload), *id, "{} bytes alone", payload.len());
     }
 }
 

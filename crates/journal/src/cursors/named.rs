@@ -14,6 +14,24 @@ use crate::view::View;
 ///
 /// Keep effects idempotent, or note the offset with them: a crash between an effect and [`NamedCursor::advance`] leaves
 /// the cursor before it, and the record comes again.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// use annals_journal::{Journal, Offset};
+///
+/// let journal = Journal::open(dir.path().join("journal"))?;
+/// journal.append("to be mailed")?;
+/// let mut cursor = journal.cursor_at("mailer", Offset::ZERO)?;
+/// for batch in journal.tail(cursor.position()) {
+///     let batch = batch?;
+///     // ... mail them, then:
+///     cursor.advance(batch.next(), None)?;
+/// }
+/// assert_eq!(journal.cursors()?[0].position, Some(journal.durable()));
+/// # Ok(())
+/// # }
+/// ```
 pub struct NamedCursor {
     view: Arc<dyn View>,
     name: String,

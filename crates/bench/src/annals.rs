@@ -1,0 +1,112 @@
+//! Ours: default options, BLAKE3 and CRC32C of every record in every figure.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use annals_journal::{Batch, Journal, Offset, Options, ReadLimit, SyncPolicy};
+
+use crate::contender::{Contender, Hand, Log, Promise, Room, Scanned, Tally};
+use crate::outcome::{Outcome, unable};
+#[cfg(feature = "async")]
+use crate::payload::Payloads;
+use crate::work::Work;
+
+/// What stays in a core's cache while it is looked at.
+const LENT: ReadLimit = ReadLimit { records: 10_000, bytes: 512 << 10 };
+
+/// The journal of this workspace.
+pub(crate) struct Annals;
+
+impl Contender for Annals {
+    fn name(&self) -> &'static str {
+        "annals"
+    }
+
+    fn promise(&self, work: Work) -> Promise {
+        Promise { durable: work != Work::Buffered, checksums: true, hashes: work != Work::Replay }
+    }
+
+    fn takes(&self, work: Work, _threads: usize) -> bool {
+        match work {
+            Work::Async => cfg!(feature = "async"),
+            _ => true,
+        }
+    }
+
+    fn open(&self, dir: &Path, _room: Room) -> Outcome<Box<dyn Log>> {
+        Ok(Box::new(Open { journal: Journal::open(dir.join("journal"))?, dir: dir.to_owned() }))
+    }
+
+    fn scan(&self, work: Work, dir: &Path, bytes: u64) -> Outcome<Scanned> {
+        let journal = Journal::open(dir.join("journal"))?;
+        let mut tally = Tally::start();
+        match work {
+            Work::Replay => {
+                let mut tail = journal.tail(Offset::ZERO).with_limit(LENT);
+                let mut batch = Batch::default();
+                while tail.next_into(&mut batch, Duration::ZERO)? {
+                    for record in batch.iter() {
+                        tally.see(record.payload);
+                    }
+                }
+                Ok(tally.end())
+            }
+            Work::ReplayHash => {
+                let found = journal.verify(&mut |_, _| ())?;
+                let scanned = tally.end();
+                if !found.damaged.is_empty() {
+                    return Err(format!("the log of the measurement is damaged: {:?}", found.damaged).into());
+                }
+                Ok(Scanned { records: found.records, bytes, ..scanned })
+            }
+            _ => unable(self.name(), work.name()),
+        }
+    }
+}
+
+struct Open {
+    journal: Journal,
+    dir: PathBuf,
+}
+
+impl Log for Open {
+    fn hand(&self, _thread: usize) -> Outcome<Box<dyn Hand + '_>> {
+        Ok(Box::new(Appender { journal: &self.journal, dir: &self.dir, unsynced: None }))
+    }
+
+    #[cfg(feature = "async")]
+    fn fly(&self, flight: usize, size: usize, window: Duration) -> Outcome<crate::latency::Latencies> {
+        let payloads = Payloads::new(size, 5);
+        crate::work::asynchronous::fly(flight, &payloads, window, |payload| {
+            self.journal.append_async(payload)
+        })
+    }
+}
+
+struct Appender<'a> {
+    journal: &'a Journal,
+    dir: &'a Path,
+    /// A journal whose policy is to sync on demand, beside the one that always does.
+    unsynced: Option<Journal>,
+}
+
+impl Hand for Appender<'_> {
+    fn append(&mut self, payload: &[u8]) -> Outcome<()> {
+        Ok(self.journal.append(payload).map(drop)?)
+    }
+
+    fn append_batch(&mut self, payloads: &[&[u8]]) -> Outcome<()> {
+        Ok(self.journal.append_batch(payloads).map(drop)?)
+    }
+
+    fn append_unsynced(&mut self, payload: &[u8]) -> Outcome<()> {
+        let journal = match &self.unsynced {
+            Some(journal) => journal,
+            None => {
+                let options = Options { sync: SyncPolicy::OnDemand, ..Options::default() };
+                self.unsynced.insert(Journal::open_with(self.dir.join("unsynced"), options)?)
+            }
+        };
+        Ok(journal.append(payload).map(drop)?)
+    }
+}
