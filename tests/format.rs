@@ -9,12 +9,13 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::time::Duration;
 
 use annals::{
     Annals, JournalOptions, LogError, Offset, Options, Record, RecordId, SegmentStatus, log_reader,
 };
-use annals_journal::{Consent, Keep};
+use annals_journal::{Consent, Disk, Keep, NoRefill, RealDisk, SystemClock, salvage};
 use annals_record::Log;
 use serde_json::{Value as Json, json};
 
@@ -131,7 +132,7 @@ fn library(data: &Path) -> (String, Vec<u64>) {
         let batch = match tail.next_batch(Duration::ZERO) {
             Ok(Some(batch)) => batch,
             Ok(None) => break,
-            Err(LogError::Damaged { offset, len, .. }) => {
+            Err(LogError::Damaged { offset, len, .. } | LogError::Hole { offset, len }) => {
                 tail = log.tail(Offset::new(offset.get() + len));
                 continue;
             }
@@ -181,6 +182,60 @@ fn a_reader_written_from_the_documents_reads_every_record() {
             &json!(lines.matches("a reserved type").count())
         )
     );
+}
+
+/// Overwrites bytes of a file with bytes of no meaning.
+fn scribble(path: &Path, place: u64, len: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    for (i, byte) in bytes[place as usize..place as usize + len].iter_mut().enumerate() {
+        *byte ^= 0x55 + i as u8 % 7;
+    }
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_salvaged_log_is_read_around_its_holes() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let batch = write(&data);
+    write(&data);
+    write(&data);
+    let salvage = |holes: usize| {
+        let (disk, journal): (Arc<dyn Disk>, _) = (Arc::new(RealDisk), data.join("journal"));
+        let plan = salvage::plan(&disk, &journal, &NoRefill).unwrap();
+        let options = JournalOptions { segment_bytes: SMALL, ..JournalOptions::default() };
+        let clock = Arc::new(SystemClock);
+        let done = salvage::apply(&disk, clock, &journal, options, &NoRefill, &plan).unwrap();
+        assert_eq!(done.lost.len(), holes, "{plan:?}");
+        open(&data, SMALL).append(&records()[0]).unwrap();
+
+        let (lines, damaged) = library(&data);
+        assert_eq!(damaged, Vec::<u64>::new());
+        let Some(output) = reader(&data, &[]) else { return };
+        assert_eq!((text(&output.stderr), output.status.code()), ("", Some(0)));
+        assert!(text(&output.stdout) == lines, "not the same records");
+        let summary: Json = serde_json::from_slice(&reader(&data, &["--check"]).unwrap().stdout).unwrap();
+        let listed = log_reader(&data).unwrap().status().unwrap().holes.len();
+        assert_eq!(summary["holes"], json!(listed));
+        assert!(summary["salvages"].as_u64() > Some(0));
+    };
+    // A group in a finished segment, one in the newest, where its seal comes behind it, and something made whole.
+    let first = &segments(&data)[0];
+    scribble(&first.path, HEADER + batch[0], 60);
+    scribble(&first.path, HEADER + 8, 10);
+    let last = segments(&data).pop().unwrap();
+    scribble(&last.path, HEADER, 90);
+    salvage(2);
+    // A segment in the middle, the newest one, and a header with the seal before it.
+    let all = segments(&data);
+    fs::remove_file(&all[1].path).unwrap();
+    fs::remove_file(&all.last().unwrap().path).unwrap();
+    salvage(2);
+    let mut all = segments(&data);
+    all.retain(|segment| segment.file_bytes > 0);
+    scribble(&all[1].path, all[1].file_bytes - 100, 100);
+    scribble(&all[2].path, 0, 100);
+    salvage(2);
 }
 
 #[test]

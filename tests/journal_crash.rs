@@ -1,4 +1,4 @@
-//! The journal on a disk that loses its power, flips bits, fills up, and fails.
+//! The journal on a disk that loses its power, flips bits, fills up, and fails; and is salvaged.
 //!
 //! The number of drawn cases is `ANNALS_CRASH_CASES` times the committed one, by default 1. A failure prints its seed.
 
@@ -7,7 +7,10 @@ mod cuts;
 mod damage;
 mod faults;
 mod history;
+mod repair;
 mod retention;
+mod salvage;
+mod wreck;
 
 /// The committed number of cases, or as many times more as the environment asks for.
 fn cases(committed: u64) -> u64 {

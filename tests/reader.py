@@ -11,7 +11,7 @@ A record is printed in the form of docs/json.md: id, offset, type, then its fiel
 
 Checked are segment headers, the CRC and hash of each frame, padding, groups, seals with their tables, chained hashes,
 and that each payload is the one form of what it says. Damage below the watermark is a line on stderr that names the
-offset; reading goes on behind it.
+offset; reading goes on behind it. What is listed as lost is passed.
 
 Exit codes: 0 all is well, 2 usage, 4 damage, 10 no Annals data there, 12 a newer version wrote it.
 """
@@ -151,6 +151,25 @@ class Segment:
         return None
 
 
+def holes(path, log):
+    """[(offset, end, whether the seal is older)] of a list of holes; none if there is no list."""
+    if not os.path.exists(path):
+        return []
+    with open(path, "rb") as file:
+        content = file.read()
+    text, trailer = content[:-78], content[-78:]
+    if trailer != b',"blake3":"%s"}\n' % blake3(text).hex().encode():
+        raise Damage(0, "the list of holes does not verify")
+    said = json.loads(content)
+    if said["schema"] > 1:
+        raise Refused(12, "%s has schema %d; this reader knows 1" % (path, said["schema"]))
+    found = [(hole["offset"], hole["offset"] + hole["len"], hole["sealed"]) for hole in said["holes"]]
+    apart = all(one[1] <= next_one[0] for one, next_one in zip(found, found[1:]))
+    if said["log"].replace("-", "") != log.hex() or not apart or any(at % 8 or end % 8 for at, end, _ in found):
+        raise Damage(0, "fields of the list of holes")
+    return found
+
+
 def durable(path, log):
     """What the watermark says for this log; None if no slot verifies."""
     slots = []
@@ -193,7 +212,15 @@ class Journal:
         if layout != 1:
             raise Refused(12, "%s has layout %s; this reader knows 1" % (data_dir, layout))
         self.directory = os.path.join(data_dir, "journal")
-        self.found = {"records": 0, "groups": 0, "seals": 0, "cuts": 0, "watermark": 0, "damaged": []}
+        self.found = {"records": 0, "groups": 0, "seals": 0, "cuts": 0, "salvages": 0, "holes": 0, "watermark": 0,
+                      "damaged": []}
+        self.holes = []
+
+    def bridge(self, at):
+        """The first place at or behind `at` that is in no hole."""
+        for begin, end, _ in self.holes:
+            at = end if begin <= at < end else at
+        return at
 
     def damaged(self, damage):
         offset, sentence = damage.args
@@ -221,13 +248,25 @@ class Journal:
         if upto is None:
             self.damaged(Damage(0, "no slot of the watermark verifies, nothing is known to be durable"))
             return
+        try:
+            self.holes = holes(os.path.join(self.directory, ".holes.json"), log)
+        except Damage as damage:
+            self.damaged(damage)
+        self.found["holes"] = len(self.holes)
         # What the header of the next segment must say: base, log, term, term began, records, chained hash. None: anything.
         due = (0, log, 1, 0, 0, bytes(32))
         if gone and bytes.fromhex(gone["log"].replace("-", "")) == log:
             due = (gone["oldest"], log, None, None, gone["records_before"], bytes.fromhex(gone["chain"]))
-        for segment in segments:
-            if (segment.base if isinstance(segment, Segment) else segment.args[0]) >= upto:
+        for place, segment in enumerate(segments):
+            base = segment.base if isinstance(segment, Segment) else segment.args[0]
+            if base >= upto:
                 break
+            if due and (self.bridge(due[0]) == base != due[0] or any(due[0] == at == end for at, end, _ in self.holes)):
+                due = None
+            ends = [each.base if isinstance(each, Segment) else each.args[0] for each in segments[place + 1:]] + [upto]
+            if self.bridge(base) >= ends[0]:  # all of it is lost
+                due = (ends[0],) if ends[0] < upto else None
+                continue
             try:
                 if isinstance(segment, Damage):
                     raise segment
@@ -241,14 +280,20 @@ class Journal:
             except Damage as damage:
                 self.damaged(damage)
                 due = None
-        if due and due[0] < upto:
+        if due and self.bridge(due[0]) < upto:
             self.damaged(Damage(due[0], "no segment begins here"))
 
     def segment(self, segment, upto):
         """Gives the segment's records; returns what is due in the next header, as far as it is known."""
         at = start = segment.base
         group, ids, payload_bytes, groups, times, table, whole = [], [], 0, 0, [], {}, True
+        whole = not any(segment.base <= begin < segment.end() and older for begin, _, older in self.holes)
         while at < upto:
+            if at == start and self.bridge(at) > at:
+                at = start = self.bridge(at)
+                continue
+            if at >= segment.end() and at > segment.base:
+                return (at,)
             try:
                 kind, words, body, end = segment.frame(at)
                 if kind is RECORD:
@@ -282,11 +327,17 @@ class Journal:
                     return (end, segment.log, term, began, *((segment.records + len(ids), chain) if whole else ()))
                 elif kind == AUDIT and len(body) == 64 and struct.unpack_from("<Q", body)[0] == 1:
                     self.found["cuts"] += 1
+                elif kind == AUDIT and struct.unpack_from("<Q", body)[0] == 2:
+                    if len(body) != 32 + 48 * sum(struct.unpack_from("<QQ", body, 16)):
+                        raise Damage(at, "length of what is said of a salvage")
+                    self.found["salvages"] += 1
                 at = end
             except Damage as damage:  # none of the group is served: the damage begins with it
                 self.damaged(Damage(start, "frame at %d: %s" % damage.args))
                 whole, group = False, []
-                at = start = segment.behind(damage.args[0])
+                hole = min((begin for begin, end, _ in self.holes if begin > start and end > begin), default=None)
+                at = segment.behind(damage.args[0])
+                at = start = hole if at is None or (hole is not None and hole < at) else at
                 if at is None:
                     return None
         return (at,)

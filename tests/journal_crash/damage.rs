@@ -16,12 +16,12 @@ use super::history::{self, DIR, Kept, Ledger, Plan};
 use super::{Case, cases};
 
 /// Bytes before a segment's first frame, and the length of a frame's header: see `docs/format.md`.
-const SEGMENT_HEADER: u64 = 4096;
-const FRAME_HEADER: usize = 40;
+pub const SEGMENT_HEADER: u64 = 4096;
+pub const FRAME_HEADER: usize = 40;
 
 /// The disk of a journal that lived, as it was when its process was killed: everything is there, and the watermark
 /// covers all that was acknowledged.
-fn killed(rng: &mut Rng, plan: Plan) -> (SimDisk, Ledger) {
+pub fn killed(rng: &mut Rng, plan: Plan) -> (SimDisk, Ledger) {
     let (disk, mut ledger) = (SimDisk::new(), Ledger::default());
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
     history::live(&shared, rng, plan, &mut ledger).unwrap();
@@ -33,18 +33,18 @@ fn killed(rng: &mut Rng, plan: Plan) -> (SimDisk, Ledger) {
     (image, ledger)
 }
 
-fn segments(disk: &SimDisk) -> Vec<PathBuf> {
+pub fn segments(disk: &SimDisk) -> Vec<PathBuf> {
     let mut files = disk.files(DIR).unwrap();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "wal"));
     files
 }
 
-fn base(segment: &Path) -> u64 {
+pub fn base(segment: &Path) -> u64 {
     u64::from_str_radix(segment.file_stem().unwrap().to_str().unwrap(), 16).unwrap()
 }
 
 /// The records with the group each is of, as ranges of the log: from the first frame to the end of the commit frame.
-fn groups(kept: &[Kept]) -> Vec<Range<u64>> {
+pub fn groups(kept: &[Kept]) -> Vec<Range<u64>> {
     let mut groups: Vec<Range<u64>> = Vec::new();
     let mut last = None;
     for record in kept {
@@ -307,7 +307,7 @@ fn a_segment_of_another_journal_is_damage_whichever_it_replaces() {
 }
 
 /// The watermark that is on the disk, read as `docs/format.md` says.
-fn watermark(disk: &SimDisk) -> Option<u64> {
+pub fn watermark(disk: &SimDisk) -> Option<u64> {
     let bytes = disk.read_file(Path::new(DIR).join("watermark")).ok()?;
     let long = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
     let slots = [0, 4096].into_iter().filter(|slot| bytes[*slot..].starts_with(b"annalsWM"));

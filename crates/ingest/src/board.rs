@@ -44,6 +44,8 @@ pub struct Status {
     pub records: u64,
     /// What became of them.
     pub outcome: Outcome,
+    /// Holes of the log that were passed since it was made: ranges that somebody has listed as lost.
+    pub holes: u64,
     /// Failures in a row; 0 when all is well.
     pub retries: u32,
     /// What failed last, whether or not it passed.
@@ -74,6 +76,7 @@ impl Board {
             checkpointed: None,
             records: 0,
             outcome: Outcome::default(),
+            holes: 0,
             retries: 0,
             last_error: None,
         };

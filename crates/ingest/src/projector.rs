@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use annals_record::{Applied, Cursor, Log, Offset, ReadLimit};
+use annals_record::{Applied, Cursor, Log, LogError, Offset, ReadLimit};
 use annals_storage::{Change, Effect, KvStore, Outcome};
 
 use crate::decode::decode;
@@ -17,6 +17,7 @@ pub struct Projector<L, S> {
     store: Arc<S>,
     cursor: Cursor,
     limit: ReadLimit,
+    holes: u64,
 }
 
 /// What a step has done.
@@ -44,7 +45,7 @@ impl<L: Log, S: KvStore> Projector<L, S> {
     /// [`Error::Refused`] if it does not (W2); what log and store say if they cannot be read.
     pub fn new(log: Arc<L>, store: Arc<S>) -> Result<Self, Error> {
         let cursor = resume(&*log, &*store)?;
-        Ok(Self { log, store, cursor, limit: ReadLimit::default() })
+        Ok(Self { log, store, cursor, limit: ReadLimit::default(), holes: 0 })
     }
 
     /// With another size of batches than 10,000 records or 8 MiB.
@@ -65,12 +66,22 @@ impl<L: Log, S: KvStore> Projector<L, S> {
         self.cursor
     }
 
-    /// Applies the next batch, if there is one.
+    /// How many holes of the log it has passed: ranges that somebody has listed as lost.
+    #[must_use]
+    pub fn holes(&self) -> u64 {
+        self.holes
+    }
+
+    /// Applies the next batch, if there is one. A hole of the log is a batch without records: its loss is acknowledged,
+    /// so the cursor goes on behind it.
     ///
     /// # Errors
     /// Kind Retry: nothing happened, the same step may succeed later. Kind Stop or Fix: going on needs someone.
     pub fn step(&mut self) -> Result<Progress, Error> {
-        let batch = self.log.read(self.cursor.next, self.limit)?;
+        let batch = match self.log.read(self.cursor.next, self.limit) {
+            Err(LogError::Hole { offset, len }) => return self.pass(offset, len),
+            read => read?,
+        };
         if batch.is_empty() && batch.next() <= self.cursor.next {
             return Ok(Progress::Idle);
         }
@@ -81,6 +92,16 @@ impl<L: Log, S: KvStore> Projector<L, S> {
         report_dead_letters(&changes);
         let bytes = batch.iter().map(|entry| entry.payload.len() as u64).sum();
         Ok(Progress::Applied { next: cursor.next, records: batch.len() as u64, bytes, outcome })
+    }
+
+    /// Moves the cursor behind a hole.
+    fn pass(&mut self, offset: Offset, len: u64) -> Result<Progress, Error> {
+        let cursor = self.after(&[], Offset::new(offset.get().saturating_add(len)).max(self.cursor.next));
+        let outcome = self.store.apply(&[], &cursor)?;
+        self.cursor = cursor;
+        self.holes += 1;
+        tracing::warn!(offset = offset.get(), len, "passed a hole: what stood there is lost");
+        Ok(Progress::Applied { next: cursor.next, records: 0, bytes: 0, outcome })
     }
 
     /// Makes everything applied durable.

@@ -1,6 +1,6 @@
 //! Where work goes on, if the store belongs to this log at all.
 
-use annals_record::{Cursor, CursorRefusal, Log, Offset, ReadLimit, Term};
+use annals_record::{Cursor, CursorRefusal, Log, LogError, Offset, ReadLimit, Term};
 use annals_storage::KvStore;
 
 use crate::Error;
@@ -45,7 +45,11 @@ pub(crate) fn fits<L: Log>(part: &'static str, cursor: &Cursor, log: &L) -> Resu
     let Some(last) = cursor.last.filter(|last| last.offset >= bounds.oldest) else {
         return Ok(());
     };
-    let batch = log.read(last.offset, ReadLimit { records: 1, bytes: 1 })?;
+    let batch = match log.read(last.offset, ReadLimit { records: 1, bytes: 1 }) {
+        // Nor does one that is lost and listed as lost.
+        Err(LogError::Hole { .. }) => return Ok(()),
+        read => read?,
+    };
     let there = batch.iter().next();
     if there.is_none_or(|entry| (entry.offset, entry.id) != (last.offset, last.id)) {
         return Err(refused(CursorRefusal::OtherRecord { offset: last.offset }));

@@ -32,6 +32,8 @@ struct Books {
     terms: Vec<TermStart>,
     closed: bool,
     damaged: Option<Offset>,
+    /// What is lost and listed as lost: offset and length.
+    hole: Option<(Offset, u64)>,
     failures: VecDeque<Kind>,
     reads: u64,
 }
@@ -65,6 +67,15 @@ impl MemoryLog {
     /// Bytes from here on do not verify.
     pub(crate) fn damage(&self, offset: Offset) {
         self.change(|books| books.damaged = Some(offset));
+    }
+
+    /// The group that begins at `offset` is listed as lost.
+    pub(crate) fn lose(&self, offset: Offset) {
+        self.change(|books| {
+            let at = books.groups.iter().position(|group| group[0].0 == offset).unwrap();
+            let end = books.groups.get(at + 1).map_or(books.durable, |group| group[0].0);
+            books.hole = Some((offset, end.get() - offset.get()));
+        });
     }
 
     pub(crate) fn close(&self) {
@@ -162,6 +173,12 @@ impl Log for MemoryLog {
             let group_end = books.groups.get(place + 1).map_or(books.durable, |group| group[0].0);
             if group_end <= from {
                 continue;
+            }
+            if let Some((offset, len)) = books.hole.filter(|(offset, _)| *offset == group[0].0) {
+                if entries.is_empty() {
+                    return Err(LogError::Hole { offset, len });
+                }
+                break;
             }
             if books.damaged.is_some_and(|damaged| damaged < group_end) {
                 if batch.is_empty() {

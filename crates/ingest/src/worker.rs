@@ -115,10 +115,12 @@ impl<L: Log, S: KvStore> Work<'_, L, S> {
         let mut rhythm = Rhythm::new(options);
         let mut caught_up = false;
         while !board.should_stop() {
+            let passed = projector.holes();
             let Some(progress) = self.retrying(|| projector.step())? else { break };
+            let holes = projector.holes() - passed;
             let checkpoint = match progress {
                 Progress::Applied { bytes, .. } => {
-                    self.post_applied(&projector, &progress);
+                    self.post_applied(&projector, &progress, holes);
                     rhythm.applied(bytes, Instant::now());
                     rhythm.is_due(Instant::now())
                 }
@@ -162,12 +164,13 @@ impl<L: Log, S: KvStore> Work<'_, L, S> {
         Ok(true)
     }
 
-    fn post_applied(&self, projector: &Projector<L, S>, progress: &Progress) {
+    fn post_applied(&self, projector: &Projector<L, S>, progress: &Progress, holes: u64) {
         let Progress::Applied { records, outcome, .. } = *progress else { return };
         self.shared.board.post(|status| {
             status.state = State::Applying;
             status.cursor = Some(projector.cursor());
             status.records += records;
+            status.holes += holes;
             status.outcome.fresh += outcome.fresh;
             status.outcome.duplicates += outcome.duplicates;
             status.outcome.dead_letters += outcome.dead_letters;

@@ -40,6 +40,10 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
+    fn is_whole(&self) -> bool {
+        self.header.is_ok() && self.flaw.is_none()
+    }
+
     /// The segment that is written to.
     pub(crate) fn active(header: SegmentHeader, path: PathBuf) -> Self {
         Self {
@@ -144,7 +148,10 @@ fn assemble(
     for (i, base) in bases.iter().enumerate() {
         let next = bases.get(i + 1).copied();
         loaded.push(match known.binary_search_by_key(base, |segment| segment.base) {
-            Ok(at) if known[at].next.is_some() && known[at].next == next => Arc::clone(&known[at]),
+            // What is damaged may have been mended since.
+            Ok(at) if known[at].next.is_some() && known[at].next == next && known[at].is_whole() => {
+                Arc::clone(&known[at])
+            }
             _ => Arc::new(load_one(disk, dir, *base, next)?),
         });
     }

@@ -29,7 +29,7 @@ pub(crate) fn latest_offset(source: &Source, durable: Offset) -> Result<Option<O
     let file = source.open(last)?;
     let failed = |error| Error::io("read", &last.path, error);
     let window = Window::new(&*file, header.file_pos(durable.max(last.base)).0).map_err(failed)?;
-    let mut scan = Scan::new(header, window, last.base);
+    let mut scan = Scan::new(header, window, last.base).over(source.holes());
     let mut latest = header.checkpoint;
     while let Step::Group(_) = scan.step().map_err(failed)? {
         latest = scan.checkpoint.or(latest);
@@ -40,6 +40,9 @@ pub(crate) fn latest_offset(source: &Source, durable: Offset) -> Result<Option<O
 /// The latest checkpoint below `durable`.
 pub(crate) fn latest(source: &Source, durable: Offset) -> Result<Option<Checkpoint>, Error> {
     let Some(offset) = latest_offset(source, durable)? else { return Ok(None) };
+    if let Some(hole) = source.holes().at(offset) {
+        return Err(Error::Hole { offset: hole.offset, len: hole.len });
+    }
     let segments = source.segments();
     let damaged = |detail: String| Error::Damaged(Damage { offset, len: 0, detail });
     let gone = || Error::Gap { wanted: offset, oldest: source.oldest() };

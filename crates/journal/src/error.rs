@@ -56,8 +56,16 @@ pub enum Error {
         known: u32,
     },
     /// Bytes that were durable do not verify. Nothing was cut; reading goes on around them, writing does not.
-    #[error("the journal is damaged at offset {}, {} bytes: {}; nothing was cut, appends are refused", .0.offset, .0.len, .0.detail)]
+    #[error("the journal is damaged at offset {}, {} bytes: {}; nothing was cut, appends are refused until it is salvaged", .0.offset, .0.len, .0.detail)]
     Damaged(Damage),
+    /// The wanted place was lost and listed as lost: reading goes on behind it.
+    #[error("{len} bytes at offset {offset} are lost: a salvage listed them as a hole; go on with skip_to({})", .offset.get() + .len)]
+    Hole {
+        /// Where the hole begins.
+        offset: Offset,
+        /// How many bytes of the log it covers.
+        len: u64,
+    },
     /// More than the journal takes at once.
     #[error("{bytes} bytes are more than the limit of {limit} for {what}; split it")]
     TooLarge {
@@ -118,8 +126,8 @@ pub enum Error {
         /// Where the first append with this key stands.
         first: Offset,
     },
-    /// A plan of retention that does not fit the journal any more. Nothing was removed.
-    #[error("the plan is stale: {reason}; nothing was removed, plan again")]
+    /// A plan, of retention or of a salvage, that does not fit the journal any more. Nothing was changed.
+    #[error("the plan is stale: {reason}; nothing was changed, plan again")]
     StalePlan {
         /// What has changed.
         reason: String,
@@ -227,6 +235,7 @@ impl Error {
                 _ => Kind::Stop,
             },
             Self::Damaged(_)
+            | Self::Hole { .. }
             | Self::Poisoned { .. }
             | Self::Closed
             | Self::Gap { .. }
@@ -271,6 +280,7 @@ impl From<Error> for LogError {
         match error {
             Error::Gap { wanted, oldest } => Self::Gap { wanted, oldest },
             Error::Beyond { wanted, durable } => Self::Beyond { wanted, durable },
+            Error::Hole { offset, len } => Self::Hole { offset, len },
             Error::Damaged(Damage { offset, len, detail }) => Self::Damaged { offset, len, detail },
             other => {
                 let kind = other.kind();

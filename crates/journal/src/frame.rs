@@ -57,6 +57,13 @@ pub(crate) struct Place {
     pub(crate) offset: Offset,
 }
 
+impl Place {
+    /// The place so many bytes behind this one.
+    pub(crate) fn behind(&self, bytes: usize) -> Self {
+        Self { offset: Offset::new(self.offset.get() + bytes as u64), ..*self }
+    }
+}
+
 /// What a commit frame says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Commit {
@@ -101,6 +108,17 @@ pub(crate) enum Parsed {
 /// Whether a frame that begins with this word would be a seal.
 pub(crate) fn is_seal_word(word: u32) -> bool {
     word >> KIND_SHIFT == (CONTROL >> KIND_SHIFT | ControlKind::Seal as u32)
+}
+
+/// The length of the body in a length word.
+pub(crate) fn body_len(word: u32) -> usize {
+    (word & LEN_MASK) as usize
+}
+
+/// The CRC that belongs to the frame at the beginning of `bytes` if its body has `len` bytes; they are there.
+pub(crate) fn crc(bytes: &[u8], len: usize, place: &Place) -> u32 {
+    let bulk = crc::bulk(word(bytes, 0), &bytes[8..HEADER + len]);
+    Stamp::new(&place.log, place.term).placed(bulk, place.offset)
 }
 
 /// A frame's length with its padding.

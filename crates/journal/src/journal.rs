@@ -14,9 +14,11 @@ use crate::clock::{Clock, SystemClock};
 use crate::commit::GroupCommit;
 use crate::disk::{Disk, Held, RealDisk};
 use crate::error::Error;
+use crate::holes::Holes;
 use crate::load::Load;
 use crate::options::{Options, SyncPolicy};
 use crate::recovery;
+use crate::scrub::Scrubbing;
 use crate::source::Source;
 use crate::stage::Stage;
 use crate::status::{OpenReport, Status, Verification};
@@ -56,6 +58,7 @@ pub(crate) struct Core {
     pub(crate) log: LogId,
     pub(crate) options: Options,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) scrubbing: Scrubbing,
     pub(crate) report: OpenReport,
     /// Given back last, when all is closed: whoever takes it next finds it so.
     pub(crate) lock: Mutex<Option<Box<dyn Held>>>,
@@ -106,12 +109,8 @@ impl Journal {
         refuse_foreign(&*disk, dir)?;
         let born = missing(&*disk, dir);
         disk.create_dir(dir).map_err(|error| Error::io("create", dir, error))?;
-        let lock_path = dir.join(LOCK_FILE);
-        let lock = disk.lock(&lock_path, &holder()).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => Error::Locked { path: lock_path.clone(), holder: error.to_string() },
-            _ => Error::io("lock", &lock_path, error),
-        })?;
-        let created = !has_segments(&*disk, dir)?;
+        let lock = take_lock(&*disk, dir)?;
+        let created = !has_segments(&*disk, dir)? && !Holes::exist(&*disk, dir)?;
         if created {
             // An earlier open may have been cut off between making the directory and this.
             for path in born.iter().map(PathBuf::as_path).chain([dir]) {
@@ -147,6 +146,7 @@ impl Journal {
                 log: recovered.log,
                 options,
                 clock,
+                scrubbing: Scrubbing::default(),
                 report: OpenReport { created, ..recovered.report },
                 lock: Mutex::new(Some(lock)),
             }))),
@@ -318,6 +318,15 @@ fn missing(disk: &dyn Disk, dir: &Path) -> Vec<PathBuf> {
 pub(crate) fn has_segments(disk: &dyn Disk, dir: &Path) -> Result<bool, Error> {
     let listed = disk.list(dir).map_err(|error| Error::io("list", dir, error))?;
     Ok(listed.iter().any(|listed| crate::segment::base_of(&listed.name).is_some()))
+}
+
+/// Takes the lock of the journal in `dir`.
+pub(crate) fn take_lock(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn Held>, Error> {
+    let path = dir.join(LOCK_FILE);
+    disk.lock(&path, &holder()).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => Error::Locked { path, holder: error.to_string() },
+        _ => Error::io("lock", &path, error),
+    })
 }
 
 /// What a lock's holder says of itself.

@@ -216,7 +216,7 @@ pub(crate) fn load(source: &Source, header: &SegmentHeader, most: u32) -> Result
         let failed = |error| Error::io("read", &segment.path, error);
         let file = source.open(segment)?;
         let window = Window::new(&*file, of.file_pos(next).0).map_err(failed)?;
-        let mut scan = Scan::new(of, window, segment.base);
+        let mut scan = Scan::new(of, window, segment.base).over(source.holes());
         while let Step::Group(_) = scan.step().map_err(failed)? {
             keys.add_scanned(&scan.keys, from);
         }

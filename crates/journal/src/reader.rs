@@ -12,6 +12,7 @@ use crate::catalog;
 use crate::clock::{Clock, SystemClock};
 use crate::disk::{Disk, RealDisk};
 use crate::error::{Damage, Error};
+use crate::holes::Holes;
 use crate::recovery;
 use crate::segment;
 use crate::source::Source;
@@ -63,7 +64,7 @@ impl Reader {
             other => other,
         };
         let segments = catalog::load(&*disk, dir, &[]).map_err(missing)?;
-        let log = recovery::log_of(&segments, dir)?;
+        let log = recovery::log_of(&*disk, dir, &segments)?;
         let slots = SlotReader::open(&*disk, dir, log).map_err(|error| {
             let path = dir.join(crate::watermark::FILE_NAME);
             match error.kind() {
@@ -71,7 +72,11 @@ impl Reader {
                 _ => Error::io("open", &path, error),
             }
         })?;
-        let source = Source::new(disk, dir.to_owned(), segments).following();
+        let holes = Holes::load(&*disk, dir, log)?;
+        if let Some(damage) = holes.damage() {
+            tracing::error!(detail = %damage.detail, "the list of holes is damaged");
+        }
+        let source = Source::new(disk, dir.to_owned(), segments, holes).following();
         Ok(Self { core: Arc::new(Core { source, slots, log, clock }) })
     }
 
@@ -218,7 +223,8 @@ pub(crate) fn status_of(source: &Source, log: LogId, durable: Offset, records: u
         bytes: statuses.iter().map(|segment| segment.file_bytes).sum(),
         segments: statuses,
         durability: Durability::Synced,
-        damage: None,
+        damage: source.holes().damage(),
+        holes: source.holes().list().to_vec(),
     }
 }
 

@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 use annals_record::{LogId, Offset, RecordId};
 use serde_json::{Value, json};
 
-use crate::disk::{self, Disk, Mode};
+use crate::disk::Disk;
 use crate::error::Error;
 use crate::journal::Journal;
 use crate::purged::{self, Purged};
-use crate::quarantine;
+use crate::quarantine::{self, QuarantineReceipt};
 use crate::reader::Reader;
 use crate::sidecar;
 use crate::view::View;
@@ -27,9 +27,7 @@ const ARCHIVES: &str = "purged";
 const KEPT: usize = 512;
 /// So many go into one archive.
 const ARCHIVED: usize = 256;
-/// What the names of the quarantine's receipts end in, behind the name of the file they are for.
-const QUARANTINED: &str = ".quarantine.json";
-/// Larger than any archive we write, and than any receipt of the quarantine.
+/// Larger than any archive we write.
 const MAX_LEN: u64 = 1 << 20;
 
 /// A segment that retention removed.
@@ -53,20 +51,6 @@ pub struct Receipt {
     pub purged_at_micros: i64,
     /// By which policy.
     pub reason: String,
-}
-
-/// Bytes that were taken out of the log and kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct QuarantineReceipt {
-    /// Where they stood.
-    pub offset: Offset,
-    /// How many they are.
-    pub bytes: u64,
-    /// When they were taken out, microseconds since 1970-01-01T00:00:00Z.
-    pub quarantined_at_micros: i64,
-    /// The file that keeps them.
-    pub path: PathBuf,
 }
 
 /// Which receipts are wanted. By default all.
@@ -241,8 +225,8 @@ fn list_quarantine(
     query: &ReceiptQuery,
     found: &mut Receipts,
 ) -> Result<(), Error> {
-    for name in names(disk, dir, QUARANTINED)? {
-        match read_quarantine(disk, &dir.join(&name), dir.join(name.trim_end_matches(QUARANTINED))) {
+    for name in names(disk, dir, quarantine::RECEIPT)? {
+        match quarantine::read_receipt(disk, dir, &name) {
             Ok(receipt) if query.wants(receipt.quarantined_at_micros) => found.quarantined.push(receipt),
             Ok(_) => {}
             Err(Error::Sidecar { path, reason }) => found.unreadable.push((path, reason)),
@@ -252,28 +236,6 @@ fn list_quarantine(
     found.quarantined.sort_by_key(|receipt| std::cmp::Reverse(receipt.quarantined_at_micros));
     found.quarantined.truncate(query.limit());
     Ok(())
-}
-
-fn read_quarantine(disk: &dyn Disk, path: &Path, kept: PathBuf) -> Result<QuarantineReceipt, Error> {
-    let failed = |error| Error::io("read", path, error);
-    let refused = |reason: String| Error::Sidecar { path: path.to_owned(), reason };
-    let file = disk.open(path, Mode::Read).map_err(|error| Error::io("open", path, error))?;
-    let len = file.len().map_err(failed)?;
-    if len > MAX_LEN {
-        return Err(refused(format!("it has {len} bytes")));
-    }
-    let mut bytes = vec![0; len as usize];
-    let read = disk::read_full(&*file, &mut bytes, 0).map_err(failed)?;
-    let document: Value =
-        serde_json::from_slice(&bytes[..read]).map_err(|error| refused(format!("it is no JSON: {error}")))?;
-    let number = |key: &str| document.get(key)?.as_u64();
-    let time = document.get("quarantined_at_micros").and_then(Value::as_i64);
-    match (number("offset"), number("bytes"), time) {
-        (Some(offset), Some(bytes), Some(quarantined_at_micros)) => {
-            Ok(QuarantineReceipt { offset: Offset::new(offset), bytes, quarantined_at_micros, path: kept })
-        }
-        _ => Err(refused("a field is missing or malformed".to_owned())),
-    }
 }
 
 /// The names of the files of `dir` that end in `suffix`, falling; none if there is no such directory.

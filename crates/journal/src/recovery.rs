@@ -1,39 +1,35 @@
-//! What an open finds, and the one decision it makes: clean end, torn tail, or damage.
+//! What an open finds, and what it does about it before anybody holds the journal.
 //!
-//!   segments by header and seal -> active segment scanned whole -> good end X -> judge what follows
+//!   segments by header and seal, holes, watermark -> the newest segment is judged -> rewritten, cut, rolled
 //!
-//! I2: bytes that were acknowledged are never cut. Damage is: the watermark W lies beyond X, or a later commit frame
-//! verifies whose `durable_upto` lies beyond X. Only otherwise are bytes behind X a torn tail, and they are kept in
-//! quarantine.
+//! I2: bytes that were acknowledged are never cut: on damage nothing is done. A torn tail is kept in quarantine.
 //! I8: after an unclean close everything from W to X is written again and synced: the page cache may hold, as clean,
 //! bytes that the medium never got.
-//! I9: recovery may be cut at any point and begun again; what it does is durable before the handle is given out.
+//! I9: recovery may be cut at any point and begun again; what it does is durable before the handle is given out. A
+//! salvage is finished here: all it decides stands in the list of holes.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use annals_record::{LogId, Offset, RecordId, Term};
+use annals_record::{LogId, Offset, Term};
 
 use crate::catalog::{self, Segment};
 use crate::clock::Clock;
-use crate::disk::{self, Disk, Mode};
+use crate::disk::{Disk, DiskFile, Mode};
 use crate::error::{Damage, Error};
+use crate::holes::{self, Hole, Holes};
+use crate::judgement::{Ending, Judgement, judge};
 use crate::keys::{self, Keys};
 use crate::options::Options;
 use crate::purged;
-use crate::quarantine;
-use crate::scan::{self, Scan, Step, Window};
-use crate::seal::Seal;
+use crate::quarantine::{self, QuarantineReceipt, Quarantined, Take};
+use crate::scan::{Scan, Step, Window};
 use crate::segment::{self, FilePos, SegmentHeader};
 use crate::source::Source;
 use crate::status::{OpenReport, TornTail};
-use crate::summary::Summary;
 use crate::watermark::{self, Mark, Slots, Watermark};
 use crate::writer::{self, Active, Writer};
-
-/// How many bytes of record ids are hashed at once.
-const IDS: usize = 256 << 10;
 
 /// An opened journal, before anybody holds it.
 pub(crate) struct Recovered {
@@ -46,14 +42,6 @@ pub(crate) struct Recovered {
     /// The end of the last record, if the active segment holds one.
     pub(crate) last_record: Option<Offset>,
     pub(crate) keys: Keys,
-}
-
-/// What follows the good end.
-enum Tail {
-    Clean,
-    Sealed(Box<Seal>),
-    Torn { end: FilePos, reason: String },
-    Damaged { damage: Damage, durable: Offset },
 }
 
 /// Creates a journal in an empty directory whose lock is held.
@@ -111,6 +99,104 @@ fn new_log_id(dir: &Path) -> Result<LogId, Error> {
     Ok(LogId::from_bytes(bytes))
 }
 
+/// What is known of a journal before anything is done about it. Nothing was written to find it out.
+pub(crate) struct Survey {
+    pub(crate) segments: Vec<Arc<Segment>>,
+    pub(crate) log: LogId,
+    pub(crate) holes: Holes,
+    /// What the watermark says; none if it is lost, or has not said anything yet.
+    pub(crate) mark: Option<Mark>,
+    /// Where the log goes on if a hole is its newest part: the header of the segment to be born there.
+    pub(crate) behind: Option<SegmentHeader>,
+}
+
+impl Survey {
+    pub(crate) fn of(disk: &dyn Disk, dir: &Path, now_micros: i64) -> Result<Self, Error> {
+        let segments = catalog::load(disk, dir, &[]).map_err(|error| match error {
+            Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Error::Missing { path: dir.to_owned() }
+            }
+            other => other,
+        })?;
+        let log = log_of(disk, dir, &segments)?;
+        let holes = Holes::load(disk, dir, log)?;
+        let mark = watermark::mark_of(disk, dir, log)
+            .map_err(|error| Error::io("read", &dir.join(watermark::FILE_NAME), error))?;
+        let mut survey = Self { segments, log, holes, mark, behind: None };
+        survey.behind = survey.header_behind(disk, now_micros)?;
+        Ok(survey)
+    }
+
+    /// The header of the segment behind a hole that is the log's newest part, if that was not born yet.
+    fn header_behind(&self, disk: &dyn Disk, now_micros: i64) -> Result<Option<SegmentHeader>, Error> {
+        let Some(term) = self.holes.term().filter(|term| self.mark.is_none_or(|mark| mark.term < *term))
+        else {
+            return Ok(None);
+        };
+        let (mut end, mut seal) = (Offset::ZERO, None);
+        if let Some(last) = self.segments.last() {
+            end = last.base;
+            if let Ok(header) = &last.header {
+                let failed = |error| Error::io("read", &last.path, error);
+                let file = disk.open(&last.path, Mode::Read).map_err(failed)?;
+                let Ok(found) = catalog::read_seal(&*file, header).map_err(failed)? else { return Ok(None) };
+                end = found.next_base();
+                seal = Some(found.sealed());
+            }
+        }
+        if self.holes.beginning(end).is_none_or(|hole| hole.len == 0 && seal.is_none()) {
+            return Ok(None);
+        }
+        let base = self.holes.bridge(end);
+        // Hash and count go on from the last that are known.
+        let (mut chain, mut records_before, mut carried) = ([0; 32], 0, Carried::default());
+        for segment in self.segments.iter().rev() {
+            if let Ok(header) = &segment.header {
+                let seal = segment.seal.or(seal);
+                chain = seal.map_or(header.chain, |seal| seal.chain);
+                records_before = header.records_before + seal.map_or(0, |seal| seal.records);
+                let failed = |error| Error::io("read", &segment.path, error);
+                let file = disk.open(&segment.path, Mode::Read).map_err(failed)?;
+                carried = Carried::behind(header, &*file, &self.holes).map_err(failed)?;
+                break;
+            }
+        }
+        let (log, Carried { checkpoint, keys }) = (self.log, carried);
+        Ok(Some(SegmentHeader {
+            log,
+            term,
+            term_start: base,
+            base,
+            chain,
+            records_before,
+            created_micros: now_micros,
+            checkpoint,
+            keys,
+        }))
+    }
+}
+
+/// What a segment's header carries on from the segments before it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Carried {
+    pub(crate) checkpoint: Option<Offset>,
+    pub(crate) keys: Option<Offset>,
+}
+
+impl Carried {
+    /// Behind this segment, as far as it verifies.
+    pub(crate) fn behind(header: &SegmentHeader, file: &dyn DiskFile, holes: &Holes) -> io::Result<Self> {
+        let mut carried = Self { checkpoint: header.checkpoint, keys: header.keys };
+        let mut scan = Scan::new(header, Window::new(file, u64::MAX)?, header.base).over(holes.clone());
+        while let Step::Group(_) = scan.step()? {
+            scan.ids.clear();
+            carried.checkpoint = scan.checkpoint.or(carried.checkpoint);
+            carried.keys = carried.keys.or(scan.keys.first().map(|(_, _, first)| *first));
+        }
+        Ok(carried)
+    }
+}
+
 /// Brings a journal that exists to a state in which it can be written to, or says why it cannot.
 pub(crate) fn recover(
     disk: Arc<dyn Disk>,
@@ -120,16 +206,28 @@ pub(crate) fn recover(
 ) -> Result<Recovered, Error> {
     // A name may be there for this process and not for the medium: its own sync may have failed, or never been made.
     disk.sync_dir(&dir).map_err(|error| Error::io("sync", &dir, error))?;
-    let segments = catalog::load(&*disk, &dir, &[])?;
-    let log = log_of(&segments, &dir)?;
+    let mut survey = Survey::of(&*disk, &dir, clock.now_micros())?;
+    if let Some(header) = survey.behind.take() {
+        let prepared =
+            writer::prepare(&*disk, &dir, &segment::file_name(header.base), options.segment_bytes)?;
+        writer::birth(&*disk, &dir, prepared, &header)?;
+        tracing::warn!(base = %header.base, term = %header.term, "the log goes on behind a hole");
+        survey.segments = catalog::load(&*disk, &dir, &[])?;
+    }
+    let Survey { segments, log, holes, .. } = survey;
     let watermark_path = dir.join(watermark::FILE_NAME);
     let (slots, mark) =
         Slots::open(&*disk, &dir, log).map_err(|error| Error::io("open", &watermark_path, error))?;
     let Some(last) = segments.last().cloned() else {
-        return Err(Error::Missing { path: dir });
+        let len = mark.map_or(0, |mark| mark.durable.get());
+        return Err(Error::Damaged(Damage {
+            offset: Offset::ZERO,
+            len,
+            detail: "every segment is missing".to_owned(),
+        }));
     };
     let mut report = OpenReport::default();
-    let source = Source::new(Arc::clone(&disk), dir.clone(), segments);
+    let source = Source::new(Arc::clone(&disk), dir.clone(), segments, holes.clone());
     let header = match &last.header {
         Ok(header) => header.clone(),
         Err(reason) => {
@@ -142,44 +240,54 @@ pub(crate) fn recover(
     };
     let file = disk.open(&last.path, Mode::Write).map_err(|error| Error::io("open", &last.path, error))?;
     let failed = |error| Error::io("read", &last.path, error);
+    let mut keys = keys::load(&source, &header, options.remember_keys)?;
+    let judgement = judge(&header, &*file, mark, &holes, Some(&mut keys)).map_err(failed)?;
+    let (written_end, needs_rewrite) = (judgement.written(), judgement.is_unclean(mark));
+    let durable = judgement.durable();
+    let Judgement { summary, ending, checkpoint, last_record } = judgement;
+    report.records = header.records_before + summary.records;
+    if let Some(damage) = holes.damage() {
+        tracing::error!(detail = %damage.detail, "the journal is not written to");
+        report.damage = Some(damage);
+    }
+    if let Ending::Damaged { damage, .. } = &ending {
+        tracing::error!(offset = %damage.offset, len = damage.len, detail = %damage.detail, "the journal is damaged; nothing was cut");
+        report.damage = Some(damage.clone());
+    }
+    if report.damage.is_some() {
+        return Ok(refused(source, log, durable, report));
+    }
+    // What is lost may reach beyond what the file holds.
+    let reach = header.file_pos(summary.end).0;
+    if file.len().map_err(failed)? < reach {
+        let extended = file.set_len(reach).and_then(|()| file.sync());
+        extended.map_err(|error| Error::io("extend", &last.path, error))?;
+    }
     let allocated = file.len().map_err(failed)?;
     let mut active = Active::new(header.clone(), last.path.clone(), file, allocated);
-    let mut keys = keys::load(&source, &header, options.remember_keys)?;
-    let (tail, last_record) = scan_active(&mut active, mark, &mut keys).map_err(failed)?;
-    report.records = header.records_before + active.summary.records;
-    let written = mark.map_or(header.base, |mark| mark.durable.clamp(header.base, active.end()));
-    // A seal's own sync may have failed: it is written again too.
-    let written_end = match &tail {
-        Tail::Sealed(seal) => seal.next_base(),
-        _ => active.end(),
-    };
-    let needs_rewrite = !mark.is_some_and(|mark| mark.clean && mark.durable == written_end);
+    active.summary = summary;
+    active.checkpoint = checkpoint.or(active.checkpoint);
     let end = active.end();
-    let mut writer = match tail {
-        Tail::Damaged { damage, durable } => {
-            tracing::error!(offset = %damage.offset, len = damage.len, detail = %damage.detail, "the journal is damaged; nothing was cut");
-            report.damage = Some(damage);
-            return Ok(refused(source, log, durable, report));
-        }
-        _ => Writer::new(disk, clock, dir, options, active, slots, written),
-    };
+    let written = mark.map_or(header.base, |mark| mark.durable.clamp(header.base, end));
+    let mut writer = Writer::new(disk, clock, dir, options, active, slots, written);
     if needs_rewrite {
         report.rewritten_bytes = writer.rewrite(written, written_end)?;
     }
     writer.durable = end;
     let watermark = Watermark::new(end);
-    match tail {
-        Tail::Torn { end: torn_end, reason } => {
-            report.torn = Some(cut(&mut writer, torn_end, reason, &keys, &source, &watermark)?);
+    match ending {
+        Ending::Torn { end: torn_end, reason } => {
+            report.torn = Some(cut(&mut writer, torn_end, reason, &holes, &keys, &source, &watermark)?);
         }
-        Tail::Sealed(seal) => {
+        Ending::Sealed(seal) => {
             let name = segment::file_name(seal.next_base());
             let next = writer::prepare(&*writer.disk, &writer.dir, &name, options.segment_bytes)?;
             writer.keep(&keys, seal.next_base())?;
             writer.finish_roll(&seal, next, keys.oldest(), &source, &watermark)?;
         }
-        Tail::Clean | Tail::Damaged { .. } => {}
+        Ending::Clean | Ending::Damaged { .. } => {}
     }
+    finish_salvage(&mut writer, &holes, &keys, &source, &watermark)?;
     writer.publish_durably()?;
     remove_temporaries(&writer)?;
     purged::finish(&*writer.disk, &writer.dir, log)?;
@@ -193,108 +301,25 @@ fn refused(source: Source, log: LogId, durable: Offset, report: OpenReport) -> R
     Recovered { source, watermark, writer: None, log, report, last_record: None, keys: Keys::default() }
 }
 
-/// The log's identity, from the first header that verifies.
-pub(crate) fn log_of(segments: &[Arc<Segment>], dir: &Path) -> Result<LogId, Error> {
-    let Some(first) = segments.first() else {
-        return Err(Error::Missing { path: dir.to_owned() });
-    };
-    segments.iter().find_map(|segment| segment.header.as_ref().ok().map(|header| header.log)).ok_or_else(
-        || {
-            let detail = match &first.header {
-                Err(reason) => {
-                    format!("no segment has a header that verifies; {}: {reason}", first.path.display())
-                }
-                Ok(_) => String::new(),
-            };
-            Error::Damaged(Damage { offset: first.base, len: 0, detail })
-        },
-    )
-}
-
-/// Scans the active segment whole and judges what follows its good end.
-fn scan_active(
-    active: &mut Active,
-    mark: Option<Mark>,
-    keys: &mut Keys,
-) -> io::Result<(Tail, Option<Offset>)> {
-    let header = Arc::clone(&active.header);
-    let mut summary = Summary::new(&header);
-    let (mut checkpoint, mut last_record) = (None, None);
-    let mut scan = Scan::new(&header, Window::new(&*active.file, u64::MAX)?, header.base);
-    let (reason, seal) = loop {
-        match scan.step()? {
-            Step::Group(group) => {
-                summary.absorb_group(&group);
-                checkpoint = scan.checkpoint.or(checkpoint);
-                last_record = scan.last_record.or(last_record);
-                keys.add_scanned(&scan.keys, header.base);
-            }
-            Step::Seal(seal) => break (None, Some(seal)),
-            Step::End => break (None, None),
-            Step::Bad(reason) => break (Some(reason), None),
-        }
-        if scan.ids.len() >= IDS {
-            summary.absorb_ids(&scan.ids);
-            scan.ids.clear();
-        }
-    };
-    summary.absorb_ids(&scan.ids);
-    let end = scan.position();
-    assert!(summary.end == end, "I2: groups up to {}, scanned up to {end}", summary.end);
-    let tail = judge(&header, scan.into_window(), end, seal, reason.as_deref(), mark)?;
-    active.summary = summary;
-    active.checkpoint = checkpoint.or(active.checkpoint);
-    Ok((tail, last_record))
-}
-
-fn judge(
-    header: &SegmentHeader,
-    mut window: Window<'_>,
-    end: Offset,
-    seal: Option<Box<Seal>>,
-    reason: Option<&str>,
-    mark: Option<Mark>,
-) -> io::Result<Tail> {
-    let good_end = seal.as_ref().map_or(end, |seal| seal.next_base());
-    let watermark = mark.map_or(header.base, |mark| mark.durable);
-    let newer_term = mark.filter(|mark| mark.term > header.term);
-    // The last landmark is where readers can go to; the first one that vouches for X tells damage from a torn tail.
-    let (mut vouched, mut resume, mut last) = (None, None, good_end);
-    let start = header.file_pos(good_end);
-    let bytes_end = scan::end_of_bytes(&mut window, start)?;
-    window.shorten(bytes_end);
-    let mut from = Offset::new(good_end.get() + 8);
-    while let Some(landmark) = scan::next_landmark(header, &mut window, from)? {
-        if landmark.durable_upto > good_end {
-            vouched.get_or_insert(landmark.durable_upto);
-        }
-        resume.get_or_insert(landmark.resume);
-        last = landmark.end.max(last);
-        from = landmark.end;
+/// The log's identity, from the first header that verifies, or from the watermark.
+pub(crate) fn log_of(disk: &dyn Disk, dir: &Path, segments: &[Arc<Segment>]) -> Result<LogId, Error> {
+    let of_headers =
+        segments.iter().find_map(|segment| segment.header.as_ref().ok().map(|header| header.log));
+    if let Some(log) = of_headers {
+        return Ok(log);
     }
-    let found = || {
-        reason
-            .map_or_else(|| scan::describe(header, good_end, "zeros, or the end of the file"), str::to_owned)
-    };
-    if watermark > good_end || vouched.is_some() || newer_term.is_some() {
-        let why = match (newer_term, vouched) {
-            (Some(mark), _) => {
-                format!("the watermark is of term {}, the newest segment of {}", mark.term, header.term)
-            }
-            (None, Some(vouched)) => {
-                format!("a later commit frame says that all below {vouched} was durable")
-            }
-            (None, None) => format!("the watermark says that all below {watermark} was durable"),
-        };
-        let durable = last.max(watermark);
-        let len = resume.unwrap_or(durable).get().saturating_sub(good_end.get());
-        let damage = Damage { offset: good_end, len, detail: format!("{}; {why}", found()) };
-        return Ok(Tail::Damaged { damage, durable });
+    let mark = watermark::any_mark(disk, dir)
+        .map_err(|error| Error::io("read", &dir.join(watermark::FILE_NAME), error))?;
+    match (mark, segments.first()) {
+        (Some(mark), Some(_)) => Ok(mark.log),
+        (Some(mark), None) if mark.durable > Offset::ZERO => Ok(mark.log),
+        (_, None) => Err(Error::Missing { path: dir.to_owned() }),
+        (None, Some(first)) => {
+            let reason = first.header.as_ref().err().map_or("", String::as_str);
+            let detail = format!("no segment has a header that verifies; {}: {reason}", first.path.display());
+            Err(Error::Damaged(Damage { offset: first.base, len: 0, detail }))
+        }
     }
-    if let Some(seal) = seal {
-        return Ok(Tail::Sealed(seal));
-    }
-    Ok(if bytes_end > start { Tail::Torn { end: bytes_end, reason: found() } } else { Tail::Clean })
 }
 
 /// A torn tail: kept in quarantine; the segment is sealed and cut in its place, and the next one begins in a new term.
@@ -302,24 +327,29 @@ fn cut(
     writer: &mut Writer,
     torn_end: FilePos,
     reason: String,
+    holes: &Holes,
     keys: &Keys,
     source: &Source,
     watermark: &Watermark,
 ) -> Result<TornTail, Error> {
     let offset = writer.active.end();
     let start = writer.active.header.file_pos(offset);
-    let failed = |error| Error::io("read", &writer.active.path, error);
-    let mut bytes = vec![0; (torn_end.0 - start.0) as usize];
-    let read = disk::read_full(&*writer.active.file, &mut bytes, start.0).map_err(failed)?;
-    bytes.truncate(read);
-    let now = writer.clock.now_micros();
-    let term = Term::new(writer.active.header.term.get() + 1);
-    let torn = TornTail {
-        offset,
-        bytes: bytes.len() as u64,
-        reason,
-        quarantine: quarantine::keep(&*writer.disk, &writer.dir, offset, term, now, &bytes)?,
-    };
+    let now_micros = writer.clock.now_micros();
+    let term = next_term(writer.active.header.term).max(holes.term().unwrap_or(Term::FIRST));
+    let kept = quarantine::keep(
+        &*writer.disk,
+        &writer.dir,
+        &Take {
+            kind: Quarantined::Torn,
+            offset,
+            term,
+            now_micros,
+            file: &*writer.active.file,
+            pos: start.0,
+            len: torn_end.0 - start.0,
+        },
+    )?;
+    let torn = TornTail { offset, bytes: kept.bytes, reason, quarantine: kept.path };
     tracing::warn!(%offset, bytes = torn.bytes, reason = %torn.reason, quarantine = %torn.quarantine.display(), "cut a torn tail");
     // The seal overwrites the beginning of the tail and the file is cut behind it, so nothing of the tail is left; and the
     // seal itself says that a new term begins, so no crash in between can forget it.
@@ -328,10 +358,57 @@ fn cut(
     body.extend_from_slice(&1_u64.to_le_bytes());
     body.extend_from_slice(&offset.get().to_le_bytes());
     body.extend_from_slice(&torn.bytes.to_le_bytes());
-    body.extend_from_slice(&now.to_le_bytes());
-    body.extend_from_slice(RecordId::of(&bytes).as_bytes());
+    body.extend_from_slice(&now_micros.to_le_bytes());
+    body.extend_from_slice(kept.blake3.as_bytes());
     writer.audit(&body, watermark)?;
     Ok(torn)
+}
+
+/// The term after this one.
+pub(crate) fn next_term(term: Term) -> Term {
+    Term::new(term.get().saturating_add(1))
+}
+
+/// What a salvage has listed as lost begins a term of its own, and that term begins with a word on it.
+fn finish_salvage(
+    writer: &mut Writer,
+    holes: &Holes,
+    keys: &Keys,
+    source: &Source,
+    watermark: &Watermark,
+) -> Result<(), Error> {
+    let Some(term) = holes.term() else { return Ok(()) };
+    if writer.active.header.term < term {
+        writer.roll(term, keys, source, watermark)?;
+    }
+    let header = &writer.active.header;
+    let begins = header.term_start == header.base && writer.active.summary.groups == 0;
+    if header.term != term || !begins {
+        return Ok(());
+    }
+    let lost: Vec<&Hole> = holes.list().iter().filter(|hole| hole.term == term).collect();
+    tracing::warn!(holes = lost.len(), %term, "a salvage is finished");
+    let body = audit_body(writer.clock.now_micros(), &lost, &[]);
+    writer.audit(&body, watermark)
+}
+
+/// What an audit frame says of a salvage: the holes it listed and the bytes it wrote over.
+pub(crate) fn audit_body(now_micros: i64, lost: &[&Hole], mended: &[QuarantineReceipt]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(32 + 48 * (lost.len() + mended.len()));
+    body.extend_from_slice(&2_u64.to_le_bytes());
+    body.extend_from_slice(&now_micros.to_le_bytes());
+    body.extend_from_slice(&(lost.len() as u64).to_le_bytes());
+    body.extend_from_slice(&(mended.len() as u64).to_le_bytes());
+    let of_holes = lost.iter().map(|hole| {
+        (hole.offset, hole.len, hole.kept.as_ref().map_or([0; 32], |(_, blake3)| *blake3.as_bytes()))
+    });
+    let of_mended = mended.iter().map(|kept| (kept.offset, kept.bytes, *kept.blake3.as_bytes()));
+    for (offset, len, blake3) in of_holes.chain(of_mended) {
+        body.extend_from_slice(&offset.get().to_le_bytes());
+        body.extend_from_slice(&len.to_le_bytes());
+        body.extend_from_slice(&blake3);
+    }
+    body
 }
 
 /// Files under temporary names are never needed: what they became has another name.
@@ -351,6 +428,7 @@ pub(crate) fn is_ours(name: &str) -> bool {
         || named == keys::FILE_NAME
         || named == watermark::FILE_NAME
         || named == crate::journal::LOCK_FILE
+        || named == holes::FILE_NAME
         || named == purged::FILE_NAME
         || segment::base_of(named).is_some()
 }

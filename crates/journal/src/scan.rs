@@ -9,6 +9,7 @@ use annals_record::{Offset, RecordId};
 use crate::crc::Stamp;
 use crate::disk::{self, DiskFile};
 use crate::frame::{self, Commit, ControlKind, Frame, Parsed};
+use crate::holes::Holes;
 use crate::keys::Key;
 use crate::seal::Seal;
 use crate::segment::{FilePos, HEADER_LEN, SegmentHeader};
@@ -85,13 +86,14 @@ pub(crate) struct Group {
     pub(crate) payload_bytes: u64,
 }
 
-/// Walks a segment's groups in order.
+/// Walks a segment's groups in order, and passes over holes.
 #[derive(Debug)]
 pub(crate) struct Scan<'a> {
     header: &'a SegmentHeader,
     stamp: Stamp,
     window: Window<'a>,
     next: Offset,
+    holes: Holes,
     /// The record ids of the groups so far, one after the other; whoever uses them takes them out.
     pub(crate) ids: Vec<u8>,
     /// The last checkpoint of the last group.
@@ -110,11 +112,18 @@ impl<'a> Scan<'a> {
             stamp: Stamp::new(&header.log, header.term),
             window,
             next: from,
+            holes: Holes::default(),
             ids: Vec::new(),
             checkpoint: None,
             keys: Vec::new(),
             last_record: None,
         }
+    }
+
+    /// Passes over these holes.
+    pub(crate) fn over(self, holes: Holes) -> Self {
+        let next = holes.bridge(self.next);
+        Self { next, holes, ..self }
     }
 
     /// Where the next group begins.
@@ -178,8 +187,8 @@ impl<'a> Scan<'a> {
                         );
                         return Ok(Step::Bad(self.describe(at, &reason)));
                     }
-                    self.next = end(whole);
-                    return Ok(Step::Group(Group { start, end: self.next, commit, payload_bytes }));
+                    self.next = self.holes.bridge(end(whole));
+                    return Ok(Step::Group(Group { start, end: end(whole), commit, payload_bytes }));
                 }
                 Parsed::Frame(Frame::Seal, _) if at == start => {
                     return Ok(match Seal::decode(bytes, self.header, at) {

@@ -6,12 +6,13 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use annals_record::{Batch, Offset, Place, ReadLimit};
+use annals_record::{Batch, LogId, Offset, Place, ReadLimit};
 
 use crate::catalog::{self, Segment};
 use crate::disk::{Disk, DiskFile, Mode};
 use crate::error::{Damage, Error};
 use crate::groups::Groups;
+use crate::holes::Holes;
 use crate::scan::{self, Step, Window};
 use crate::segment::SegmentHeader;
 
@@ -24,6 +25,8 @@ pub(crate) struct Source {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) dir: PathBuf,
     segments: RwLock<Vec<Arc<Segment>>>,
+    /// What is listed as lost.
+    holes: RwLock<Holes>,
     /// Another process writes: the list is read again when it turns out to be old. In the writer's own process the list
     /// is always ahead of the directory.
     follows: bool,
@@ -32,8 +35,24 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, segments: Vec<Arc<Segment>>) -> Self {
-        Self { disk, dir, segments: RwLock::new(segments), follows: false, opened: Mutex::new(None) }
+    pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, segments: Vec<Arc<Segment>>, holes: Holes) -> Self {
+        let holes = RwLock::new(holes);
+        Self { disk, dir, segments: RwLock::new(segments), holes, follows: false, opened: Mutex::new(None) }
+    }
+
+    pub(crate) fn holes(&self) -> Holes {
+        self.holes.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Looks whether another process has salvaged the journal since the list was read.
+    fn reload_holes(&self, log: LogId) -> Result<bool, Error> {
+        let found = Holes::load(&*self.disk, &self.dir, log)?;
+        let changed = found != self.holes();
+        if changed {
+            *self.holes.write().unwrap_or_else(PoisonError::into_inner) = found;
+            self.refresh()?;
+        }
+        Ok(changed)
     }
 
     /// The same, of a journal that another process writes.
@@ -111,6 +130,10 @@ impl Source {
             if at == durable {
                 return Ok(at);
             }
+            let holes = self.holes();
+            if let Some(hole) = holes.at(at) {
+                return Err(Error::Hole { offset: hole.offset, len: hole.len });
+            }
             let segment = {
                 let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
                 catalog::find(&segments, at).cloned()
@@ -123,7 +146,7 @@ impl Source {
                 at = segment.base;
                 continue;
             }
-            let end = segment.next.unwrap_or(durable).min(durable);
+            let end = segment.next.unwrap_or(durable).min(durable).min(holes.next(at));
             let header = match &segment.header {
                 Ok(header) => header,
                 Err(reason) => return Err(Error::Damaged(whole(&segment, at, end, reason))),
@@ -152,6 +175,7 @@ impl Source {
                 None if places.is_empty() && look.next > at => at = look.next,
                 None => return Ok(look.next),
                 Some(_) if look.next > at => return Ok(look.next),
+                Some(_) if self.reload_holes(header.log)? => {}
                 Some(reason) => {
                     let resume = self.resume(&*file, header, at, end).map_err(failed)?;
                     let len = resume.get() - at.get();
@@ -197,7 +221,7 @@ impl Source {
             let file = self.open(segment)?;
             let end = segment.next.unwrap_or(durable).min(durable);
             let window = Window::new(&*file, header.file_pos(end).0).map_err(failed)?;
-            let mut scan = scan::Scan::new(header, window, segment.base);
+            let mut scan = scan::Scan::new(header, window, segment.base).over(self.holes());
             let mut last = None;
             while let Step::Group(_) = scan.step().map_err(failed)? {
                 last = scan.last_record.or(last);
@@ -223,7 +247,7 @@ impl Source {
         let failed = |error| Error::io("read", &segment.path, error);
         let end = segment.next.unwrap_or(durable).min(durable);
         let window = Window::new(&*file, header.file_pos(end).0).map_err(failed)?;
-        let mut scan = scan::Scan::new(header, window, segment.base);
+        let mut scan = scan::Scan::new(header, window, segment.base).over(self.holes());
         let mut next_time = None;
         loop {
             scan.ids.clear();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use annals_record::{Durability, LogId, Offset, Term};
 
 use crate::error::Damage;
+use crate::holes::Hole;
 use crate::options::SyncPolicy;
 
 /// What an open found, and what it did about it.
@@ -72,6 +73,8 @@ pub struct Status {
     pub durability: Durability,
     /// Damage that stops writing.
     pub damage: Option<Damage>,
+    /// What is lost and listed as lost.
+    pub holes: Vec<Hole>,
 }
 
 /// A segment's state.
@@ -100,10 +103,12 @@ pub struct Verification {
     pub bytes: u64,
     /// What does not verify.
     pub damaged: Vec<Damage>,
+    /// What is lost and listed as lost: known, and no damage.
+    pub holes: Vec<Hole>,
 }
 
 impl Verification {
-    /// Whether everything verifies.
+    /// Whether everything verifies that is not listed as lost.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         self.damaged.is_empty()

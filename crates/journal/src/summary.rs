@@ -65,6 +65,11 @@ impl Summary {
         self.end = group.end;
     }
 
+    /// Passes over what is lost: the next group begins at `to`.
+    pub(crate) fn pass(&mut self, to: Offset) {
+        self.end = to;
+    }
+
     /// How many entries the seal's table has by now.
     pub(crate) fn table_len(&self) -> usize {
         self.table.len()

@@ -72,13 +72,14 @@ pub(crate) fn verify(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Verification, Error> {
     options.check()?;
+    let holes = source.holes();
     // Anew: what was read at open may have rotted since.
     let segments = catalog::load(&*source.disk, &source.dir, &[])?;
     let chosen: Vec<(usize, &Arc<Segment>, Offset)> = segments
         .iter()
         .enumerate()
         .map(|(i, segment)| (i, segment, segment.next.unwrap_or(durable).min(durable)))
-        .filter(|(i, segment, end)| segment.base < *end && options.includes(*i))
+        .filter(|(i, segment, end)| holes.bridge(segment.base) < *end && options.includes(*i))
         .collect();
     let all = chosen.iter().map(|(_, segment, end)| end.get() - segment.base.get()).sum();
     let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
@@ -106,7 +107,8 @@ pub(crate) fn verify(
     });
     let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.sort_by_key(|(i, _)| *i);
-    let mut verification = Verification::default();
+    let mut verification = Verification { holes: holes.list().to_vec(), ..Verification::default() };
+    verification.damaged.extend(holes.damage());
     for (i, found) in results {
         let found = found?;
         verification.damaged.extend(i.checked_sub(1).and_then(|before| broken_link(&segments, before)));

@@ -71,6 +71,14 @@ pub(crate) fn any_mark(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Mark>> 
     }
 }
 
+/// The newest mark of log `log` in the directory's watermark file; none if the file is missing or no slot verifies.
+pub(crate) fn mark_of(disk: &dyn Disk, dir: &Path, log: LogId) -> io::Result<Option<Mark>> {
+    match disk.open(&dir.join(FILE_NAME), Mode::Read) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => Ok(newest(&*opened?, Some(log))?.map(|(mark, ..)| mark)),
+    }
+}
+
 /// The newest mark of log `log`, or of any, and its slot and sequence; none if neither slot verifies.
 fn newest(file: &dyn DiskFile, log: Option<LogId>) -> io::Result<Option<(Mark, u64, u64)>> {
     let mut best: Option<(Mark, u64, u64)> = None;

@@ -46,7 +46,8 @@ pub trait Log: Send + Sync {
     /// An empty batch means that `from` is the durable end. `from` must be an offset this log gave.
     ///
     /// # Errors
-    /// [`LogError::Gap`] below the oldest place, [`LogError::Damaged`] where checksums fail.
+    /// [`LogError::Gap`] below the oldest place, [`LogError::Damaged`] where checksums fail, [`LogError::Hole`] where
+    /// that was acknowledged.
     fn read(&self, from: Offset, limit: ReadLimit) -> Result<Batch, LogError> {
         let mut batch = Batch::default();
         self.read_into(from, limit, &mut batch)?;
@@ -204,6 +205,14 @@ pub enum LogError {
         /// File, place and what was found there.
         detail: String,
     },
+    /// The place was lost and is listed as lost: somebody has salvaged the log, and reading goes on behind it.
+    #[error("{len} bytes at offset {offset} are lost: a salvage listed them as a hole; go on with skip_to({resume})", resume = offset.get() + len)]
+    Hole {
+        /// Where the hole begins.
+        offset: Offset,
+        /// How many bytes of the log it covers; reading can go on after them.
+        len: u64,
+    },
     /// The place is not one this log gave, or lies beyond its end.
     #[error("offset {wanted} is beyond the durable end {durable} of this log")]
     Beyond {
@@ -222,7 +231,7 @@ impl LogError {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Gap { .. } | Self::Damaged { .. } | Self::Beyond { .. } => Kind::Stop,
+            Self::Gap { .. } | Self::Damaged { .. } | Self::Hole { .. } | Self::Beyond { .. } => Kind::Stop,
             Self::Failed(_, kind) => *kind,
         }
     }

@@ -12,7 +12,7 @@ use annals::{Log, RecordId};
 use serde::Serialize;
 
 use super::Context;
-use super::log_walk::{LogWalk, Part, Said, said, tell_damage};
+use super::log_walk::{LogWalk, Part, Said, said, tell_damage, tell_hole};
 use crate::exit::{Code, Failure};
 use crate::number::{Count, counted};
 use crate::output;
@@ -29,7 +29,8 @@ Examples:
 The journal is read without a lock, up to where it ends when the export begins. Each record comes \
 once, where it stands first, with its id, which `import` checks. Records that have no JSON form (the \
 application's own types, and what cannot be decoded) are counted on stderr and left out; then the \
-exit code is 3. A damaged range is named on stderr and passed; then it is 4.")]
+exit code is 3. A damaged range is named on stderr and passed; then it is 4. So is a hole, a range that a salvage has \
+listed as lost; that is no failure.")]
 pub(crate) struct Args {}
 
 /// What was exported, and what was not.
@@ -69,6 +70,7 @@ pub(crate) fn run(_args: &Args, context: &mut Context) -> Result<(), Failure> {
                 }
             }
             Part::Damaged(damage) => tell_damage(&damage, context.output.json, Some(&progress)),
+            Part::Hole { offset, len } => tell_hole(offset, len, context.output.json, Some(&progress)),
             Part::End => break,
         }
         let done = walk.position().get().saturating_sub(from.get());

@@ -1,7 +1,7 @@
 //! The log, read from end to end beside whatever process writes it.
 //!
 //!   log -> groups of records -> each payload as what it is
-//!       -> damaged ranges, named and passed
+//!       -> damaged ranges and holes, named and passed
 //!
 //! K1: what cannot be read is named with its range; what stands behind it is read all the same.
 
@@ -26,6 +26,13 @@ pub(crate) enum Part {
     Records(Batch),
     /// A range that cannot be read.
     Damaged(Damage),
+    /// A range that is lost and was listed as lost.
+    Hole {
+        /// Where it begins.
+        offset: Offset,
+        /// How many bytes it covers.
+        len: u64,
+    },
     /// The durable end, as far as there was time to wait for more.
     End,
 }
@@ -48,6 +55,10 @@ impl LogWalk {
                 self.tail.skip_to(Offset::new(offset.get().saturating_add(len)));
                 self.damaged += 1;
                 Ok(Part::Damaged(Damage { offset, len, detail }))
+            }
+            Err(LogError::Hole { offset, len }) => {
+                self.tail.skip_to(Offset::new(offset.get().saturating_add(len)));
+                Ok(Part::Hole { offset, len })
             }
             Err(error) => Err(error.into()),
         }
@@ -85,6 +96,26 @@ pub(crate) fn tell_damage(damage: &Damage, json: bool, progress: Option<&Progres
             offset,
             crate::escape::Shown(detail)
         )
+    };
+    match progress {
+        Some(progress) => progress.say(talk),
+        None => output::say(talk),
+    }
+}
+
+/// Says on stderr which range is a hole. That somebody has acknowledged: it is no failure.
+pub(crate) fn tell_hole(offset: Offset, len: u64, json: bool, progress: Option<&Progress>) {
+    #[derive(serde::Serialize)]
+    struct Range {
+        offset: u64,
+        len: u64,
+    }
+    let talk = if json {
+        format!("{{\"hole\":{}}}", output::json(&Range { offset: offset.get(), len }))
+    } else {
+        let resume = offset.get().saturating_add(len);
+        let hole = output::stderr_paint(json).dim("hole:");
+        format!("{hole} offset {offset} to {resume} ({len} bytes) was lost and is listed as lost")
     };
     match progress {
         Some(progress) => progress.say(talk),

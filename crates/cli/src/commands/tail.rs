@@ -6,7 +6,7 @@ use std::time::Duration;
 use annals::{Entry, Log, Offset, Reader};
 
 use super::Context;
-use super::log_walk::{LogWalk, Part, Said, said, tell_damage};
+use super::log_walk::{LogWalk, Part, Said, said, tell_damage, tell_hole};
 use crate::exit::Failure;
 use crate::interrupt::stopped;
 use crate::number::counted;
@@ -87,6 +87,10 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
             Part::Damaged(damage) => {
                 context.output.flush()?;
                 tell_damage(&damage, context.output.json, None);
+            }
+            Part::Hole { offset, len } => {
+                context.output.flush()?;
+                tell_hole(offset, len, context.output.json, None);
             }
             Part::End if args.follow => {}
             Part::End => break,

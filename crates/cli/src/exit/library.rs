@@ -101,7 +101,7 @@ fn of_journal_error(error: &JournalError) -> Code {
         JournalError::Locked { .. } => Code::Locked,
         JournalError::Missing { .. } | JournalError::NotAJournal { .. } => Code::NoData,
         JournalError::NewerFormat { .. } => Code::NewerFormat,
-        JournalError::Damaged(_) => Code::Damaged,
+        JournalError::Damaged(_) | JournalError::Hole { .. } => Code::Damaged,
         JournalError::Full { .. } => Code::Full,
         _ => Code::Failed,
     }
@@ -109,7 +109,7 @@ fn of_journal_error(error: &JournalError) -> Code {
 
 fn of_log_error(error: &LogError) -> Code {
     match error {
-        LogError::Damaged { .. } => Code::Damaged,
+        LogError::Damaged { .. } | LogError::Hole { .. } => Code::Damaged,
         LogError::Failed(source, _) => source.downcast_ref().map_or(Code::Failed, of_journal_error),
         _ => Code::Failed,
     }

@@ -169,6 +169,32 @@ fn damage_in_the_log_stops_it_with_what_came_before_applied() {
 }
 
 #[test]
+fn a_hole_in_the_log_is_passed_and_counted() {
+    let (dir, store) = store();
+    let log = Arc::new(ten());
+    let lost = log.read(Offset::ZERO, ReadLimit { records: 4, bytes: usize::MAX }).unwrap().next();
+    log.lose(lost);
+    let mut ingestor = Ingestor::new(Arc::clone(&log), Arc::clone(&store));
+    ingestor.start();
+    ingestor.wait_for(log.end(), LONG).unwrap();
+    let status = ingestor.progress();
+    assert_eq!((status.records, status.holes, status.last_error.is_none()), (9, 1, true));
+    assert_eq!(store.snapshot().unwrap().as_of(), log.end());
+    assert!(crate::compare(&*log, &store, &mut |_, _| {}).unwrap().is_same());
+    drop((ingestor, store));
+
+    // What was applied last is lost: that is no reason to refuse the store.
+    let store = Arc::new(HybridStore::open(dir.path()).unwrap());
+    let last = store.cursor().unwrap().unwrap().last.unwrap().offset;
+    log.lose(last);
+    let beyond = log.append(&[&assertion("b", 1)]).unwrap()[0].next;
+    let mut ingestor = Ingestor::new(Arc::clone(&log), store);
+    ingestor.start();
+    ingestor.wait_for(beyond, LONG).unwrap();
+    assert_eq!(ingestor.progress().records, 1);
+}
+
+#[test]
 fn an_error_of_the_store_and_a_panic_end_it_and_wake_whoever_waits() {
     for panics in [true, false] {
         let dir = tempfile::tempdir().unwrap();

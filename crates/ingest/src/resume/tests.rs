@@ -91,7 +91,7 @@ fn a_damaged_place_at_the_cursor_is_the_logs_error() {
         log.damage(Offset::ZERO);
         log
     });
-    assert!(matches!(damaged, Err(Error::Log(annals_record::LogError::Damaged { .. }))), "{damaged:?}");
+    assert!(matches!(damaged, Err(Error::Log(LogError::Damaged { .. }))), "{damaged:?}");
 }
 
 /// A store whose content reaches farther than its cursor, as a crash leaves it.

@@ -1,7 +1,8 @@
 use std::fs;
 
 use super::*;
-use crate::disk::RealDisk;
+use crate::disk::{Mode, RealDisk};
+use crate::quarantine::{Quarantined, Take};
 
 fn receipt(i: u64) -> Receipt {
     Receipt {
@@ -100,20 +101,19 @@ fn what_was_cut_and_kept_is_listed_too() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(dir.path()).unwrap();
     let term = annals_record::Term::new(2);
-    let keep = |offset, now, bytes: &[u8]| {
-        quarantine::keep(&RealDisk, dir.path(), Offset::new(offset), term, now, bytes).unwrap()
+    fs::write(dir.path().join("watermark.tmp"), "older and newer").unwrap();
+    let file = RealDisk.open(&dir.path().join("watermark.tmp"), Mode::Read).unwrap();
+    let keep = |offset, now_micros, pos, len| {
+        let (kind, offset) = (Quarantined::Torn, Offset::new(offset));
+        let take = Take { kind, offset, term, now_micros, file: &*file, pos, len };
+        quarantine::keep(&RealDisk, dir.path(), &take).unwrap()
     };
-    let (old, new) = (keep(800, 5, b"old"), keep(80, 7, b"newer"));
-    let expected = |offset, bytes, quarantined_at_micros, path| QuarantineReceipt {
-        offset: Offset::new(offset),
-        bytes,
-        quarantined_at_micros,
-        path,
-    };
+    let (old, new) = (keep(800, 5, 0, 3), keep(80, 7, 10, 5));
+    assert_eq!((old.bytes, new.bytes, new.blake3), (3, 5, RecordId::of(b"newer")));
     let found = journal.receipts(&ReceiptQuery::default()).unwrap();
-    assert_eq!(found.quarantined, [expected(80, 5, 7, new), expected(800, 3, 5, old.clone())]);
+    assert_eq!(found.quarantined, [new, old.clone()]);
     let query = ReceiptQuery { until_micros: Some(6), ..ReceiptQuery::default() };
-    assert_eq!(journal.receipts(&query).unwrap().quarantined, [expected(800, 3, 5, old)]);
+    assert_eq!(journal.receipts(&query).unwrap().quarantined, [old]);
     fs::write(dir.path().join("quarantine/x.quarantine.json"), "{").unwrap();
     fs::write(dir.path().join("quarantine/y.quarantine.json"), "{\"offset\":-1}").unwrap();
     let query = ReceiptQuery { limit: Some(1), ..ReceiptQuery::default() };

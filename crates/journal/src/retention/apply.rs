@@ -99,8 +99,12 @@ fn blocked(base: Offset, by: &str) -> Error {
 
 /// The end of the last group in these segments, or before them.
 fn records_end(segments: &[Arc<Segment>]) -> Offset {
-    let last = segments.iter().rev().find_map(|segment| segment.seal.filter(|seal| seal.times.is_some()));
-    last.map_or_else(|| segments.first().map_or(Offset::ZERO, |first| first.held_from), |seal| seal.end)
+    let last = segments.iter().rev().find_map(|segment| match &segment.seal {
+        Some(seal) => seal.times.map(|_| seal.end),
+        // Its seal is lost and listed as lost: up to its end there may have been records.
+        None => segment.next,
+    });
+    last.unwrap_or_else(|| segments.first().map_or(Offset::ZERO, |first| first.held_from))
 }
 
 fn receipts_of(

@@ -94,7 +94,7 @@ fn step_within(
     let file = source.open(segment)?;
     let end = segment.next.unwrap_or(durable).min(durable);
     let window = Window::new(&*file, header.file_pos(end).0).map_err(failed)?;
-    let mut scan = Scan::new(header, window, segment.base);
+    let mut scan = Scan::new(header, window, segment.base).over(source.holes());
     let mut before = None;
     while let Step::Group(group) = scan.step().map_err(failed)? {
         let to_micros = group.commit.time_micros;

@@ -10,6 +10,7 @@ use crate::catalog::{self, Segment};
 use crate::checkpoint;
 use crate::cursors::{self, Registered};
 use crate::error::Error;
+use crate::holes::Holes;
 use crate::purged::{self, Purged};
 use crate::segment::HEADER_LEN;
 use crate::view::View;
@@ -40,8 +41,12 @@ pub(crate) fn plan(view: &dyn View, keep: &Keep) -> Result<Plan, Error> {
         }
     };
     let latest_checkpoint = checkpoint::latest_offset(source, durable)?;
-    let in_the_way =
-        InTheWay { latest_checkpoint, cursors: judge(view, cursors, &segments, durable), purged };
+    let in_the_way = InTheWay {
+        latest_checkpoint,
+        cursors: judge(view, cursors, &segments, durable),
+        purged,
+        holes: source.holes(),
+    };
     let mut plan = Plan {
         log: view.log(),
         keep: *keep,
@@ -57,8 +62,10 @@ pub(crate) fn plan(view: &dyn View, keep: &Keep) -> Result<Plan, Error> {
     let mut records_end = plan.oldest;
     for (i, segment) in segments.iter().enumerate() {
         let planned = planned(segment, durable);
-        if let Some(seal) = segment.seal.filter(|seal| seal.times.is_some()) {
-            records_end = seal.end;
+        match (segment.seal, segment.next) {
+            (Some(seal), _) if seal.times.is_some() => records_end = seal.end,
+            (None, Some(next)) => records_end = next,
+            _ => {}
         }
         if i < candidates {
             let mut by = in_the_way.of(segment, records_end);
@@ -85,6 +92,7 @@ struct InTheWay {
     latest_checkpoint: Option<Offset>,
     cursors: Vec<(String, Result<Offset, String>)>,
     purged: Option<String>,
+    holes: Holes,
 }
 
 impl InTheWay {
@@ -92,7 +100,14 @@ impl InTheWay {
     fn of(&self, segment: &Segment, records_end: Offset) -> Vec<Blocker> {
         let mut by = Vec::new();
         let mut damaged = |reason: &str| by.push(Blocker::Damaged { reason: reason.to_owned() });
+        // What is listed as lost is missed by nobody: all of it, or its seal.
+        let is_listed = segment.next.is_some_and(|next| {
+            let within = self.holes.within(segment.base, next);
+            self.holes.bridge(segment.base) >= next
+                || segment.header.is_ok() && within.last().is_some_and(|hole| hole.end() == next)
+        });
         match (&segment.header, &segment.flaw) {
+            _ if is_listed => {}
             (Err(reason), _) | (_, Some(reason)) => damaged(reason),
             _ if segment.next.is_some() && segment.seal.is_none() => damaged("it has no seal"),
             _ => {}

@@ -33,7 +33,7 @@ impl Rehearsal {
         loop {
             match walk.next(Duration::ZERO)? {
                 Part::Records(batch) => rehearsal.known.extend(batch.iter().map(|entry| entry.id)),
-                Part::Damaged(_) => {}
+                Part::Damaged(_) | Part::Hole { .. } => {}
                 Part::End => break,
             }
         }

@@ -20,7 +20,7 @@ pub(super) fn checked(reader: &Reader, offset: Offset) -> Result<Offset, Failure
         .with_help("`--from end` begins at the end")),
         Err(LogError::Damaged { offset: damaged, .. }) if damaged == offset => around(reader, offset),
         // Damage further on is the walk's to name.
-        Err(LogError::Damaged { .. }) => Ok(offset),
+        Err(LogError::Damaged { .. } | LogError::Hole { .. }) => Ok(offset),
         Err(error) => Err(error.into()),
     }
 }
@@ -48,7 +48,9 @@ fn around(reader: &Reader, offset: Offset) -> Result<Offset, Failure> {
                 }
                 at = batch.next();
             }
-            Err(LogError::Damaged { offset: damaged, len, .. }) if len > 0 => {
+            Err(LogError::Damaged { offset: damaged, len, .. } | LogError::Hole { offset: damaged, len })
+                if len > 0 =>
+            {
                 let resume = Offset::new(damaged.get().saturating_add(len));
                 if damaged <= offset && offset < resume {
                     return Ok(offset);
