@@ -220,7 +220,7 @@ fn scan_active(
     let header = Arc::clone(&active.header);
     let mut summary = Summary::new(&header);
     let (mut checkpoint, mut last_record) = (None, None);
-    let mut scan = Scan::new(&header, Window::new(&*active.file, u64::MAX)?, header.base);
+    let mut scan = Scan::new(&header, Window::new(&*active.file, u64::MAX)?, header.base).with_ids();
     let (reason, seal) = loop {
         match scan.step()? {
             Step::Group(group) => {
