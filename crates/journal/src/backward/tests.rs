@@ -1,9 +1,9 @@
 use std::path::Path;
 
-use annals_record::Appended;
+use annals_record::{Appended, Log};
 
 use super::*;
-use crate::{Journal, Options, Reader};
+use crate::{Consent, Journal, Keep, Options, Reader};
 
 fn payload(i: usize) -> Vec<u8> {
     format!("record {i} {}", "x".repeat(i * 37 % 300)).into_bytes()
@@ -17,7 +17,7 @@ fn fill(dir: &Path) -> (Journal, Vec<Appended>) {
     while receipts.len() < 120 {
         let next = receipts.len();
         match next % 5 {
-            0 => {
+            0 | 2 => {
                 journal.checkpoint(b"here", false).unwrap();
                 receipts.push(journal.append(payload(next)).unwrap());
             }
@@ -132,4 +132,33 @@ fn damage_is_told_once_with_the_range_a_reader_forwards_is_told() {
     let (found, damaged) = backward(reader.backward(reader.durable().unwrap()));
     assert_eq!(damaged, [(segments[1].base.get(), segments[1].end.get() - segments[1].base.get())]);
     assert!(found.len() < receipts.len());
+}
+
+#[test]
+fn a_purge_ends_it_at_the_oldest_place_or_with_a_gap() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, receipts) = fill(dir.path());
+    let reader = Reader::open(dir.path()).unwrap();
+    let [mut ahead, mut behind] = [0, 0].map(|_| reader.backward(reader.durable().unwrap()));
+    let newest = ahead.next().unwrap().unwrap();
+    assert_eq!(newest.iter().next_back().unwrap().offset, receipts.last().unwrap().offset);
+    // This one has come to where the purge will be.
+    let first = journal.status().segments[0].end;
+    while behind.next().unwrap().unwrap().iter().next().unwrap().offset > first {}
+    let plan = journal.plan(&Keep::Newest).unwrap();
+    journal.apply(&plan, Consent::default()).unwrap();
+    let oldest = journal.bounds().unwrap().oldest;
+    assert!(oldest > first, "{plan:?}");
+
+    let held = receipts.iter().filter(|receipt| receipt.offset >= oldest).count();
+    let (rest, damaged) = backward(ahead);
+    assert_eq!((rest.len() + newest.len(), damaged), (held, vec![]), "the rest of what is held");
+    let left: Vec<_> = behind.collect();
+    let (last, before) = left.split_last().unwrap();
+    assert!(matches!(last, Err(LogError::Gap { oldest: named, .. }) if *named == oldest), "{last:?}");
+    assert!(before.iter().all(Result::is_ok));
+    for found in [journal.backward(journal.durable()), reader.backward(journal.durable())] {
+        assert_eq!(backward(found).0.len(), held);
+    }
+    assert_eq!(reader.seek_time(i64::MIN).unwrap(), journal.status().segments[0].base);
 }
