@@ -10,8 +10,8 @@ pub use stream::TailStream;
 
 use annals_record::{Batch, Log, LogError, Offset, ReadLimit};
 
-/// What a core's own cache holds: a batch that is larger is slower to read, and no faster to use.
-const CACHED: ReadLimit = ReadLimit { records: 10_000, bytes: 1 << 20 };
+/// What a core's own cache holds, headers and all: a batch that is larger is slower to read, and no faster to use.
+const CACHED: ReadLimit = ReadLimit { records: 10_000, bytes: 1_000_000 };
 
 /// Follows a log from an offset on. As an iterator it gives batches up to the durable end and then ends; it can be asked
 /// again later. [`Tail::next_batch`] waits for more.
@@ -31,7 +31,7 @@ impl<L: Log> Tail<L> {
         Self { log, next: from, limit: CACHED }
     }
 
-    /// Bounds each batch. Default: 10,000 records or 1 MiB.
+    /// Bounds each batch. Default: 10,000 records or 1,000,000 bytes.
     #[must_use]
     pub fn with_limit(self, limit: ReadLimit) -> Self {
         Self { limit, ..self }
