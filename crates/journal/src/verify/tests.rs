@@ -5,6 +5,8 @@ use annals_record::{Appended, RecordId};
 
 use super::*;
 use crate::frame::{self, Commit};
+use crate::seal::Seal;
+use crate::segment::FilePos;
 use crate::{Journal, Options, Reader};
 
 /// Small segments, so that a few records roll.
@@ -166,4 +168,22 @@ fn a_header_that_contradicts_the_segment_before_it_is_found_under_a_crc_that_hol
         }
     }
     assert!(changed(|_| {}).iter().all(Vec::is_empty));
+}
+
+#[test]
+fn a_seal_that_does_not_add_up_is_found_under_a_crc_that_holds() {
+    let scene = Scene::new();
+    let header = scene.header(1);
+    scene.change(1, |bytes| {
+        let len = frame::long(bytes, bytes.len() - 16) as usize;
+        let start = bytes.len() - len;
+        let at = header.offset(FilePos(start as u64));
+        let mut seal = Seal::decode(&bytes[start..], &header, at).unwrap();
+        seal.payload_bytes += 1;
+        bytes[start..].copy_from_slice(&seal.encode(&header));
+    });
+    let damaged = scene.verify(Depth::Full, None).damaged;
+    assert_eq!(damaged.len(), 1, "{damaged:?}");
+    assert!(damaged[0].detail.contains("sums"), "{damaged:?}");
+    assert_eq!(scene.verify(Depth::Quick, None).damaged, [], "quick does not add up");
 }
