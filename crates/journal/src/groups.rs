@@ -18,7 +18,7 @@ use crate::segment::SegmentHeader;
 /// How much is read at once: large enough that the calls do not count, small enough for a core's cache.
 const PIECE: usize = 512 << 10;
 /// Room beyond what a limit seems to need, for frames' headers and for the group that crosses it.
-const SLACK: usize = 64 << 10;
+const SLACK: usize = 16 << 10;
 /// What a record is taken to need before any was seen.
 const FIRST_GUESS: usize = 4 << 10;
 /// A batch stops growing here whatever its limit: places in it are 32 bits.
@@ -135,7 +135,9 @@ impl Walk<'_> {
         let each = self.at.checked_div(records).unwrap_or(FIRST_GUESS);
         let records_left = self.limit.records.saturating_sub(records);
         let bytes_left = self.limit.bytes.saturating_sub(self.payload_bytes);
-        let wanted = each.saturating_mul(records_left).min(bytes_left).saturating_add(SLACK).min(PIECE);
+        let estimate = each.saturating_mul(records_left).min(bytes_left);
+        // How much is left of a group that has passed the limit is unknown: little is read in vain, in few calls.
+        let wanted = estimate.saturating_add(SLACK).max(held / 16).min(PIECE);
         let left = usize::try_from(self.available - held as u64).unwrap_or(usize::MAX);
         wanted.max(self.needed.saturating_sub(held)).min(left)
     }

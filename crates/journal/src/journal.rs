@@ -4,12 +4,14 @@ use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 use annals_record::{
     Appended, Batch, Bounds, Durability, Kind, Lag, Log, LogError, LogId, Offset, ReadLimit, TermStart,
 };
 
+use crate::backward::{self, Backward};
 use crate::clock::{Clock, SystemClock};
 use crate::commit::GroupCommit;
 use crate::disk::{Disk, Held, RealDisk};
@@ -23,7 +25,9 @@ use crate::source::Source;
 use crate::stage::Stage;
 use crate::status::{OpenReport, Status, Verification};
 use crate::tail::Tail;
+use crate::time;
 use crate::verify::{self, VerifyOptions};
+use crate::view::View;
 use crate::watermark::Watermark;
 use crate::writer::Writer;
 
@@ -165,6 +169,33 @@ impl Journal {
         Tail::new(self.clone(), from)
     }
 
+    /// Where the first group at or after a journal time begins, in microseconds since the epoch; the durable end if there
+    /// is none. Tail from here.
+    ///
+    /// Journal time is the writer's clock. Where that went back there is more than one place at which older groups end and
+    /// others begin, and this is one of them; where damage may hide the place, it is where the damage begins.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a file cannot be read.
+    pub fn seek_time(&self, micros: i64) -> Result<Offset, Error> {
+        time::seek(&self.core.source, micros, self.durable())
+    }
+
+    /// Reads backwards, newest group first, from `before` on, an offset at which a group ends: the durable end, or where a
+    /// batch ends or began.
+    #[must_use]
+    pub fn backward(&self, before: Offset) -> Backward {
+        Backward::new(Arc::clone(&self.core.0) as Arc<dyn View>, before)
+    }
+
+    /// The last `count` records, in the log's order; fewer if there are not so many. All of them are in memory at once.
+    ///
+    /// # Errors
+    /// [`LogError::Damaged`] if what is damaged stands among them; [`Journal::backward`] goes on before it.
+    pub fn latest(&self, count: usize) -> Result<Batch, LogError> {
+        backward::latest(Arc::clone(&self.core.0) as Arc<dyn View>, count)
+    }
+
     /// The first place that is not durable: the end of what can be read.
     #[must_use]
     pub fn durable(&self) -> Offset {
@@ -284,6 +315,11 @@ impl Log for Journal {
             }
             _ => Ok(Bounds { oldest: self.core.source.oldest(), durable }),
         }
+    }
+
+    fn watch(&self, known: Offset, waker: &Waker) -> bool {
+        self.core.watermark.watch(known, waker);
+        true
     }
 
     fn lag(&self, from: Offset) -> Result<Lag, LogError> {

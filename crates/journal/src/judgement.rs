@@ -82,7 +82,7 @@ pub(crate) fn judge(
     let mut summary = Summary::new(header);
     let window = Window::new(file, u64::MAX)?;
     let (mut checkpoint, mut last_record) = (None, None);
-    let mut scan = Scan::new(header, window, header.base).over(holes.clone());
+    let mut scan = Scan::new(header, window, header.base).over(holes.clone()).with_ids();
     let (reason, seal) = loop {
         match scan.step()? {
             Step::Group(group) => {

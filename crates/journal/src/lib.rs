@@ -35,6 +35,7 @@
 mod append;
 #[cfg(feature = "tokio")]
 mod appending;
+mod backward;
 mod block;
 mod catalog;
 mod checkpoint;
@@ -76,6 +77,7 @@ mod status;
 mod summary;
 mod tail;
 mod ticket;
+mod time;
 mod verify;
 mod view;
 mod watermark;
@@ -87,6 +89,7 @@ pub use annals_record::{
 };
 #[cfg(feature = "tokio")]
 pub use appending::Appending;
+pub use backward::Backward;
 pub use checkpoint::Checkpoint;
 pub use clock::{Clock, SystemClock};
 pub use cursors::{CursorStatus, NamedCursor};
@@ -103,4 +106,6 @@ pub use retention::{BlockedSegment, Blocker, ClockJump, Consent, Keep, Plan, Pla
 pub use scrub::{Scrub, ScrubHandle, ScrubStatus};
 pub use status::{OpenReport, Reach, SegmentStatus, Status, TornTail, Verification};
 pub use tail::Tail;
+#[cfg(feature = "tokio")]
+pub use tail::TailStream;
 pub use verify::{Depth, VerifyOptions};

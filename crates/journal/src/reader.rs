@@ -8,6 +8,7 @@ use annals_record::{
     Appended, Batch, Bounds, Durability, Kind, Lag, Log, LogError, LogId, Offset, ReadLimit, Term, TermStart,
 };
 
+use crate::backward::{self, Backward};
 use crate::catalog;
 use crate::clock::{Clock, SystemClock};
 use crate::disk::{Disk, RealDisk};
@@ -18,7 +19,9 @@ use crate::segment;
 use crate::source::Source;
 use crate::status::{SegmentStatus, Status, Verification};
 use crate::tail::Tail;
+use crate::time;
 use crate::verify::{self, VerifyOptions};
+use crate::view::View;
 use crate::watermark::SlotReader;
 
 /// The first pause between two looks for news; it doubles up to the last.
@@ -84,6 +87,36 @@ impl Reader {
     #[must_use]
     pub fn tail(&self, from: Offset) -> Tail<Self> {
         Tail::new(self.clone(), from)
+    }
+
+    /// Where the first group at or after a journal time begins, in microseconds since the epoch; the durable end if there
+    /// is none. Tail from here.
+    ///
+    /// Journal time is the writer's clock. Where that went back there is more than one place at which older groups end and
+    /// others begin, and this is one of them; where damage may hide the place, it is where the damage begins.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a file cannot be read.
+    pub fn seek_time(&self, micros: i64) -> Result<Offset, Error> {
+        // In this order: the list of segments is never older than the watermark.
+        let durable = self.durable()?;
+        self.core.source.refresh()?;
+        time::seek(&self.core.source, micros, durable)
+    }
+
+    /// Reads backwards, newest group first, from `before` on, an offset at which a group ends: the durable end, or where a
+    /// batch ends or began.
+    #[must_use]
+    pub fn backward(&self, before: Offset) -> Backward {
+        Backward::new(Arc::clone(&self.core) as Arc<dyn View>, before)
+    }
+
+    /// The last `count` records, in the log's order; fewer if there are not so many. All of them are in memory at once.
+    ///
+    /// # Errors
+    /// [`LogError::Damaged`] if what is damaged stands among them; [`Reader::backward`] goes on before it.
+    pub fn latest(&self, count: usize) -> Result<Batch, LogError> {
+        backward::latest(Arc::clone(&self.core) as Arc<dyn View>, count)
     }
 
     /// The first place that is not durable: the end of what can be read.

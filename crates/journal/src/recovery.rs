@@ -189,7 +189,6 @@ impl Carried {
         let mut carried = Self { checkpoint: header.checkpoint, keys: header.keys };
         let mut scan = Scan::new(header, Window::new(file, u64::MAX)?, header.base).over(holes.clone());
         while let Step::Group(_) = scan.step()? {
-            scan.ids.clear();
             carried.checkpoint = scan.checkpoint.or(carried.checkpoint);
             carried.keys = carried.keys.or(scan.keys.first().map(|(_, _, first)| *first));
         }

@@ -94,7 +94,8 @@ pub(crate) struct Scan<'a> {
     window: Window<'a>,
     next: Offset,
     holes: Holes,
-    /// The record ids of the groups so far, one after the other; whoever uses them takes them out.
+    collects: bool,
+    /// The record ids of the groups so far, one after the other, if they are collected; whoever uses them takes them out.
     pub(crate) ids: Vec<u8>,
     /// The last checkpoint of the last group.
     pub(crate) checkpoint: Option<Offset>,
@@ -113,6 +114,7 @@ impl<'a> Scan<'a> {
             window,
             next: from,
             holes: Holes::default(),
+            collects: false,
             ids: Vec::new(),
             checkpoint: None,
             keys: Vec::new(),
@@ -124,6 +126,11 @@ impl<'a> Scan<'a> {
     pub(crate) fn over(self, holes: Holes) -> Self {
         let next = holes.bridge(self.next);
         Self { next, holes, ..self }
+    }
+
+    /// Collects record ids too.
+    pub(crate) fn with_ids(self) -> Self {
+        Self { collects: true, ..self }
     }
 
     /// Where the next group begins.
@@ -163,7 +170,9 @@ impl<'a> Scan<'a> {
             let end = |whole: usize| Offset::new(at.get() + whole as u64);
             match parsed {
                 Parsed::Frame(Frame::Record { len }, whole) => {
-                    self.ids.extend_from_slice(&bytes[8..frame::HEADER]);
+                    if self.collects {
+                        self.ids.extend_from_slice(&bytes[8..frame::HEADER]);
+                    }
                     records = records.saturating_add(1);
                     payload_bytes += len as u64;
                     at = end(whole);

@@ -171,11 +171,13 @@ impl Source {
                 self.refresh()?;
             }
             match look.bad {
-                // Control frames only, or a seal: go on behind them.
-                None if places.is_empty() && look.next > at => at = look.next,
+                // Control frames only, or a seal: go on behind them. An empty batch would look like the end.
+                _ if places.is_empty() && look.next > at => at = look.next,
                 None => return Ok(look.next),
                 Some(_) if look.next > at => return Ok(look.next),
                 Some(_) if self.reload_holes(header.log)? => {}
+                // What was the last segment has been sealed since the list was read.
+                Some(_) if segment.next.is_none() && self.has_ended(segment.base)? => {}
                 Some(reason) => {
                     let resume = self.resume(&*file, header, at, end).map_err(failed)?;
                     let len = resume.get() - at.get();
@@ -183,6 +185,13 @@ impl Source {
                 }
             }
         }
+    }
+
+    /// Whether the segment at `base` turns out to be followed by another one.
+    fn has_ended(&self, base: Offset) -> Result<bool, Error> {
+        self.refresh()?;
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(catalog::find(&segments, base).is_some_and(|segment| segment.next.is_some()))
     }
 
     /// Where reading can go on behind damage at `at`: the end of the next commit that verifies, or the segment's end.
@@ -250,7 +259,6 @@ impl Source {
         let mut scan = scan::Scan::new(header, window, segment.base).over(self.holes());
         let mut next_time = None;
         loop {
-            scan.ids.clear();
             match scan.step().map_err(failed)? {
                 Step::Group(group) if group.start >= offset => {
                     next_time = Some(group.commit.time_micros);

@@ -2,10 +2,16 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "tokio")]
+mod stream;
+
+#[cfg(feature = "tokio")]
+pub use stream::TailStream;
+
 use annals_record::{Batch, Log, LogError, Offset, ReadLimit};
 
-/// What a core's own cache holds: a batch that is larger is slower to read, and no faster to use.
-const CACHED: ReadLimit = ReadLimit { records: 10_000, bytes: 1 << 20 };
+/// What a core's own cache holds, headers and all: a batch that is larger is slower to read, and no faster to use.
+const CACHED: ReadLimit = ReadLimit { records: 10_000, bytes: 1_000_000 };
 
 /// Follows a log from an offset on. As an iterator it gives batches up to the durable end and then ends; it can be asked
 /// again later. [`Tail::next_batch`] waits for more.
@@ -25,7 +31,7 @@ impl<L: Log> Tail<L> {
         Self { log, next: from, limit: CACHED }
     }
 
-    /// Bounds each batch. Default: 10,000 records or 1 MiB.
+    /// Bounds each batch. Default: 10,000 records or 1,000,000 bytes.
     #[must_use]
     pub fn with_limit(self, limit: ReadLimit) -> Self {
         Self { limit, ..self }
@@ -64,15 +70,20 @@ impl<L: Log> Tail<L> {
     /// As [`Tail::next_batch`]; the batch is then empty.
     pub fn next_into(&mut self, batch: &mut Batch, timeout: Duration) -> Result<bool, LogError> {
         loop {
-            self.log.read_into(self.next, self.limit, batch)?;
-            self.next = batch.next();
-            if !batch.is_empty() {
+            if self.read_into(batch)? {
                 return Ok(true);
             }
             if self.log.wait(self.next, timeout)?.durable <= self.next {
                 return Ok(false);
             }
         }
+    }
+
+    /// What is durable by now; whether that is anything.
+    fn read_into(&mut self, batch: &mut Batch) -> Result<bool, LogError> {
+        self.log.read_into(self.next, self.limit, batch)?;
+        self.next = batch.next();
+        Ok(!batch.is_empty())
     }
 
     /// Where the next batch begins.
@@ -91,10 +102,7 @@ impl<L: Log> Iterator for Tail<L> {
     type Item = Result<Batch, LogError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.log.read(self.next, self.limit).inspect(|batch| self.next = batch.next());
-        match batch {
-            Ok(batch) if batch.is_empty() => None,
-            other => Some(other),
-        }
+        let mut batch = Batch::default();
+        self.read_into(&mut batch).map(|any| any.then_some(batch)).transpose()
     }
 }

@@ -166,3 +166,6 @@ fn contradiction(before: &SegmentHeader, records: u64, header: &SegmentHeader) -
     (header.term_start != expected)
         .then(|| format!("that term {} began at {}, it began at {expected}", header.term, header.term_start))
 }
+
+#[cfg(test)]
+mod tests;

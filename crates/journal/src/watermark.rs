@@ -8,7 +8,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use annals_record::{LogId, Offset, Term};
@@ -191,55 +192,95 @@ impl Slots {
 #[derive(Debug)]
 pub(crate) struct Watermark {
     durable: AtomicU64,
-    closed: Mutex<bool>,
+    state: Mutex<State>,
     moved: Condvar,
-    /// How many wait, so that nobody is woken in vain.
+    /// How many wait, threads and tasks, so that nobody is woken in vain.
     waiting: AtomicUsize,
+}
+
+/// What those who wait need besides the watermark itself.
+#[derive(Debug, Default)]
+struct State {
+    closed: bool,
+    /// Tasks to wake when it moves; each is counted as waiting.
+    wakers: Vec<Waker>,
 }
 
 impl Watermark {
     pub(crate) fn new(durable: Offset) -> Self {
         Self {
             durable: AtomicU64::new(durable.get()),
-            closed: Mutex::new(false),
+            state: Mutex::default(),
             moved: Condvar::new(),
             waiting: AtomicUsize::new(0),
         }
     }
 
     pub(crate) fn get(&self) -> Offset {
-        Offset::new(self.durable.load(Ordering::SeqCst))
+        Offset::new(self.durable.load(Ordering::Acquire))
     }
 
     pub(crate) fn advance(&self, durable: Offset) {
         let before = self.durable.fetch_max(durable.get(), Ordering::SeqCst);
         assert!(before <= durable.get(), "I3: the watermark went back from {before} to {durable}");
-        if self.waiting.load(Ordering::SeqCst) == 0 {
-            return;
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            // Locked so that a waiter between its look and its sleep is not missed.
+            self.wake(self.state());
         }
-        // Taken so that a waiter between its look and its sleep is not missed.
-        drop(self.closed.lock().unwrap_or_else(PoisonError::into_inner));
-        self.moved.notify_all();
     }
 
     /// Nothing will move any more: waiters return.
     pub(crate) fn close(&self) {
-        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.moved.notify_all();
+        let mut state = self.state();
+        state.closed = true;
+        self.wake(state);
     }
 
     /// Waits until the watermark is beyond `known`, is closed, or `timeout` has passed.
     pub(crate) fn wait(&self, known: Offset, timeout: Duration) -> Offset {
-        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state();
         // Counted before it looks: whoever moves the watermark sees one of the two.
         self.waiting.fetch_add(1, Ordering::SeqCst);
         drop(
             self.moved
-                .wait_timeout_while(closed, timeout, |closed| !*closed && self.get() <= known)
+                .wait_timeout_while(state, timeout, |state| !state.closed && !self.is_beyond(known))
                 .unwrap_or_else(PoisonError::into_inner),
         );
         self.waiting.fetch_sub(1, Ordering::SeqCst);
         self.get()
+    }
+
+    /// Wakes `waker` once the watermark is beyond `known` or closed; at once if it is.
+    pub(crate) fn watch(&self, known: Offset, waker: &Waker) {
+        let mut state = self.state();
+        // As above.
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let is_over = state.closed || self.is_beyond(known);
+        if !is_over && !state.wakers.iter().any(|known| known.will_wake(waker)) {
+            state.wakers.push(waker.clone());
+            return;
+        }
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        drop(state);
+        if is_over {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn is_beyond(&self, known: Offset) -> bool {
+        self.durable.load(Ordering::SeqCst) > known.get()
+    }
+
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let wakers = std::mem::take(&mut state.wakers);
+        self.waiting.fetch_sub(wakers.len(), Ordering::SeqCst);
+        drop(state);
+        self.moved.notify_all();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::error::Error as StdError;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use crate::batch::Batch;
@@ -67,6 +68,13 @@ pub trait Log: Send + Sync {
     /// As [`Log::bounds`].
     fn wait(&self, known: Offset, timeout: Duration) -> Result<Bounds, LogError>;
 
+    /// Has `waker` woken once something beyond `known` is durable or the log is closed, at once if that is so already; it
+    /// may be woken more often. False if this log cannot: then [`Log::wait`] is to be called on a thread of its own.
+    fn watch(&self, known: Offset, waker: &Waker) -> bool {
+        let _ = (known, waker);
+        false
+    }
+
     /// How far a reader at `from` is behind the durable end. May read a segment: for reports, not for loops.
     ///
     /// # Errors
@@ -105,6 +113,10 @@ impl<L: Log + ?Sized> Log for Arc<L> {
 
     fn wait(&self, known: Offset, timeout: Duration) -> Result<Bounds, LogError> {
         (**self).wait(known, timeout)
+    }
+
+    fn watch(&self, known: Offset, waker: &Waker) -> bool {
+        (**self).watch(known, waker)
     }
 
     fn lag(&self, from: Offset) -> Result<Lag, LogError> {

@@ -97,11 +97,14 @@ fn memory_grows_and_is_not_given_back() {
 fn a_file_that_ends_below_the_watermark_is_bad_where_it_ends() {
     let dir = tempfile::tempdir().unwrap();
     let (header, file, ends) = segment(&dir, &[&[10], &[PIECE]]);
-    for cut in [ends[0], Offset::new(ends[0].get() + 100), Offset::new(ends[1].get() - 8)] {
-        file.set_len(header.file_pos(cut).0).unwrap();
-        // What an earlier read left in the buffer must not stand in for what the file lacks.
-        let (mut bytes, mut places) = (vec![7; 2 * PIECE], Vec::new());
-        let groups = Groups { file: &*file, header: &header, end: ends[1], limit: ReadLimit::default() };
+    let groups = Groups { file: &*file, header: &header, end: ends[1], limit: ReadLimit::default() };
+    let (mut bytes, mut places) = (Vec::new(), Vec::new());
+    groups.look(Offset::ZERO, &mut bytes, &mut places, |_| {}).unwrap();
+    assert_eq!(places.len(), 2);
+    for cut in [ends[1].get() - 8, ends[0].get() + 100, ends[0].get()] {
+        file.set_len(header.file_pos(Offset::new(cut)).0).unwrap();
+        // What an earlier read left in the buffer, and would verify, must not stand in for what the file lacks.
+        places.clear();
         let look = groups.look(Offset::ZERO, &mut bytes, &mut places, |_| {}).unwrap();
         assert_eq!((look.next, lens(&bytes, &places)), (ends[0], vec![10]));
         assert!(look.bad.is_some_and(|bad| bad.contains("segment 0000000000000000, byte")));

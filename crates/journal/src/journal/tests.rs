@@ -414,3 +414,28 @@ fn a_reader_says_that_the_watermark_is_lost_and_a_writer_finds_it_again() {
     check(open(dir.path()), &receipts);
     check(Reader::open(dir.path()).unwrap(), &receipts);
 }
+
+#[test]
+fn a_reader_finds_what_lies_behind_rolls_it_has_not_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let reader = Reader::open(dir.path()).unwrap();
+    let receipts = fill(&journal, 0..100);
+    let segments = journal.status().segments.len();
+    assert!(segments > 3, "{segments} segments");
+    let last = receipts.last().unwrap();
+    let batch = reader.read(last.offset, ReadLimit::default()).unwrap();
+    assert_eq!(batch.iter().next().map(|entry| entry.payload.to_vec()), Some(payload(99)));
+}
+
+#[test]
+fn damage_behind_a_group_without_records_is_told_to_an_iterator() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    journal.checkpoint(b"no record", false).unwrap();
+    let receipt = journal.append("damaged").unwrap();
+    journal.close().unwrap();
+    flip(&segment_files(dir.path())[0], 4096 + receipt.offset.get() + 41);
+    let (records, damaged) = read_all(Reader::open(dir.path()).unwrap(), Offset::ZERO);
+    assert_eq!((records.len(), damaged.len()), (0, 1));
+}

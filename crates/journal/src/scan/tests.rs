@@ -49,7 +49,7 @@ fn groups_come_in_order_and_zeros_end_them() {
     let dir = tempfile::tempdir().unwrap();
     let large = vec![7; WINDOW + 100];
     let (header, file, starts) = segment(&dir, &[&[b"a", b"b"], &[&large], &[]]);
-    let mut scan = Scan::new(&header, Window::new(&*file, u64::MAX).unwrap(), starts[0]);
+    let mut scan = Scan::new(&header, Window::new(&*file, u64::MAX).unwrap(), starts[0]).with_ids();
     for (i, records) in [2, 1, 0].into_iter().enumerate() {
         let Step::Group(group) = scan.step().unwrap() else { panic!("group {i}") };
         assert_eq!((group.start, group.end, group.commit.records), (starts[i], starts[i + 1], records));
