@@ -199,7 +199,12 @@ pub(crate) struct Watermark {
 
 impl Watermark {
     pub(crate) fn new(durable: Offset) -> Self {
-        Self { durable: AtomicU64::new(durable.get()), closed: Mutex::new(false), moved: Condvar::new(), waiting: AtomicUsize::new(0) }
+        Self {
+            durable: AtomicU64::new(durable.get()),
+            closed: Mutex::new(false),
+            moved: Condvar::new(),
+            waiting: AtomicUsize::new(0),
+        }
     }
 
     pub(crate) fn get(&self) -> Offset {
