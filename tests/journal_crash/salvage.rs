@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use annals_journal::repair::{Trouble, diagnose};
@@ -134,13 +135,13 @@ fn segments_that_are_missing_are_holes_whichever_they_are() {
             disk.remove_file(path).unwrap();
         }
         let end = segments.get(to).map_or(u64::MAX, |next| base(next));
-        let hit = [base(&segments[from])..end];
+        let hit = base(&segments[from])..end;
         if to - from == segments.len() {
             // Without a word of the watermark there was nothing.
             only += 1;
         }
         newest += u64::from(to == segments.len());
-        let report = salvage(&disk, &ledger, &hit, &Store(Some(&ledger)), rolling(), &mut rng);
+        let report = salvage(&disk, &ledger, from_ref(&hit), &Store(Some(&ledger)), rolling(), &mut rng);
         assert_eq!(report.lost.len(), 1);
         assert_eq!(report.lost[0].kept, None);
     }
@@ -161,10 +162,10 @@ fn a_lost_header_without_neighbours_takes_its_segment_with_it() {
         scribble(&disk, &segments[at - 1], len - 100..len, &mut rng);
         scribble(&disk, &segments[at], 0..200, &mut rng);
         let end = segments.get(at + 1).map_or(u64::MAX, |next| base(next));
-        let hit = [base(&segments[at])..end];
+        let hit = base(&segments[at])..end;
         let _case = Case::new(format!("seed {seed}, {hit:?}"));
-        let report = salvage(&disk, &ledger, &hit, &Store(Some(&ledger)), rolling(), &mut rng);
-        assert!(report.lost.iter().any(|hole| hole.offset.get() == hit[0].start && hole.kept.is_some()));
+        let report = salvage(&disk, &ledger, from_ref(&hit), &Store(Some(&ledger)), rolling(), &mut rng);
+        assert!(report.lost.iter().any(|hole| hole.offset.get() == hit.start && hole.kept.is_some()));
     }
 }
 
@@ -182,7 +183,7 @@ fn the_last_group_below_the_watermark_is_a_hole_up_to_it() {
     let hit = groups(&ledger.kept)[1].clone();
     let (segment, pos) = place(&image, hit.start);
     scribble(&image, &segment, pos..pos + (hit.end - hit.start), &mut rng);
-    let report = salvage(&image, &ledger, &[hit.clone()], &NoRefill, rolling(), &mut rng);
+    let report = salvage(&image, &ledger, from_ref(&hit), &NoRefill, rolling(), &mut rng);
     assert_eq!(report.lost.len(), 1);
     assert_eq!((report.lost[0].offset.get(), report.lost[0].end().get()), (hit.start, durable));
 }
@@ -198,7 +199,7 @@ fn a_salvage_cut_at_any_step_leaves_the_old_damage_or_is_finished_by_the_next_op
         match rng.u32(..4) {
             // The newest segment.
             0 => {
-                hit = vec![base(segments.last().unwrap())..u64::MAX];
+                hit[0] = base(segments.last().unwrap())..u64::MAX;
                 damaged_disk.remove_file(segments.last().unwrap()).unwrap();
             }
             // In the newest segment, where the journal would be written to.

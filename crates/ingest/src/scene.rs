@@ -175,7 +175,7 @@ impl Log for MemoryLog {
                 continue;
             }
             if let Some((offset, len)) = books.hole.filter(|(offset, _)| *offset == group[0].0) {
-                if entries.is_empty() {
+                if batch.is_empty() {
                     return Err(LogError::Hole { offset, len });
                 }
                 break;

@@ -122,16 +122,22 @@ impl GroupCommit {
             Err(error) => error.clone(),
         };
         // What was placed behind it has no place any more.
-        let queued = if failed.kind() == Kind::Retry && !stage.load.accepted {
-            stage.take_back(work)
-        } else {
-            let reason =
-                self.between_groups(|writer| writer.poison_with(failed.clone())).unwrap_or(failed.clone());
-            stage.stopped.get_or_insert(reason);
-            stage.abandon()
-        };
+        if failed.kind() == Kind::Retry && !stage.load.accepted {
+            let queued = stage.take_back(work);
+            drop(guard);
+            queued.complete(Err(failed));
+            return (false, outcome);
+        }
+        let reason =
+            self.between_groups(|writer| writer.poison_with(failed.clone())).unwrap_or(failed.clone());
+        stage.stopped.get_or_insert(reason);
+        let queued = stage.abandon();
+        // Nor will there be room for anybody.
+        stage.full = false;
+        let room = std::mem::take(&mut stage.room);
         drop(guard);
-        queued.complete(Err(failed));
+        queued.complete(Err(failed.clone()));
+        room.complete(Err(failed));
         (false, outcome)
     }
 
