@@ -91,23 +91,51 @@ fn the_end_of_bytes_is_behind_the_last_that_is_not_zero() {
 
 #[test]
 fn a_landmark_is_found_among_zeros_and_among_words_that_look_like_one() {
-    let dir = tempfile::tempdir().unwrap();
-    let (header, file, starts) = segment(&dir, &[&[b"first"], &[&[0; 3 * WINDOW]], &[b"third"]]);
-    let at = |offset: Offset, more: u64| header.file_pos(offset).0 + more;
-    // The second group's frame is damaged; its body holds words of commits and seals that verify nowhere.
-    file.write_at(&[9], at(starts[1], 9)).unwrap();
-    for i in 1..40 {
-        file.write_at(&frame::COMMIT_WORD.to_le_bytes(), at(starts[1], 64 * 1024 * i)).unwrap();
-        file.write_at(&0xA01F_FFFF_u32.to_le_bytes(), at(starts[1], 64 * 1024 * i + 8)).unwrap();
+    // The commit of the second group falls into a chunk of either parity.
+    for extra in [0, CHUNK] {
+        let dir = tempfile::tempdir().unwrap();
+        let large = vec![0; 3 * WINDOW + extra];
+        let (header, file, starts) = segment(&dir, &[&[b"first"], &[&large], &[b"third"]]);
+        let at = |offset: Offset, more: u64| header.file_pos(offset).0 + more;
+        // The second group's frame is damaged; its body holds words of commits and seals that verify nowhere.
+        file.write_at(&[9], at(starts[1], 9)).unwrap();
+        for i in 1..20 {
+            file.write_at(&frame::COMMIT_WORD.to_le_bytes(), at(starts[1], 64 * 1024 * i)).unwrap();
+            file.write_at(&0xA01F_FFFF_u32.to_le_bytes(), at(starts[1], 64 * 1024 * i + 8)).unwrap();
+        }
+        let mut window = Window::new(&*file, u64::MAX).unwrap();
+        let behind = Offset::new(starts[1].get() + 8);
+        let landmark = next_landmark(&header, &mut window, behind).unwrap().unwrap();
+        // The commit of the second group verifies; its group began before the damage was left.
+        assert_eq!((landmark.resume, landmark.end), (starts[2], starts[2]));
+        let landmark = next_landmark(&header, &mut window, landmark.end).unwrap().unwrap();
+        assert_eq!((landmark.resume, landmark.end), (starts[2], starts[3]));
+        assert!(next_landmark(&header, &mut window, starts[3]).unwrap().is_none());
+        let mut window = Window::new(&*file, u64::MAX).unwrap();
+        window.shorten(header.file_pos(Offset::new(starts[3].get() - 30)));
+        let landmark = next_landmark(&header, &mut window, starts[2]).unwrap().unwrap();
+        assert_eq!(landmark.end, starts[3], "a frame that ends in zeros is still seen whole");
     }
+}
+
+#[test]
+fn a_seal_is_a_landmark() {
+    let dir = tempfile::tempdir().unwrap();
+    let (header, file, starts) = segment(&dir, &[&[b"first"]]);
+    let seal = Seal {
+        end: starts[1],
+        records: 1,
+        groups: 1,
+        payload_bytes: 5,
+        first_micros: 1,
+        last_micros: 1,
+        chain: [1; 32],
+        next_term: Term::FIRST,
+        table: vec![0],
+    };
+    disk::write_full(&*file, &seal.encode(&header), header.file_pos(starts[1]).0).unwrap();
+    file.write_at(&[9], header.file_pos(starts[0]).0 + 60).unwrap();
     let mut window = Window::new(&*file, u64::MAX).unwrap();
-    let behind = Offset::new(starts[1].get() + 8);
-    let landmark = next_landmark(&header, &mut window, behind).unwrap().unwrap();
-    // The commit of the second group verifies; its group began before the damage was left.
-    assert_eq!((landmark.resume, landmark.end), (starts[2], starts[2]));
-    let landmark = next_landmark(&header, &mut window, landmark.end).unwrap().unwrap();
-    assert_eq!((landmark.resume, landmark.end), (starts[2], starts[3]));
-    window.shorten(header.file_pos(Offset::new(starts[3].get() - 30)));
-    let landmark = next_landmark(&header, &mut window, starts[2]).unwrap().unwrap();
-    assert_eq!(landmark.end, starts[3], "a frame that ends in zeros is still seen whole");
+    let landmark = next_landmark(&header, &mut window, Offset::new(starts[1].get() - 8)).unwrap().unwrap();
+    assert_eq!((landmark.resume, landmark.end), (starts[1], seal.next_base()));
 }

@@ -187,3 +187,18 @@ fn a_seal_that_does_not_add_up_is_found_under_a_crc_that_holds() {
     assert!(damaged[0].detail.contains("sums"), "{damaged:?}");
     assert_eq!(scene.verify(Depth::Quick, None).damaged, [], "quick does not add up");
 }
+
+#[test]
+fn a_segment_of_many_records_that_was_opened_again_adds_up_to_its_seal() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path()).unwrap();
+    // More ids than an open hashes at once, several times.
+    for _ in 0..4 {
+        journal.append_batch(&vec![b"x"; 8192]).unwrap();
+    }
+    journal.close().unwrap();
+    let journal = Journal::open(dir.path()).unwrap();
+    journal.seal().unwrap();
+    let found = journal.verify(&mut |_, _| {}).unwrap();
+    assert_eq!((found.records, found.damaged), (4 * 8192, vec![]));
+}

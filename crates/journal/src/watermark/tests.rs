@@ -59,3 +59,32 @@ fn a_waiter_wakes_when_the_watermark_moves_and_when_it_closes() {
         assert_eq!(closed.join().unwrap(), Offset::new(16));
     });
 }
+
+#[test]
+fn a_task_is_woken_once_when_it_moves_or_closes_and_at_once_when_it_has() {
+    #[derive(Default)]
+    struct Count(AtomicU64);
+    impl std::task::Wake for Count {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let count = std::sync::Arc::new(Count::default());
+    let (waker, woken) = (Waker::from(std::sync::Arc::clone(&count)), || count.0.load(Ordering::SeqCst));
+    let watermark = Watermark::new(Offset::new(8));
+    watermark.watch(Offset::ZERO, &waker);
+    assert_eq!(woken(), 1, "it is beyond already");
+    for _ in 0..3 {
+        watermark.watch(Offset::new(8), &waker);
+    }
+    assert_eq!(woken(), 1);
+    watermark.advance(Offset::new(16));
+    assert_eq!(woken(), 2, "once, however often it asked");
+    watermark.advance(Offset::new(24));
+    assert_eq!(woken(), 2, "it asks again if it wants to know again");
+    watermark.watch(Offset::new(24), &waker);
+    watermark.close();
+    watermark.watch(Offset::new(24), &waker);
+    assert_eq!(woken(), 4);
+    assert_eq!(watermark.waiting.load(Ordering::SeqCst), 0, "nobody is left waiting");
+}
