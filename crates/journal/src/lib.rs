@@ -109,3 +109,8 @@ pub use tail::Tail;
 #[cfg(feature = "tokio")]
 pub use tail::TailStream;
 pub use verify::{Depth, VerifyOptions};
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
