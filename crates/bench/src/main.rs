@@ -4,6 +4,8 @@
 //!   journal -> plan -> each repetition a process of its own: cell -> one sample
 //!                |                                                        |
 //!                `--- round robin over the contenders        rows -> table | json | svg | targets
+//!   counts  -> instructions of the hot paths
+//!   stress  -> writers, readers in two processes, purges and scrubs at once -> an audit
 //! ```
 //!
 //! `docs/performance.md` says what each work is, and what each contender promises.
@@ -27,6 +29,7 @@ mod raw;
 mod row;
 mod run;
 mod sample;
+mod stress;
 mod svg;
 mod table;
 mod target;
@@ -55,6 +58,12 @@ enum Command {
     Journal(Journal),
     /// Count the instructions of the hot paths and compare them with `counts.json`; needs valgrind.
     Counts(count::Counts),
+    /// Writers, readers in two processes, rolls, purges and scrubs at once: every reader sees every durable record once,
+    /// in order, or a named gap.
+    Stress(stress::Stress),
+    /// The readers of a stress that are a process of their own.
+    #[command(hide = true)]
+    StressReaders(stress::Neighbour),
     /// One repetition of one cell, in this process; prints one line of JSON.
     #[command(hide = true)]
     Cell(cell::Cell),
@@ -96,6 +105,8 @@ fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Journal(options) => journal(&options),
         Command::Counts(counts) => counts.run(),
+        Command::Stress(stress) => stress.run(),
+        Command::StressReaders(readers) => readers.run(),
         Command::Hot(hot) => hot.run(),
         Command::Cell(cell) => cell.run(),
         Command::Hog(hog) => hog.run(),

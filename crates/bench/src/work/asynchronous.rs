@@ -55,20 +55,21 @@ where
     Ok(latencies)
 }
 
-fn wait<T, E>(
+/// Polls until it is ready, asleep in between.
+pub(crate) fn wait<T, E>(
     future: &mut (impl Future<Output = Result<T, E>> + Unpin),
     context: &mut Context<'_>,
-) -> Result<(), E> {
+) -> Result<T, E> {
     loop {
         match Pin::new(&mut *future).poll(context) {
-            Poll::Ready(done) => return done.map(drop),
+            Poll::Ready(done) => return done,
             Poll::Pending => thread::park(),
         }
     }
 }
 
 /// Wakes the one thread that polls.
-struct Unpark(Thread);
+pub(crate) struct Unpark(pub(crate) Thread);
 
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
