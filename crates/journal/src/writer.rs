@@ -236,12 +236,10 @@ impl Writer {
     fn advance(&mut self, durable: Offset, watermark: &Watermark) -> Result<(), Error> {
         assert!(self.durable <= durable, "I3: the watermark went back from {} to {durable}", self.durable);
         self.durable = durable;
-        let mark = self.mark(false);
-        if let Err(error) = self.slots.publish(&mark) {
-            return Err(self.poison("publish the watermark in", error));
-        }
+        // First here: no other process is ever ahead of this one's readers.
         watermark.advance(durable);
-        Ok(())
+        let mark = self.mark(false);
+        self.slots.publish(&mark).map_err(|error| self.poison("publish the watermark in", error))
     }
 
     fn mark(&self, clean: bool) -> Mark {
