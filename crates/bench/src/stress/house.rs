@@ -14,7 +14,7 @@ use super::course::Course;
 use crate::outcome::Outcome;
 
 /// What stays, in segments.
-const SEGMENTS: u64 = 128;
+const SEGMENTS: u64 = 64;
 /// Between two rounds.
 const REST: Duration = Duration::from_millis(25);
 /// Fast enough to come round while others write.
