@@ -34,6 +34,10 @@ bench *arguments:
 counts *arguments:
     cargo run --release -p annals-bench -- counts {{arguments}}
 
+# Writers, readers in two processes, rolls, purges and scrubs at once, for ten minutes. For example: just stress --seconds 30
+stress *arguments:
+    cargo run --release -p annals-bench --features async -- stress {{arguments}}
+
 # Licences, bans and sources of all dependencies (needs cargo-deny).
 deny:
     cargo deny check bans licenses sources

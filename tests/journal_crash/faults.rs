@@ -192,6 +192,23 @@ fn a_failed_sync_reaches_every_waiter_and_nothing_is_acknowledged_until_the_jour
 }
 
 #[test]
+fn no_other_process_sees_more_than_the_one_that_writes() {
+    for nth in 1..=cases(5) {
+        let disk = FaultDisk::new(SimDisk::new());
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let journal = history::open(&shared, PLAN.options).unwrap();
+        let reader = history::open_reader(&shared).unwrap();
+        // The mark is written, and reported as failed: other processes see it, and the journal writes no more.
+        let done = Outcome::ErrorAfter(ErrorKind::Other);
+        disk.inject(Fault::of(&[Call::Write], done).on("watermark").nth(nth));
+        let (kept, refusal) = history::append_until_refused(&journal, 0);
+        assert_eq!((disk.fired(), refusal.kind()), (1, Kind::Stop));
+        assert_eq!(kept.len() as u64, nth - 1);
+        assert_eq!(reader.durable().unwrap(), journal.durable(), "mark {nth}");
+    }
+}
+
+#[test]
 fn a_full_disk_refuses_whole_groups_and_appends_go_on_when_there_is_room() {
     let mut refused = 0;
     for seed in 0..cases(150) {

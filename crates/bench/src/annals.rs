@@ -27,10 +27,7 @@ impl Contender for Annals {
     }
 
     fn takes(&self, work: Work, _threads: usize) -> bool {
-        match work {
-            Work::Async => cfg!(feature = "async"),
-            _ => true,
-        }
+        work != Work::Async || cfg!(feature = "async")
     }
 
     fn open(&self, dir: &Path, room: Room) -> Outcome<Box<dyn Log>> {

@@ -14,7 +14,7 @@ use super::course::Course;
 use crate::outcome::Outcome;
 
 /// What stays, in segments.
-const SEGMENTS: u64 = 128;
+const SEGMENTS: u64 = 64;
 /// Between two rounds.
 const REST: Duration = Duration::from_millis(25);
 /// Fast enough to come round while others write.
@@ -81,6 +81,12 @@ fn purge(journal: &Journal, keep: &Keep, kept: &mut Kept, chores: &mut Chores) -
     let plan = journal.plan(keep)?;
     let is_cursor = |by: &Blocker| matches!(by, Blocker::Cursor { .. });
     chores.held_back += u64::from(plan.blocked.iter().any(|blocked| blocked.by.iter().any(is_cursor)));
+    let others = plan.blocked.iter().flat_map(|blocked| &blocked.by);
+    let expected =
+        |by: &&Blocker| matches!(by, Blocker::Cursor { .. } | Blocker::Active | Blocker::Earlier { .. });
+    if let Some(by) = others.into_iter().find(|by| !expected(by)) {
+        return Err(format!("nothing is wrong, but a purge is told: {by}").into());
+    }
     match journal.apply(&plan, Consent::default()) {
         Ok(receipts) if receipts.is_empty() => Ok(()),
         Ok(receipts) => {

@@ -32,7 +32,7 @@ fn check(stretches: Vec<Stretch>, sought: Option<(i64, u64)>, complaint: Option<
     match complaint {
         None => assert_eq!(found, None),
         Some(words) => {
-            assert!(found.as_ref().is_some_and(|found| found.contains(words)), "{words}: {found:?}")
+            assert!(found.as_ref().is_some_and(|found| found.contains(words)), "{words}: {found:?}");
         }
     }
 }

@@ -45,7 +45,7 @@ fn check(story: &str, complaint: Option<&str>) {
     match complaint {
         None => assert_eq!(found, None, "{story}"),
         Some(words) => {
-            assert!(found.as_ref().is_some_and(|found| found.contains(words)), "{story}: {found:?}")
+            assert!(found.as_ref().is_some_and(|found| found.contains(words)), "{story}: {found:?}");
         }
     }
 }
