@@ -7,6 +7,7 @@ use annals_record::Offset;
 use crate::catalog;
 use crate::error::{Damage, Error};
 use crate::frame::{self, ControlKind, Frame, Parsed};
+use crate::reader::Reader;
 use crate::scan::{Scan, Step, Window};
 use crate::source::Source;
 
@@ -19,6 +20,19 @@ pub struct Checkpoint {
     pub next: Offset,
     /// The caller's bytes.
     pub body: Vec<u8>,
+}
+
+impl Reader {
+    /// The latest checkpoint that is durable, if there is one.
+    ///
+    /// # Errors
+    /// As [`crate::Journal::latest_checkpoint`].
+    pub fn latest_checkpoint(&self) -> Result<Option<Checkpoint>, Error> {
+        let durable = self.durable()?;
+        // In this order: the list of segments is never older than the watermark.
+        self.core.source.refresh()?;
+        latest(&self.core.source, durable)
+    }
 }
 
 /// Where the latest checkpoint below `durable` stands.

@@ -93,7 +93,19 @@ impl Journal {
     /// # Errors
     /// [`Error::Io`] if the directory cannot be read. A cursor that does not verify is a part of the answer.
     pub fn cursors(&self) -> Result<Vec<CursorStatus>, Error> {
-        list(&**self.core)
+        list(&**self.core, true)
+    }
+
+    /// Whether a cursor was ever made in this journal, also if it was removed since. Reads one directory.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the directory cannot be read.
+    pub fn had_cursors(&self) -> Result<bool, Error> {
+        let dir = self.core.source.dir.join(DIR);
+        match self.core.source.disk.list(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            listed => listed.map(|_| true).map_err(|error| Error::io("list", &dir, error)),
+        }
     }
 
     /// Removes a cursor that nobody holds, whether it verifies or not. What it held back may then be purged.
@@ -127,7 +139,15 @@ impl Reader {
     /// # Errors
     /// As [`Journal::cursors`].
     pub fn cursors(&self) -> Result<Vec<CursorStatus>, Error> {
-        list(&*self.core)
+        list(&*self.core, true)
+    }
+
+    /// All cursors, by name, without a lock and without writing a byte: who holds them is not told.
+    ///
+    /// # Errors
+    /// As [`Journal::cursors`].
+    pub fn peek_cursors(&self) -> Result<Vec<CursorStatus>, Error> {
+        list(&*self.core, false)
     }
 
     /// Removes a cursor that nobody holds, as [`Journal::remove_cursor`] does.
@@ -241,14 +261,15 @@ fn check(view: &dyn View, name: &str, cursor: &Cursor) -> Result<(), Error> {
     }
 }
 
-fn list(view: &dyn View) -> Result<Vec<CursorStatus>, Error> {
+/// The cursors; who holds them is found out by trying their locks, if `ask`.
+fn list(view: &dyn View, ask: bool) -> Result<Vec<CursorStatus>, Error> {
     let source = view.source();
     let (disk, dir) = (&*source.disk, source.dir.join(DIR));
     let registered = registered(disk, &source.dir)?;
     source.refresh()?;
     let (durable, _) = view.look()?;
     // Whoever tries a cursor's lock must hold `LOCK`, or a consumer that comes at this moment would be refused.
-    let trying = if registered.is_empty() { None } else { hold(disk, &source.dir).ok() };
+    let trying = if registered.is_empty() || !ask { None } else { hold(disk, &source.dir).ok() };
     let mut cursors = Vec::with_capacity(registered.len());
     for Registered { name, found } in registered {
         let held_by = trying.as_ref().and_then(|_| match lock(disk, &lock_path(&dir, &name)) {

@@ -1,6 +1,6 @@
 //! A journal that is only read: beside the process that writes it, or without one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,11 +22,15 @@ use crate::tail::Tail;
 use crate::time;
 use crate::verify::{self, VerifyOptions};
 use crate::view::View;
-use crate::watermark::SlotReader;
+use crate::watermark::{self, SlotReader};
+
+mod presumed;
 
 /// The first pause between two looks for news; it doubles up to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LAST_PAUSE: Duration = Duration::from_millis(20);
+/// What is wrong with a watermark whose file is not there.
+const MISSING: &str = "it is missing";
 
 /// Reads a journal without a lock and without writing anything. Follows the writing process as it goes, and sees what
 /// that process has made durable.
@@ -41,7 +45,10 @@ pub struct Reader {
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) source: Source,
-    slots: SlotReader,
+    /// None if the watermark's file is missing.
+    slots: Option<SlotReader>,
+    /// Where the log ends as far as its segments tell, if the watermark is lost and the end may be presumed.
+    presumed: Option<(Offset, Term)>,
     pub(crate) log: LogId,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -60,6 +67,45 @@ impl Reader {
     /// # Errors
     /// As [`Reader::open`].
     pub fn open_on(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, dir: &Path) -> Result<Self, Error> {
+        let reader = Self::look_at(disk, clock, dir)?;
+        match reader.core.slots {
+            Some(_) => Ok(reader),
+            None => Err(lost_watermark(&reader.core.watermark(), MISSING)),
+        }
+    }
+
+    /// Opens the journal in `dir` to look into it, also where the watermark is lost: then it is read up to the last group
+    /// that verifies, and [`Reader::presumes`] says so.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn inspect(dir: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::inspect_on(Arc::new(RealDisk), Arc::new(SystemClock), dir.as_ref())
+    }
+
+    /// As [`Reader::inspect`], on this disk.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn inspect_on(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, dir: &Path) -> Result<Self, Error> {
+        let mut reader = Self::look_at(disk, clock, dir)?;
+        if reader.core.mark().is_err_and(|error| matches!(error, Error::Damaged(_))) {
+            let presumed = presumed::end(&reader.core.source)?;
+            if let Some(core) = Arc::get_mut(&mut reader.core) {
+                core.presumed = Some(presumed);
+            }
+        }
+        Ok(reader)
+    }
+
+    /// Whether the watermark is lost, and how far the log is durable was taken from its segments: what was appended last
+    /// may not be.
+    #[must_use]
+    pub fn presumes(&self) -> bool {
+        self.core.presumed.is_some()
+    }
+
+    fn look_at(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, dir: &Path) -> Result<Self, Error> {
         let missing = |error: Error| match error {
             Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 Error::Missing { path: dir.to_owned() }
@@ -68,19 +114,16 @@ impl Reader {
         };
         let segments = catalog::load(&*disk, dir, &[]).map_err(missing)?;
         let log = recovery::log_of(&*disk, dir, &segments)?;
-        let slots = SlotReader::open(&*disk, dir, log).map_err(|error| {
-            let path = dir.join(crate::watermark::FILE_NAME);
-            match error.kind() {
-                std::io::ErrorKind::NotFound => lost_watermark(&path, "it is missing"),
-                _ => Error::io("open", &path, error),
-            }
-        })?;
+        let slots = match SlotReader::open(&*disk, dir, log) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            opened => Some(opened.map_err(|e| Error::io("open", &dir.join(watermark::FILE_NAME), e))?),
+        };
         let holes = Holes::load(&*disk, dir, log)?;
         if let Some(damage) = holes.damage() {
             tracing::error!(detail = %damage.detail, "the list of holes is damaged");
         }
         let source = Source::new(disk, dir.to_owned(), segments, holes).following();
-        Ok(Self { core: Arc::new(Core { source, slots, log, clock }) })
+        Ok(Self { core: Arc::new(Core { source, slots, presumed: None, log, clock }) })
     }
 
     /// A reader that follows the journal from `from` on, an offset that an append or a batch gave, or zero.
@@ -163,13 +206,21 @@ impl Reader {
 impl Core {
     /// What the watermark says: the durable end, and the term it lies in.
     pub(crate) fn mark(&self) -> Result<(Offset, Term), Error> {
-        let path = self.source.dir.join(crate::watermark::FILE_NAME);
+        if let Some(presumed) = self.presumed {
+            return Ok(presumed);
+        }
+        let path = self.watermark();
         let failed = |error| Error::io("read", &path, error);
-        match self.slots.newest().map_err(failed)? {
+        let Some(slots) = &self.slots else { return Err(lost_watermark(&path, MISSING)) };
+        match slots.newest().map_err(failed)? {
             Some(mark) => Ok((mark.durable, mark.term)),
-            None if self.slots.is_blank().map_err(failed)? => Ok((Offset::ZERO, Term::FIRST)),
+            None if slots.is_blank().map_err(failed)? => Ok((Offset::ZERO, Term::FIRST)),
             None => Err(lost_watermark(&path, "neither of its slots verifies")),
         }
+    }
+
+    fn watermark(&self) -> PathBuf {
+        self.source.dir.join(watermark::FILE_NAME)
     }
 }
 

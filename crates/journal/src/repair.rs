@@ -18,6 +18,7 @@ use crate::journal::Journal;
 use crate::options::Options;
 use crate::recovery::Survey;
 use crate::status::OpenReport;
+use crate::verify::Depth;
 
 mod look;
 
@@ -183,6 +184,15 @@ impl Diagnosis {
 /// [`Error::Missing`], [`Error::NotAJournal`], [`Error::NewerFormat`]; [`Error::Damaged`] if nothing says which log it
 /// is; [`Error::Io`].
 pub fn diagnose(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Diagnosis, Error> {
+    diagnose_with(disk, dir, Depth::Full)
+}
+
+/// As [`diagnose`]; with [`Depth::Quick`] only headers and seals are read of finished segments, and all of the newest one:
+/// enough to know what an open would do.
+///
+/// # Errors
+/// As [`diagnose`].
+pub fn diagnose_with(disk: &Arc<dyn Disk>, dir: &Path, depth: Depth) -> Result<Diagnosis, Error> {
     let survey = Survey::of(&**disk, dir, 0)?;
     let diagnosis = Diagnosis {
         log: survey.log,
@@ -190,7 +200,7 @@ pub fn diagnose(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Diagnosis, Error> {
         findings: Vec::new(),
         holes: survey.holes.list().to_vec(),
     };
-    look::look(&**disk, dir, &survey, diagnosis)
+    look::look(&**disk, dir, &survey, depth, diagnosis)
 }
 
 /// What a repair found and did.

@@ -21,7 +21,7 @@ use crate::reader::Reader;
 use crate::receipts::Receipt;
 
 mod apply;
-mod jump;
+pub(crate) mod jump;
 mod planning;
 
 /// What a journal keeps. Whatever it says, only whole sealed segments go, oldest first.

@@ -109,6 +109,11 @@ pub(crate) fn verify(
     results.sort_by_key(|(i, _)| *i);
     let mut verification = Verification { holes: holes.list().to_vec(), ..Verification::default() };
     verification.damaged.extend(holes.damage());
+    let begins = holes.bridge(Offset::ZERO);
+    if segments.is_empty() && begins < durable {
+        let detail = format!("{}: every segment is missing", source.dir.display());
+        verification.damaged.push(Damage { offset: begins, len: durable.get() - begins.get(), detail });
+    }
     for (i, found) in results {
         let found = found?;
         verification.damaged.extend(i.checked_sub(1).and_then(|before| broken_link(&segments, before)));

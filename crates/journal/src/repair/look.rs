@@ -13,6 +13,7 @@ use crate::inspection::{Subject, inspect};
 use crate::judgement::{Ending, Judgement, judge};
 use crate::recovery::Survey;
 use crate::segment::HEADER_LEN;
+use crate::verify::Depth;
 use crate::watermark;
 
 /// Adds what is found to `diagnosis`.
@@ -20,9 +21,10 @@ pub(super) fn look(
     disk: &dyn Disk,
     dir: &Path,
     survey: &Survey,
+    depth: Depth,
     diagnosis: Diagnosis,
 ) -> Result<Diagnosis, Error> {
-    let mut look = Look { disk, dir, survey, diagnosis };
+    let mut look = Look { disk, dir, survey, depth, diagnosis };
     look.sidecars()?;
     look.segments()?;
     look.diagnosis.findings.sort_by_key(|finding| finding.offset);
@@ -34,6 +36,7 @@ struct Look<'a> {
     disk: &'a dyn Disk,
     dir: &'a Path,
     survey: &'a Survey,
+    depth: Depth,
     diagnosis: Diagnosis,
 }
 
@@ -101,6 +104,9 @@ impl Look<'_> {
                     continue;
                 }
             };
+            if self.depth == Depth::Quick && segment.seal.is_some() && segment.flaw.is_none() {
+                continue;
+            }
             let file = self.disk.open(&segment.path, Mode::Read).map_err(failed)?;
             let end = if let Some(next) = segment.next {
                 next

@@ -23,7 +23,7 @@ const SLACK_MICROS: i64 = 60_000_000;
 const LOOK_BACK: u64 = 64 << 10;
 
 /// The times of each segment's first and last group; none where there is no group, or the segment does not verify.
-pub(super) fn times(
+pub(crate) fn times(
     source: &Source,
     segments: &[Arc<Segment>],
     durable: Offset,
