@@ -246,6 +246,7 @@ fn a_purged_log_is_read_from_where_it_begins() {
     tear(&data);
     let (all, _) = library(&data);
     let annals = open(&data, SMALL);
+    annals.journal().remove_cursor(annals::STORE_CURSOR).unwrap();
     let plan = annals.journal().plan(&Keep::Segments(3)).unwrap();
     annals.journal().apply(&plan, Consent::default()).unwrap();
     annals.close().unwrap();

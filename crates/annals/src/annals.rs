@@ -20,6 +20,11 @@ use crate::verify::{self, Verified};
 /// How long a wait holds on to the worker before it looks whether a rebuild has put another one in its place.
 const WAIT_SLICE: Duration = Duration::from_millis(100);
 
+/// The named cursor of the journal that stands for the store. It stays at the log's beginning, so that retention removes
+/// nothing that a rebuild needs, until an operator removes it: then what is purged is gone from the next rebuild. It is
+/// made once, with the data directory, and not again.
+pub const STORE_CURSOR: &str = "store";
+
 /// A knowledge base: a journal that is the truth, a store derived from it, and a worker between them.
 ///
 /// All methods take `&self`; share it in an `Arc`. One process owns a data directory at a time.
@@ -65,6 +70,7 @@ impl Annals {
     /// As [`Annals::open`] or [`Annals::open_existing`].
     pub fn open_with(dir: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
         let (directory, journal) = open_journal(dir.as_ref(), &options)?;
+        hold_for_the_store(&journal)?;
         let generations = Generations::new(directory.store());
         let generation = match generations.current()? {
             Some(generation) => generation,
@@ -319,6 +325,17 @@ pub(crate) fn open_journal(dir: &Path, options: &Options) -> Result<(Directory, 
         opened => opened?,
     };
     Ok((directory, journal))
+}
+
+/// Registers what a rebuild needs, where nobody has had a say yet: in a journal without a record, for its making may have
+/// been cut off, or without a cursor ever.
+fn hold_for_the_store(journal: &Journal) -> Result<(), Error> {
+    let report = journal.report();
+    let is_new = report.records == 0 || !journal.had_cursors()?;
+    if is_new && report.damage.is_none() {
+        drop(journal.cursor_at(STORE_CURSOR, journal.bounds()?.oldest)?);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 
 const MARKER: &str = "annals.json";
+const JOURNAL: &str = "journal";
 const MARKER_ASIDE: &str = "annals.json.tmp";
 /// The newest layout known here.
 const LAYOUT: u32 = 1;
@@ -51,7 +52,7 @@ impl Directory {
     }
 
     pub(crate) fn journal(&self) -> PathBuf {
-        self.root.join("journal")
+        self.root.join(JOURNAL)
     }
 
     pub(crate) fn store(&self) -> PathBuf {
@@ -61,6 +62,34 @@ impl Directory {
     pub(crate) fn status_file(&self) -> PathBuf {
         self.root.join("status.json")
     }
+}
+
+/// The journal's directory: `journal/` in a data directory, also in one whose marker is lost, or `dir` itself if it holds a
+/// journal alone. Touches nothing.
+///
+/// # Errors
+/// [`Error::Missing`] if there is nothing, [`Error::NotOurs`] if there is something else, [`Error::NewerFormat`].
+pub fn journal_dir(dir: &Path) -> Result<PathBuf, Error> {
+    let within = dir.join(JOURNAL);
+    match look(dir) {
+        Ok(Found::Ours) => Ok(within),
+        Ok(Found::Nothing) => Err(Error::Missing { path: dir.to_owned() }),
+        Err(Error::NotOurs { .. }) if holds_a_journal(dir) => Ok(dir.to_owned()),
+        Err(Error::NotOurs { .. }) if holds_a_journal(&within) => Ok(within),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a segment or a watermark lies here, by name: whether they are ours, whoever opens them finds out.
+fn holds_a_journal(dir: &Path) -> bool {
+    let is_ours = |name: &str| {
+        name == "watermark"
+            || name
+                .strip_suffix(".wal")
+                .is_some_and(|base| base.len() == 16 && u64::from_str_radix(base, 16).is_ok())
+    };
+    let Ok(entries) = fs::read_dir(dir) else { return false };
+    entries.flatten().any(|entry| entry.file_name().to_str().is_some_and(is_ours))
 }
 
 /// What the marker says. A newer version may say more.

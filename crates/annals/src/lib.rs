@@ -34,11 +34,13 @@ mod error;
 mod importer;
 mod options;
 mod rebuild;
+mod refill;
 mod status;
 mod verify;
 
-pub use annals::Annals;
+pub use annals::{Annals, STORE_CURSOR};
 pub use annals_ingest::Ingestor;
+pub use annals_journal as journal;
 pub use annals_journal::{
     Clock, Damage, Disk, Journal, OpenReport, Options as JournalOptions, Reader, SegmentStatus,
     Status as JournalStatus, SystemClock, Tail, TornTail, Verification,
@@ -48,10 +50,12 @@ pub use annals_storage::{
     Compared, Counts, Digest, Digests, EpochEntry, HybridStore, IdPrefix, KvStore, Options as StoreOptions,
     Snapshot, Stored, SubjectEntry, Tally, Walk,
 };
+pub use directory::journal_dir;
 pub use error::Error;
 pub use importer::{Added, Importer};
 pub use options::Options;
 pub use rebuild::{Rebuilt, rebuild};
+pub use refill::StoreRefill;
 pub use status::{Status, StoreStatus, log_reader, status_beside};
 pub use verify::{Index, Step, Verified, verify_at};
 

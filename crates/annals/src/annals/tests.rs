@@ -233,3 +233,46 @@ async fn futures_append_side_by_side() {
     annals.catch_up().unwrap();
     assert_eq!(annals.status().unwrap().store.unwrap().counts.assertions, 50);
 }
+
+/// The names of the journal's cursors, and what retention could remove if nothing but the newest were wanted.
+fn held(annals: &Annals) -> (Vec<String>, usize) {
+    let cursors = annals.journal().cursors().unwrap();
+    let plan = annals.journal().plan(&annals_journal::Keep::Newest).unwrap();
+    (cursors.into_iter().map(|cursor| cursor.name).collect(), plan.purge.len())
+}
+
+#[test]
+fn the_store_holds_what_a_rebuild_needs_until_somebody_says_otherwise() {
+    let dir = tempfile::tempdir().unwrap();
+    let annals = Annals::open(dir.path()).unwrap();
+    for i in 0..4 {
+        annals.append(&claim(i)).unwrap();
+        annals.journal().seal().unwrap();
+    }
+    assert_eq!(held(&annals), (vec![STORE_CURSOR.to_owned()], 0));
+    annals.close().unwrap();
+    let annals = Annals::open(dir.path()).unwrap();
+    annals.journal().remove_cursor(STORE_CURSOR).unwrap();
+    assert_eq!(held(&annals), (vec![], 3));
+    annals.close().unwrap();
+    // Their word stands: it is not made again.
+    let annals = Annals::open(dir.path()).unwrap();
+    assert_eq!(held(&annals), (vec![], 3));
+}
+
+#[test]
+fn a_store_cursor_that_was_never_made_is_made_at_the_next_open() {
+    let dir = tempfile::tempdir().unwrap();
+    closed(dir.path());
+    fs::remove_dir_all(dir.path().join("journal/cursors")).unwrap();
+    let verified = verify_at(dir.path(), &mut |_, _, _| {}).unwrap();
+    assert!(verified.is_ok() && !dir.path().join("journal/cursors").exists(), "a check makes none");
+    let annals = Annals::open(dir.path()).unwrap();
+    assert_eq!(held(&annals).0, [STORE_CURSOR]);
+    annals.close().unwrap();
+    // Cut off between the directory and the cursor, before anything was appended.
+    let dir = tempfile::tempdir().unwrap();
+    Annals::open(dir.path()).unwrap().close().unwrap();
+    fs::remove_file(dir.path().join("journal/cursors/store.cursor")).unwrap();
+    assert_eq!(held(&Annals::open(dir.path()).unwrap()).0, [STORE_CURSOR]);
+}

@@ -35,3 +35,26 @@ fn a_creation_that_was_cut_off_is_begun_again() {
     Directory::existing_or_new(dir.path()).unwrap();
     Directory::existing(dir.path()).unwrap();
 }
+
+#[test]
+fn a_journal_is_found_in_a_data_directory_and_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, alone) = (dir.path().join("data"), dir.path().join("alone"));
+    assert!(matches!(journal_dir(&data), Err(Error::Missing { .. })));
+    fs::create_dir_all(&data).unwrap();
+    assert!(matches!(journal_dir(&data), Err(Error::Missing { .. })));
+    Directory::existing_or_new(&data).unwrap();
+    assert_eq!(journal_dir(&data).unwrap(), data.join("journal"));
+    fs::create_dir_all(&alone).unwrap();
+    fs::write(alone.join("letter.wal"), "").unwrap();
+    assert!(matches!(journal_dir(&alone), Err(Error::NotOurs { .. })));
+    fs::write(alone.join("00000000000000ff.wal"), "").unwrap();
+    assert_eq!(journal_dir(&alone).unwrap(), alone);
+    // A copy of a data directory without its marker.
+    fs::create_dir_all(data.join("journal")).unwrap();
+    fs::write(data.join("journal/watermark"), "").unwrap();
+    fs::remove_file(data.join(MARKER)).unwrap();
+    assert_eq!(journal_dir(&data).unwrap(), data.join("journal"));
+    fs::write(data.join(MARKER), "{\"annals\":2}").unwrap();
+    assert!(matches!(journal_dir(&data), Err(Error::NewerFormat { .. })));
+}
