@@ -11,6 +11,7 @@ mod export;
 mod full;
 mod interrupt;
 mod lines;
+mod log;
 mod output;
 mod readonly;
 mod rejects;

@@ -12,13 +12,18 @@ fn document() -> String {
     fs::read_to_string(DOCUMENT).unwrap()
 }
 
-fn help(line: &str) -> String {
+pub(super) fn help(line: &str) -> String {
     Run::from(annals(line.split(' ')).output().unwrap()).ends(0).out
 }
 
 /// The commands that the help lists.
 fn commands() -> Vec<String> {
-    let help = help("help");
+    subcommands("")
+}
+
+/// The commands that the help of a command lists, or that of the binary.
+pub(super) fn subcommands(of: &str) -> Vec<String> {
+    let help = help(format!("help {of}").trim_end());
     let listed =
         help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
     let commands = listed.filter_map(|line| line.split_whitespace().next());
@@ -29,7 +34,7 @@ fn commands() -> Vec<String> {
 fn every_command_is_documented_and_has_examples() {
     let document = document();
     let commands = commands();
-    assert_eq!(commands.len(), 12);
+    assert_eq!(commands.len(), 13);
     for command in commands {
         assert!(document.contains(&format!("annals {command}")), "{command}");
         assert!(help(&format!("help {command}")).contains("Examples:"), "{command}");

@@ -10,7 +10,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    append, epochs, export, get, import, rebuild, status, subject, subjects, tail, verify, votes,
+    append, epochs, export, get, import, log, rebuild, status, subject, subjects, tail, verify, votes,
 };
 use crate::exit::Failure;
 
@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Rebuild(rebuild::Args),
     /// Writes everything as JSON lines that `import` takes, also while another process writes
     Export(export::Args),
+    /// Looks into the journal beneath, and looks after it: damage, segments, retention, cursors
+    Log(Box<log::Args>),
 }
 
 /// Reads a command line; the first argument is the program.

@@ -5,6 +5,7 @@ pub(crate) mod epochs;
 pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod import;
+pub(crate) mod log;
 pub(crate) mod rebuild;
 pub(crate) mod status;
 pub(crate) mod subject;

@@ -10,6 +10,7 @@ mod escape;
 mod exit;
 mod input;
 mod interrupt;
+mod measure;
 mod number;
 mod output;
 mod paint;
@@ -52,7 +53,11 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { global, command } = cli;
     trace::install()?;
-    let place = Place::of(global.data, std::env::var_os(place::VARIABLE))?;
+    let variable = std::env::var_os(place::VARIABLE);
+    let place = match &command {
+        Command::Log(args) => args.place(global.data, variable)?,
+        _ => Place::of(global.data, variable)?,
+    };
     let interrupt = Interrupt::install(global.json)?;
     let mut context = Context { place, output: Output::new(global.json), interrupt };
     let ended = match command {
@@ -68,6 +73,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Verify(args) => commands::verify::run(&args, &mut context),
         Command::Rebuild(args) => commands::rebuild::run(&args, &mut context),
         Command::Export(args) => commands::export::run(&args, &mut context),
+        Command::Log(args) => commands::log::run(&args, &mut context),
     };
     // What was answered before a failure is handed over as well.
     let flushed = context.output.flush();

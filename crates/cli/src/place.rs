@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::exit::Failure;
+use crate::exit::{Code, Failure};
 
 /// The environment variable that names the data directory.
 pub(crate) const VARIABLE: &str = "ANNALS_DATA";
@@ -13,7 +13,7 @@ pub(crate) const VARIABLE: &str = "ANNALS_DATA";
 pub(crate) struct Place {
     /// The directory.
     pub(crate) path: PathBuf,
-    /// Who named it: `--data` or `ANNALS_DATA`.
+    /// Who named it: `--data`, `ANNALS_DATA`, or `DIR` behind a subcommand of `log`.
     pub(crate) from: &'static str,
 }
 
@@ -35,6 +35,32 @@ impl Place {
             Some(variable) => Ok(Self { path: variable.into(), from: VARIABLE }),
             None => Err(Failure::usage("no data directory is given")
                 .with_help(format!("say --data DIR, or set the environment variable {VARIABLE}"))),
+        }
+    }
+
+    /// As [`Place::of`], for a subcommand that may name the directory itself.
+    ///
+    /// # Errors
+    /// A usage error if nobody does, or two do.
+    pub(crate) fn of_argument(
+        argument: Option<PathBuf>,
+        flag: Option<PathBuf>,
+        variable: Option<OsString>,
+    ) -> Result<Self, Failure> {
+        match (argument, flag) {
+            (Some(_), Some(_)) => {
+                Err(Failure::usage("DIR and --data both name a directory").with_help("give one of them"))
+            }
+            (Some(path), None) if path.as_os_str().is_empty() => {
+                Err(Failure::usage("DIR names no directory"))
+            }
+            (Some(path), None) => Ok(Self { path, from: "DIR" }),
+            (None, flag) => Self::of(flag, variable).map_err(|failure| match failure.code {
+                Code::Usage if failure.help.is_some() => failure.with_help(format!(
+                    "name it last, say --data DIR, or set the environment variable {VARIABLE}"
+                )),
+                _ => failure,
+            }),
         }
     }
 

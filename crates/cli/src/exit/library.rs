@@ -39,7 +39,16 @@ impl From<LogError> for Failure {
 
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
-        Self::new(of_journal_error(&error), error.to_string())
+        let failure = Self::new(of_journal_error(&error), error.to_string());
+        match &error {
+            JournalError::Io { source, .. } => of_refusal(failure, source),
+            JournalError::NoCursor { .. } => failure.with_help("`annals log cursors` lists them"),
+            JournalError::ClockJumped { .. } => {
+                failure.with_help("--accept-clock-jump purges by age all the same")
+            }
+            JournalError::Damaged(_) => failure.with_help("`annals log info` says what to do"),
+            _ => failure,
+        }
     }
 }
 
@@ -101,7 +110,9 @@ fn of_journal_error(error: &JournalError) -> Code {
         JournalError::Locked { .. } => Code::Locked,
         JournalError::Missing { .. } | JournalError::NotAJournal { .. } => Code::NoData,
         JournalError::NewerFormat { .. } => Code::NewerFormat,
-        JournalError::Damaged(_) | JournalError::Hole { .. } => Code::Damaged,
+        JournalError::Damaged(_) | JournalError::Hole { .. } | JournalError::Sidecar { .. } => Code::Damaged,
+        JournalError::NoCursor { .. } => Code::NotFound,
+        JournalError::CursorName { .. } | JournalError::Option { .. } => Code::Usage,
         JournalError::Full { .. } => Code::Full,
         _ => Code::Failed,
     }
