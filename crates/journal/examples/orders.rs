@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p annals-journal --example orders [DIR]`
 
+#![allow(clippy::print_stdout, reason = "an example shows what it finds")]
+
 use std::error::Error;
 use std::time::Duration;
 

@@ -71,7 +71,7 @@ impl Disk for RealDisk {
             Ok(()) => {
                 file.set_len(0)?;
                 file.write_all(holder.as_bytes())?;
-                Ok(Box::new(RealLock { _file: file }))
+                Ok(Box::new(RealLock { file }))
             }
             Err(TryLockError::WouldBlock) => {
                 let mut held_by = String::new();
@@ -151,7 +151,15 @@ impl DiskFile for RealFile {
 /// An advisory lock on an open file (`flock`): it falls with the descriptor, and descriptors are closed on exec.
 #[derive(Debug)]
 struct RealLock {
-    _file: File,
+    file: File,
 }
 
 impl Held for RealLock {}
+
+impl Drop for RealLock {
+    fn drop(&mut self) {
+        // Closing would do, but for a child process that was forked and has not become another program yet: it holds the
+        // descriptor too.
+        let _ = self.file.unlock();
+    }
+}
