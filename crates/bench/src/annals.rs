@@ -1,18 +1,16 @@
 //! Ours: default options, BLAKE3 and CRC32C of every record in every figure.
 
 use std::path::Path;
+#[cfg(feature = "async")]
 use std::time::Duration;
 
-use annals_journal::{Batch, Journal, Offset, Options, ReadLimit, SyncPolicy};
+use annals_journal::{Batch, Journal, Offset, Options, SyncPolicy};
 
 use crate::contender::{Contender, Hand, Log, Promise, Room, Scanned, Tally};
 use crate::outcome::{Outcome, unable};
 #[cfg(feature = "async")]
 use crate::payload::Payloads;
 use crate::work::Work;
-
-/// What stays in a core's cache while it is looked at.
-const LENT: ReadLimit = ReadLimit { records: 10_000, bytes: 512 << 10 };
 
 /// The journal of this workspace.
 pub(crate) struct Annals;
@@ -41,9 +39,9 @@ impl Contender for Annals {
         let mut tally = Tally::start();
         match work {
             Work::Replay => {
-                let mut tail = journal.tail(Offset::ZERO).with_limit(LENT);
+                let mut replay = journal.replay(Offset::ZERO);
                 let mut batch = Batch::default();
-                while tail.next_into(&mut batch, Duration::ZERO)? {
+                while replay.next_into(&mut batch)? {
                     for record in batch.iter() {
                         tally.see(record.payload);
                     }

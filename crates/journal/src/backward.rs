@@ -1,7 +1,7 @@
 //! Reading backwards, group by group: each commit frame is the last of its group and says where the group begins.
 //!
 //!   [frame, frame, commit] [frame, commit] [seal] | [frame, commit] <- the durable end
-//!     `-- batch start ---'   `- batch start '  `- the seal says where it stands
+//!     `-- batch start ---'   `- batch start '  `- it says where it stands
 //!
 //! Where that chain is broken the segment is read forwards once, and its groups are given from the last to the first. I7:
 //! what does not verify is told with its range, once; reading goes on before it.
@@ -12,11 +12,12 @@ use std::sync::Arc;
 
 use annals_record::{Batch, LogError, Offset, ReadLimit};
 
-use crate::catalog::{self, Segment};
+use crate::catalog;
 use crate::disk::{self, DiskFile};
 use crate::error::{Damage, Error};
 use crate::frame::{self, Frame, Parsed};
 use crate::groups::Groups;
+use crate::holes::Holes;
 use crate::scan::{self, Scan, Step, Window};
 use crate::segment::SegmentHeader;
 use crate::source::whole;
@@ -30,8 +31,8 @@ const GROUP: ReadLimit = ReadLimit { records: usize::MAX, bytes: usize::MAX };
 /// Groups of a log from an offset back to the oldest place held, newest first; within a batch the records stand in the
 /// log's order. Groups without records are passed over.
 ///
-/// Damage is an error that names its range; the next item is what stands before it. [`LogError::Gap`] is the last item if
-/// retention was faster.
+/// Damage, and a hole that a salvage has listed, is an error that names its range; the next item is what stands before it.
+/// [`LogError::Gap`] is the last item if retention was faster.
 pub struct Backward {
     view: Arc<dyn View>,
     /// Where what was given begins; none at the end.
@@ -47,6 +48,7 @@ pub struct Backward {
 enum Known {
     Group(Offset, Offset),
     Bad(Offset, Offset),
+    Hole(Offset, Offset),
 }
 
 impl fmt::Debug for Backward {
@@ -74,7 +76,10 @@ impl Backward {
         loop {
             let source = self.view.source();
             let segments = source.segments();
-            let last = at.get().checked_sub(1).map(Offset::new);
+            let (last, holes) = (at.get().checked_sub(1).map(Offset::new), source.holes());
+            if let Some(hole) = last.and_then(|last| holes.at(last)) {
+                return Err(Error::Hole { offset: hole.offset, len: hole.len });
+            }
             let Some(segment) = last.and_then(|last| catalog::find(&segments, last)) else {
                 let oldest = source.oldest();
                 return if at < oldest { Err(Error::Gap { wanted: at, oldest }) } else { Ok(None) };
@@ -87,6 +92,10 @@ impl Backward {
                 Ok(header) => header,
                 Err(reason) => return Err(Error::Damaged(whole(segment, segment.base, at, reason))),
             };
+            if let Some(seal) = segment.seal.filter(|seal| seal.next_base <= at) {
+                at = seal.end;
+                continue;
+            }
             let file = match source.open(segment) {
                 // Retention has removed it since the list was read.
                 Err(Error::Io { source: error, .. }) if is_missing(&error) && misses < MISSES => {
@@ -100,10 +109,10 @@ impl Backward {
             let end = segment.next.unwrap_or(durable).min(durable);
             let known = match self.known.pop() {
                 Some(known) => known,
-                None => match known_at(&*file, header, segment, at).map_err(failed)? {
+                None => match known_at(&*file, header, at).map_err(failed)? {
                     Some(known) => known,
                     None => {
-                        self.known = index(&*file, header, at, end).map_err(failed)?;
+                        self.known = index(&*file, header, &holes, at, end).map_err(failed)?;
                         match self.known.pop() {
                             Some(known) => known,
                             None => {
@@ -116,6 +125,11 @@ impl Backward {
             };
             let (start, group_end) = match known {
                 Known::Group(start, group_end) => (start, group_end),
+                // It was told already if what was told last begins at its end.
+                Known::Hole(start, _) if start >= at => continue,
+                Known::Hole(start, to) => {
+                    return Err(Error::Hole { offset: start, len: to.get() - start.get() });
+                }
                 Known::Bad(start, to) => {
                     let detail = scan::describe(header, start, "no group that verifies");
                     return Err(Error::Damaged(Damage {
@@ -129,7 +143,7 @@ impl Backward {
                 Some(batch) if batch.is_empty() => at = start,
                 Some(batch) => return Ok(Some((start, batch))),
                 // The commit frame verifies and what it covers does not: find out what does.
-                None => self.known = index(&*file, header, at, end).map_err(failed)?,
+                None => self.known = index(&*file, header, &holes, at, end).map_err(failed)?,
             }
         }
     }
@@ -139,21 +153,9 @@ fn is_missing(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
 }
 
-/// What stands in front of `at`, as the commit frame or the seal before it says. None if neither is there.
-fn known_at(
-    file: &dyn DiskFile,
-    header: &SegmentHeader,
-    segment: &Segment,
-    at: Offset,
-) -> io::Result<Option<Known>> {
-    let end = match segment.seal {
-        Some(seal) if seal.next_base <= at => seal.end,
-        _ => at,
-    };
-    if end == header.base {
-        return Ok(Some(Known::Group(end, end)));
-    }
-    let Some(commit_at) = end.get().checked_sub(frame::COMMIT as u64).map(Offset::new) else {
+/// The group in front of `at`, as the commit frame before it says. None if there is none.
+fn known_at(file: &dyn DiskFile, header: &SegmentHeader, at: Offset) -> io::Result<Option<Known>> {
+    let Some(commit_at) = at.get().checked_sub(frame::COMMIT as u64).map(Offset::new) else {
         return Ok(None);
     };
     if commit_at < header.base {
@@ -165,7 +167,7 @@ fn known_at(
         Parsed::Frame(Frame::Commit(commit), _)
             if (header.base..=commit_at).contains(&commit.batch_start) =>
         {
-            Some(Known::Group(commit.batch_start, end))
+            Some(Known::Group(commit.batch_start, at))
         }
         _ => None,
     })
@@ -185,24 +187,38 @@ fn group(
     Ok(whole.then(|| Batch::new(bytes, places, end)))
 }
 
-/// The groups of a segment that begin before `at`, and the ranges between them that do not verify; it is read up to `end`.
-fn index(file: &dyn DiskFile, header: &SegmentHeader, at: Offset, end: Offset) -> io::Result<Vec<Known>> {
-    let mut known = Vec::new();
-    let mut scan = Scan::new(header, Window::new(file, header.file_pos(end).0)?, header.base);
+/// The groups of a segment that begin before `at`, and the ranges between them that do not verify and are no holes; it is
+/// read up to `end`.
+fn index(
+    file: &dyn DiskFile,
+    header: &SegmentHeader,
+    holes: &Holes,
+    at: Offset,
+    end: Offset,
+) -> io::Result<Vec<Known>> {
+    let (mut known, mut read_to) = (Vec::new(), header.base);
+    let window = Window::new(file, header.file_pos(end).0)?;
+    let mut scan = Scan::new(header, window, header.base).over(holes.clone());
     loop {
         let start = scan.position();
+        if read_to < start.min(at) {
+            known.push(Known::Hole(read_to, start));
+        }
         if start >= at {
             return Ok(known);
         }
         match scan.step()? {
-            Step::Group(group) => known.push(Known::Group(group.start, group.end)),
+            Step::Group(group) => {
+                known.push(Known::Group(group.start, group.end));
+                read_to = group.end;
+            }
             Step::Seal(_) => return Ok(known),
             Step::End | Step::Bad(_) => {
                 let mut window = scan.into_window();
                 let landmark = scan::next_landmark(header, &mut window, Offset::new(start.get() + 8))?;
-                let resume = landmark.map_or(end, |landmark| landmark.resume).min(end);
-                known.push(Known::Bad(start, resume));
-                scan = Scan::new(header, window, resume);
+                read_to = landmark.map_or(end, |landmark| landmark.resume).min(end).min(holes.next(start));
+                known.push(Known::Bad(start, read_to));
+                scan = Scan::new(header, window, read_to).over(holes.clone());
             }
         }
     }
@@ -224,7 +240,7 @@ impl Iterator for Backward {
             }
             Err(error) => {
                 self.at = match &error {
-                    Error::Damaged(damage) => Some(damage.offset),
+                    Error::Damaged(Damage { offset, .. }) | Error::Hole { offset, .. } => Some(*offset),
                     _ => None,
                 };
                 Some(Err(error.into()))

@@ -20,6 +20,7 @@ use crate::holes::Holes;
 use crate::load::Load;
 use crate::options::{Options, SyncPolicy};
 use crate::recovery;
+use crate::replay::Replay;
 use crate::scrub::Scrubbing;
 use crate::source::Source;
 use crate::stage::Stage;
@@ -167,6 +168,12 @@ impl Journal {
     #[must_use]
     pub fn tail(&self, from: Offset) -> Tail<Self> {
         Tail::new(self.clone(), from)
+    }
+
+    /// Reads from `from` to the durable end on all cores, in order: for rebuilding what is derived from the log.
+    #[must_use]
+    pub fn replay(&self, from: Offset) -> Replay {
+        Replay::new(Arc::clone(&self.core.0) as Arc<dyn View>, from)
     }
 
     /// Where the first group at or after a journal time begins, in microseconds since the epoch; the durable end if there

@@ -15,6 +15,7 @@ use crate::disk::{Disk, RealDisk};
 use crate::error::{Damage, Error};
 use crate::holes::Holes;
 use crate::recovery;
+use crate::replay::Replay;
 use crate::segment;
 use crate::source::Source;
 use crate::status::{SegmentStatus, Status, Verification};
@@ -130,6 +131,12 @@ impl Reader {
     #[must_use]
     pub fn tail(&self, from: Offset) -> Tail<Self> {
         Tail::new(self.clone(), from)
+    }
+
+    /// Reads from `from` to the durable end on all cores, in order: for rebuilding what is derived from the log.
+    #[must_use]
+    pub fn replay(&self, from: Offset) -> Replay {
+        Replay::new(Arc::clone(&self.core) as Arc<dyn View>, from)
     }
 
     /// Where the first group at or after a journal time begins, in microseconds since the epoch; the durable end if there

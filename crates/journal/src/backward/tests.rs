@@ -4,6 +4,7 @@ use annals_record::{Appended, Log};
 
 use super::*;
 use crate::{Consent, Journal, Keep, Options, Reader};
+use crate::{NoRefill, salvage};
 
 fn payload(i: usize) -> Vec<u8> {
     format!("record {i} {}", "x".repeat(i * 37 % 300)).into_bytes()
@@ -161,4 +162,56 @@ fn a_purge_ends_it_at_the_oldest_place_or_with_a_gap() {
         assert_eq!(backward(found).0.len(), held);
     }
     assert_eq!(reader.seek_time(i64::MIN).unwrap(), journal.status().segments[0].base);
+}
+
+#[test]
+fn holes_are_told_as_such_and_passed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, receipts) = fill(dir.path());
+    journal.close().unwrap();
+    let names = || std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
+    let mut segments: Vec<_> =
+        names().filter(|path| path.extension().is_some_and(|ext| ext == "wal")).collect();
+    segments.sort();
+    // Two frames, of which one can be mended, and a whole segment.
+    for (place, file) in [(receipts[1].offset, 0), (receipts[12].next, 0)] {
+        let mut bytes = std::fs::read(&segments[file]).unwrap();
+        // More than a salvage can mend.
+        bytes[4096 + place.get() as usize + 9..][..24].fill(0x5a);
+        std::fs::write(&segments[file], bytes).unwrap();
+    }
+    std::fs::remove_file(&segments[2]).unwrap();
+    let disk: Arc<dyn crate::Disk> = Arc::new(crate::RealDisk);
+    let plan = salvage::plan(&disk, dir.path(), &NoRefill).unwrap();
+    let clock = Arc::new(crate::SystemClock);
+    salvage::apply(&disk, clock, dir.path(), Options::default(), &NoRefill, &plan).unwrap();
+
+    let journal = Journal::open(dir.path()).unwrap();
+    let (mut forward, mut told) = (Vec::new(), Vec::new());
+    let mut tail = journal.tail(Offset::ZERO);
+    while let Some(batch) = tail.next() {
+        match batch {
+            Ok(batch) => forward.extend(records(&batch)),
+            Err(LogError::Hole { offset, len }) => {
+                told.push((offset, len));
+                tail.skip_to(Offset::new(offset.get() + len));
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert!(told.len() >= 2, "{told:?}");
+    let (mut groups, mut found) = (Vec::new(), Vec::new());
+    for item in journal.backward(journal.durable()) {
+        match item {
+            Ok(batch) => groups.push(records(&batch)),
+            Err(LogError::Hole { offset, len }) => found.push((offset, len)),
+            Err(other) => panic!("{other}"),
+        }
+    }
+    groups.reverse();
+    found.reverse();
+    assert_eq!(found, told);
+    let offsets = |records: &Records| records.iter().map(|(offset, _)| offset.get()).collect::<Vec<_>>();
+    assert_eq!(offsets(&groups.concat()), offsets(&forward));
+    assert!(groups.concat() == forward, "with the same payloads");
 }
