@@ -142,7 +142,9 @@ impl Reading<'_> {
             Some(Err(error)) => return Err(error.into()),
         }
         let dwell = Duration::from_millis(self.random.u64(0..DWELL_MILLIS / 4));
-        self.pass(found, Some(Sought { micros, found }), Some(dwell)).map(Some)
+        // Of a time to come nothing is known but that it was not there yet.
+        let sought = (back >= 0).then_some(Sought { micros, found });
+        self.pass(found, sought, Some(dwell)).map(Some)
     }
 
     /// Reads in order from `from` on: so long, or if the end is known to the end.
