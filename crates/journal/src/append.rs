@@ -24,7 +24,7 @@ use crate::status::Reach;
 const SHARED_FROM: u64 = 512 << 10;
 
 impl Journal {
-    /// Appends one record and returns once it is durable, or as [`Options::sync`] says.
+    /// Appends one record and returns once it is durable, or as [`Options::sync`](crate::Options::sync) says.
     ///
     /// Callers in other threads share one write and one sync.
     ///
@@ -39,11 +39,11 @@ impl Journal {
         Ok(receipt(placed.first, placed.term, digest.id, payload.len()))
     }
 
-    /// Appends records as one atomic batch and returns once all are durable, or as [`Options::sync`] says: after a crash
+    /// Appends records as one atomic batch and returns once all are durable, or as [`Options::sync`](crate::Options::sync) says: after a crash
     /// all are there, or none.
     ///
     /// # Errors
-    /// As [`Journal::append`]; [`Error::TooLarge`] if the batch is larger than [`Options::max_batch_bytes`].
+    /// As [`Journal::append`]; [`Error::TooLarge`] if the batch is larger than [`Options::max_batch_bytes`](crate::Options::max_batch_bytes).
     pub fn append_batch<P: AsRef<[u8]>>(&self, payloads: &[P]) -> Result<Vec<Appended>, Error> {
         self.append_with(payloads, &AppendOptions::default())
     }
@@ -102,7 +102,7 @@ impl Journal {
     }
 
     /// Appends one record; it is queued by this call, and the future is ready once it is durable, or as
-    /// [`Options::sync`] says. Any number may be in flight: they share writes and syncs.
+    /// [`Options::sync`](crate::Options::sync) says. Any number may be in flight: they share writes and syncs.
     ///
     /// The future belongs to no runtime. If it is dropped the append is not taken back, unless it was never polled and
     /// there was no room for it.
