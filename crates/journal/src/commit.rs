@@ -149,9 +149,7 @@ impl GroupCommit {
         if let Some(key) = ask.key
             && let Some(known) = stage.keys.known(key)?
         {
-            let Known { first, ticket } = known;
-            let term = stage.load.header().term;
-            return Ok(Attempt::Placed(Placed { first, term, ticket }, Role::Follow));
+            return self.answer(stage, known, ask.durable, waits);
         }
         if let Some(expected) = ask.expected {
             check_expected(stage, expected)?;
@@ -190,6 +188,32 @@ impl GroupCommit {
         Ok(Attempt::Placed(Placed { first, term, ticket }, role))
     }
 
+    /// Answers an append whose key came before: it waits as the first one would, had it come now.
+    fn answer(
+        self: &Arc<Self>,
+        stage: &mut Stage,
+        known: Known,
+        durable: bool,
+        waits: Waits,
+    ) -> Result<Attempt, Error> {
+        let Known { first, ticket } = known;
+        let term = stage.load.header().term;
+        let filling = ticket.as_ref().is_some_and(|ticket| Arc::ptr_eq(ticket, &stage.ticket));
+        if !filling {
+            // Over, or on its way: it ends by itself.
+            return Ok(Attempt::Placed(Placed { first, term, ticket }, Role::Follow));
+        }
+        if !durable && self.options.sync != SyncPolicy::Always {
+            // Nobody may be there to write it soon.
+            stage.load.accepted = true;
+            return Ok(Attempt::Placed(Placed { first, term, ticket: None }, Role::Follow));
+        }
+        stage.load.waiting += 1;
+        stage.load.durable = true;
+        let role = self.role(stage, waits, true)?;
+        Ok(Attempt::Placed(Placed { first, term, ticket }, role))
+    }
+
     /// Makes everything accepted durable.
     pub(crate) fn sync(self: &Arc<Self>) -> Result<(), Error> {
         let (ticket, role) = {
@@ -199,6 +223,8 @@ impl GroupCommit {
                 return Err(error.clone());
             }
             if stage.load.is_empty() && !stage.unsynced && stage.lead != Lead::Writing {
+                // A roll may have made durable what the keeper was asked for: the next append asks again.
+                stage.sync_is_due = false;
                 return Ok(());
             }
             stage.load.waiting += 1;
@@ -291,9 +317,13 @@ impl GroupCommit {
             stage.lead = Lead::Writing;
             drop(stage);
             self.lead(Leader::Thread);
-        } else {
-            drop(stage);
+            stage = self.lock();
         }
+        // A journal that stops does not roll: who waits for room, or for a seal, gets none.
+        let room = std::mem::take(&mut stage.room);
+        let stopped = stage.stopped.clone().unwrap_or(Error::Closed);
+        drop(stage);
+        room.complete(Err(stopped));
         lock(&self.writer).take()
     }
 
@@ -334,3 +364,6 @@ fn check_expected(stage: &Stage, expected: Offset) -> Result<(), Error> {
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,6 +67,8 @@ impl GroupCommit {
             if rolls {
                 self.roll();
             }
+            // Before the next leader may roll: the file that is made ahead has one name.
+            self.prepare_ahead();
             // The next leader wakes before those who are done.
             let goes_on = self.hand_on(leader);
             ticket.complete(outcome);
@@ -76,7 +78,6 @@ impl GroupCommit {
             }
         }
         std::mem::forget(leading);
-        self.prepare_ahead();
     }
 
     fn write(&self, work: &mut Work) -> Result<(), Error> {
@@ -194,7 +195,8 @@ impl GroupCommit {
         false
     }
 
-    /// Has the next segment's file made once this one is half full.
+    /// Has the next segment's file made once this one is half full. Only for whoever leads: a roll on its way uses the
+    /// file and its name.
     fn prepare_ahead(self: &Arc<Self>) {
         if self.options.segment_bytes < PREPARE_FROM {
             return;
@@ -231,7 +233,9 @@ impl Drop for Leading<'_> {
             (stage.abandon(), std::mem::take(&mut stage.room))
         };
         self.commit.idle.notify_all();
-        for ticket in self.ticket.take().into_iter().chain([queued, room]) {
+        // A waker that panics does so when its group is over already.
+        let mine = self.ticket.take().filter(|ticket| ticket.outcome().is_none());
+        for ticket in mine.into_iter().chain([queued, room]) {
             ticket.complete(Err(abandoned.clone()));
         }
     }
