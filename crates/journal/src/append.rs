@@ -185,11 +185,11 @@ impl Journal {
 
     /// Finds the end of the last record, if nobody has appended or asked for it since the open.
     fn know_last_record(&self) -> Result<(), Error> {
-        if self.core.commit.lock().last_record.is_some() {
+        if self.core.commit.lock().knows_last_record() {
             return Ok(());
         }
         let last = self.core.source.last_record(self.durable())?;
-        self.core.commit.lock().last_record.get_or_insert(last);
+        self.core.commit.lock().know_last_record(last);
         Ok(())
     }
 }

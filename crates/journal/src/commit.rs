@@ -353,8 +353,9 @@ impl GroupCommit {
 
 /// Nothing may stand at or after `expected`.
 fn check_expected(stage: &Stage, expected: Offset) -> Result<(), Error> {
-    let next = stage.last_record.unwrap_or(Offset::ZERO);
-    if next <= expected && expected <= stage.load.end() {
+    // Not known, after a failure in between: a conflict too many is better than one too few.
+    let next = stage.last_record.unwrap_or(stage.load.end());
+    if stage.last_record.is_some() && next <= expected && expected <= stage.load.end() {
         return Ok(());
     }
     Err(Error::Conflict { expected, next })

@@ -279,8 +279,15 @@ impl Core {
 
 impl Drop for Handles {
     fn drop(&mut self) {
-        if let Err(error) = self.close() {
-            tracing::warn!(%error, dir = %self.0.source.dir.display(), "the journal did not close in order");
+        let core = Arc::clone(&self.0);
+        let close = move || {
+            if let Err(error) = core.close() {
+                tracing::warn!(%error, dir = %core.source.dir.display(), "the journal did not close in order");
+            }
+        };
+        // A waker that the keeper drops may hold the last handle: the keeper cannot wait for itself.
+        if !self.0.commit.keeper.is_here() || std::thread::Builder::new().spawn(close.clone()).is_err() {
+            close();
         }
     }
 }

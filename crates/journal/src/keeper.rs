@@ -5,6 +5,7 @@
 //! Started by the first call: a journal whose callers are threads that wait has none, until a segment is half full.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::commit::{GroupCommit, lock};
@@ -24,7 +25,7 @@ pub(crate) struct Keeper {
 
 #[derive(Debug, Default)]
 struct State {
-    started: bool,
+    thread: Option<JoinHandle<()>>,
     called: bool,
     prepare: bool,
     sync_at: Option<Instant>,
@@ -57,23 +58,39 @@ impl Keeper {
         !lock(&self.state).prepare
     }
 
-    /// There will be nothing more to do.
+    /// There will be nothing more to do: returns once nothing is done any more, unless the keeper itself asks.
     pub(crate) fn end(&self) {
-        lock(&self.state).over = true;
+        let thread = {
+            let mut state = lock(&self.state);
+            state.over = true;
+            state.thread.take()
+        };
         self.changed.notify_one();
+        if let Some(thread) = thread
+            && thread.thread().id() != std::thread::current().id()
+        {
+            // It has nothing to say: a panic of it has poisoned the journal.
+            let _ = thread.join();
+        }
+    }
+
+    /// Whether this is the keeper's thread: it must not wait for itself.
+    pub(crate) fn is_here(&self) -> bool {
+        let state = lock(&self.state);
+        state.thread.as_ref().is_some_and(|thread| thread.thread().id() == std::thread::current().id())
     }
 
     fn tell(&self, commit: &Arc<GroupCommit>, tell: impl FnOnce(&mut State)) -> Result<(), Error> {
         let mut state = lock(&self.state);
-        if !state.started {
+        if state.thread.is_none() && !state.over {
             let commit = Arc::downgrade(commit);
-            std::thread::Builder::new()
+            let thread = std::thread::Builder::new()
                 .name("annals-journal".to_owned())
                 .spawn(move || keep(&commit))
                 .map_err(|error| {
                     Error::io("start a thread for", std::path::Path::new("the journal"), error)
                 })?;
-            state.started = true;
+            state.thread = Some(thread);
         }
         tell(&mut state);
         self.changed.notify_one();

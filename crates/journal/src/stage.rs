@@ -162,6 +162,17 @@ impl Stage {
         !self.full
     }
 
+    /// Whether it is known where the last record ends, also if the group that is written now fails.
+    pub(crate) fn knows_last_record(&self) -> bool {
+        self.last_record.is_some() && self.last_record_before.is_some()
+    }
+
+    /// The last record ends here, but for what was accepted since.
+    pub(crate) fn know_last_record(&mut self, end: Offset) {
+        self.last_record.get_or_insert(end);
+        self.last_record_before.get_or_insert(end);
+    }
+
     /// Lays frames into the group; returns where the first record will stand.
     pub(crate) fn place(&mut self, frames: &Frames<'_>) -> Offset {
         let first = self.load.push(frames);

@@ -191,3 +191,35 @@ impl Clock for Hands {
         *self.0.lock().unwrap()
     }
 }
+
+/// A task's waker may hold the last handle, and is dropped by the journal's own thread, which leads just then.
+#[cfg(feature = "tokio")]
+#[test]
+fn the_last_handle_may_go_with_a_waker() {
+    use std::future::Future;
+    use std::task::{Context, Wake, Waker};
+
+    struct Holds(#[expect(dead_code, reason = "held until it is dropped")] Journal);
+
+    impl Wake for Holds {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let waker = Waker::from(Arc::new(Holds(journal.clone())));
+    let mut append = Box::pin(journal.append_async(b"x"));
+    let polled = append.as_mut().poll(&mut Context::from_waker(&waker));
+    drop((append, waker, journal));
+    // Whoever closes it, and in whichever thread: the lock is given back.
+    let (told, done) = std::sync::mpsc::channel();
+    let path = dir.path().to_owned();
+    std::thread::spawn(move || {
+        while let Err(error) = Journal::open_with(&path, SMALL).map(drop) {
+            assert!(matches!(error, Error::Locked { .. }), "{error}");
+            std::thread::yield_now();
+        }
+        told.send(()).unwrap();
+    });
+    assert!(done.recv_timeout(Duration::from_secs(30)).is_ok(), "never closed; polled {polled:?}");
+}
