@@ -271,15 +271,23 @@ impl Run<'_> {
             }
             let end = self.course.end().ok().flatten();
             if end.is_none() && writing.look(now) >= STALL {
-                stuck(other, "the writers have appended nothing");
+                self.stuck(other, "the writers have appended nothing");
             }
             for (reader, (watch, gauge)) in watches.iter_mut().zip(&self.gauges).enumerate() {
                 let is_done = end.is_some_and(|end| gauge.get(Count::Position) == end.get());
                 if watch.look(gauge.get(Count::Beats)) >= 2 * STALL && !is_done {
-                    stuck(other, &format!("reader {reader} has given no sign of life"));
+                    self.stuck(other, &format!("reader {reader} has given no sign of life"));
                 }
             }
         }
+    }
+
+    /// Something hangs: says so and ends this process and the other one.
+    fn stuck(&self, other: &mut Outside, what: &str) -> ! {
+        let (state, fault) = (other.state(), self.course.fault().unwrap_or_default());
+        other.kill();
+        report::say(&format!("annals-bench: {what} for too long; the other process: {state}; {fault}"));
+        std::process::exit(1)
     }
 
     fn chores(&self) -> Chores {
@@ -298,11 +306,4 @@ impl Run<'_> {
         let oldest = self.journal.bounds()?.oldest;
         audit::counts(&self.ledger, &seen.kept, oldest, self.journal.status().records)
     }
-}
-
-/// Something hangs: says so and ends this process and the other one.
-fn stuck(other: &mut Outside, what: &str) -> ! {
-    other.kill();
-    report::say(&format!("annals-bench: {what} for too long"));
-    std::process::exit(1)
 }

@@ -50,7 +50,8 @@ pub(crate) fn passage(passage: &Passage, ledger: &Ledger, kept: &Kept) -> Outcom
         }
     }
     if let Some(sought) = passage.sought {
-        let later = kept.durable.partition_point(|(at, _)| *at < sought.micros);
+        let then = sought.micros.min(sought.asked);
+        let later = kept.durable.partition_point(|(at, _)| *at < then);
         if let Some((at, durable)) = later.checked_sub(1).and_then(|last| kept.durable.get(last))
             && sought.found < *durable
         {

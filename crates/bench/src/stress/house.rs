@@ -96,6 +96,12 @@ fn purge(journal: &Journal, keep: &Keep, kept: &mut Kept, chores: &mut Chores) -
                     format!("{plan:?} was applied, and the log begins at {oldest}: {receipts:?}").into()
                 );
             }
+            // C2: who is there now was there, or was made where the log begins.
+            for cursor in journal.cursors()? {
+                if cursor.problem.is_some() || cursor.position.is_none_or(|position| position < oldest) {
+                    return Err(format!("the log begins at {oldest}, past a cursor: {cursor:?}").into());
+                }
+            }
             kept.oldest.insert(oldest);
             kept.purged_records += receipts.iter().map(|receipt| receipt.records).sum::<u64>();
             chores.purges += 1;

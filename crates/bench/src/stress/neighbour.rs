@@ -140,6 +140,12 @@ impl Outside {
 }
 
 impl Outside {
+    /// What the system says it does: the line begins with its name, then `S` is asleep, `R` running, `T` stopped.
+    pub(crate) fn state(&self) -> String {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        stat.split(' ').skip(1).take(2).collect::<Vec<_>>().join(" ")
+    }
+
     /// Ends it, whatever it does.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();

@@ -43,6 +43,8 @@ pub(crate) struct Stretch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sought {
     pub(crate) micros: i64,
+    /// When it was looked for; a time that had not come yet is found at the end as it was then.
+    pub(crate) asked: i64,
     pub(crate) found: Offset,
 }
 
@@ -63,7 +65,7 @@ impl Passage {
         let numbers: Vec<[u64; 4]> = stretches
             .map(|stretch| [stretch.from.get(), stretch.to.get(), stretch.sum.records, stretch.sum.mixed])
             .collect();
-        let sought = self.sought.map(|sought| json!([sought.micros, sought.found.get()]));
+        let sought = self.sought.map(|sought| json!([sought.micros, sought.asked, sought.found.get()]));
         json!({ "reader": self.reader, "stretches": numbers, "sought": sought })
     }
 
@@ -75,8 +77,8 @@ impl Passage {
             Some(Stretch { from: Offset::new(number(0)?), to: Offset::new(number(1)?), sum })
         };
         let sought = value.get("sought").filter(|sought| !sought.is_null()).map(|sought| {
-            let found = Offset::new(sought.get(1)?.as_u64()?);
-            Some(Sought { micros: sought.get(0)?.as_i64()?, found })
+            let found = Offset::new(sought.get(2)?.as_u64()?);
+            Some(Sought { micros: sought.get(0)?.as_i64()?, asked: sought.get(1)?.as_i64()?, found })
         });
         Some(Self {
             reader: usize::try_from(value.get("reader")?.as_u64()?).ok()?,

@@ -120,7 +120,8 @@ impl Reading<'_> {
             1 => 60_000_000,
             _ => self.random.i64(0..2_000_000),
         };
-        let micros = SystemClock.now_micros() - back;
+        let asked = SystemClock.now_micros();
+        let micros = asked - back;
         let found = self.side.seek_time(micros)?;
         // T1: what stands before it is older.
         match self.side.backward(found).next() {
@@ -142,9 +143,7 @@ impl Reading<'_> {
             Some(Err(error)) => return Err(error.into()),
         }
         let dwell = Duration::from_millis(self.random.u64(0..DWELL_MILLIS / 4));
-        // Of a time to come nothing is known but that it was not there yet.
-        let sought = (back >= 0).then_some(Sought { micros, found });
-        self.pass(found, sought, Some(dwell)).map(Some)
+        self.pass(found, Some(Sought { micros, asked, found }), Some(dwell)).map(Some)
     }
 
     /// Reads in order from `from` on: so long, or if the end is known to the end.

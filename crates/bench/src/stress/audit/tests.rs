@@ -25,8 +25,8 @@ fn stretch(from: u64, to: u64, without: Option<u64>) -> Stretch {
     Stretch { from: Offset::new(from), to: Offset::new(to), sum }
 }
 
-fn check(stretches: Vec<Stretch>, sought: Option<(i64, u64)>, complaint: Option<&str>) {
-    let sought = sought.map(|(micros, found)| Sought { micros, found: Offset::new(found) });
+fn check(stretches: Vec<Stretch>, sought: Option<(i64, i64, u64)>, complaint: Option<&str>) {
+    let sought = sought.map(|(micros, asked, found)| Sought { micros, asked, found: Offset::new(found) });
     let found = passage(&Passage { reader: 3, stretches, sought }, &ledger(), &kept());
     let found = found.err().map(|error| error.to_string());
     match complaint {
@@ -58,9 +58,10 @@ fn a_missing_a_doubled_and_a_changed_record_are_found() {
 
 #[test]
 fn a_time_is_not_found_before_what_was_durable_earlier() {
-    check(vec![stretch(300, 2000, None)], Some((15, 300)), None);
-    check(vec![stretch(300, 2000, None)], Some((21, 300)), Some("time 21 was found at 300"));
-    check(vec![stretch(0, 2000, None)], Some((10, 0)), None);
+    check(vec![stretch(300, 2000, None)], Some((15, 30, 300)), None);
+    check(vec![stretch(300, 2000, None)], Some((21, 30, 300)), Some("time 21 was found at 300"));
+    check(vec![stretch(0, 2000, None)], Some((10, 30, 0)), None);
+    check(vec![stretch(300, 2000, None)], Some((21, 15, 300)), None);
 }
 
 #[test]
@@ -87,7 +88,7 @@ fn acknowledgements_of_a_lane_rise() {
 
 #[test]
 fn a_passage_travels() {
-    for sought in [None, Some(Sought { micros: -3, found: Offset::new(9) })] {
+    for sought in [None, Some(Sought { micros: -3, asked: 5, found: Offset::new(9) })] {
         let stretches = vec![stretch(0, 200, None), stretch(500, 2000, None)];
         let passage = Passage { reader: 4, stretches, sought };
         assert_eq!(Passage::from_json(&passage.to_json()), Some(passage));
