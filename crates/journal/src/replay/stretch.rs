@@ -246,3 +246,6 @@ impl Drop for Taken<'_> {
         drop(self.settle(Slot::Bad(self.to)));
     }
 }
+
+#[cfg(test)]
+mod tests;
