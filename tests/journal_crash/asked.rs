@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use annals_journal::{AppendOptions, Checkpoint, Disk, Journal, Options, SyncPolicy};
 use annals_record::{Appended, Log, Offset};
-use annals_testkit::{SimDisk, Survival, payload};
+use annals_testkit::{Survival, payload};
 use fastrand::Rng;
 
 use super::history;
@@ -38,7 +38,7 @@ fn under_a_policy_that_may_lose_a_power_cut_leaves_what_was_synced_and_a_prefix_
         let _case = Case::new(format!("seed {seed}"));
         let rng = &mut Rng::with_seed(seed);
         let policy = if rng.bool() { SyncPolicy::OnDemand } else { SyncPolicy::Every(rng.u32(2..9)) };
-        let disk = SimDisk::new();
+        let disk = history::disk(seed);
         let shared: Arc<dyn Disk> = Arc::new(disk.clone());
         let journal = history::open(&shared, options(policy)).unwrap();
         disk.cut_power_after(disk.steps() + rng.u64(..120));
@@ -94,7 +94,7 @@ fn an_append_with_a_key_is_made_once_whatever_power_cuts_come_between() {
         let _case = Case::new(format!("seed {seed}"));
         let rng = &mut Rng::with_seed(seed);
         let policy = if rng.bool() { SyncPolicy::Always } else { SyncPolicy::OnDemand };
-        let mut disk = SimDisk::new();
+        let mut disk = history::disk(seed);
         let groups: Vec<Vec<Vec<u8>>> =
             (0..30).map(|_| (0..rng.usize(1..3)).map(|_| payload(rng)).collect()).collect();
         let mut receipts: Vec<Option<Vec<Appended>>> = vec![None; groups.len()];
@@ -149,7 +149,7 @@ fn a_checkpoint_that_was_acknowledged_is_found_after_any_power_cut() {
     for seed in 0..cases(200) {
         let _case = Case::new(format!("seed {seed}"));
         let rng = &mut Rng::with_seed(seed);
-        let disk = SimDisk::new();
+        let disk = history::disk(seed);
         let shared: Arc<dyn Disk> = Arc::new(disk.clone());
         let journal = history::open(&shared, options(SyncPolicy::Always)).unwrap();
         disk.cut_power_after(disk.steps() + rng.u64(..150));
@@ -176,4 +176,33 @@ fn a_checkpoint_that_was_acknowledged_is_found_after_any_power_cut() {
         found_later += u64::from(found.is_some_and(|found| found.offset < journal.bounds().unwrap().durable));
     }
     assert!(found_later > 50, "{found_later} found");
+}
+
+#[test]
+fn a_sync_that_a_write_brings_along_does_not_pass_for_one_of_what_was_written_before() {
+    for seed in 0..cases(8) {
+        let _case = Case::new(format!("seed {seed}"));
+        let rng = &mut Rng::with_seed(seed);
+        let disk = history::disk(1 | seed);
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let large = Options { sync: SyncPolicy::OnDemand, ..Options::default() };
+        let journal = history::open(&shared, large).unwrap();
+        let begin = journal.durability().written;
+        // So much is written before anybody asks for a sync.
+        let mut payloads = Vec::new();
+        while journal.durability().written == begin {
+            payloads.push(vec![payloads.len() as u8; 100 << 10]);
+            journal.append(&payloads[payloads.len() - 1]).unwrap();
+            assert!(payloads.len() < 10_000, "nothing is ever written");
+        }
+        assert_eq!(journal.durable(), begin);
+        payloads.push(b"asks".to_vec());
+        let how = AppendOptions { durable: true, ..AppendOptions::default() };
+        let last = journal.append_with(&payloads[payloads.len() - 1..], &how).unwrap();
+        assert!(journal.durable() > last[0].offset);
+        let image: Arc<dyn Disk> = Arc::new(disk.crash(Survival::NOTHING, rng));
+        let recovered = history::open(&image, large).unwrap();
+        let found: Vec<Vec<u8>> = all(&recovered, rng).into_iter().map(|(_, payload)| payload).collect();
+        assert!(found == payloads, "{} of {} records", found.len(), payloads.len());
+    }
 }

@@ -19,6 +19,7 @@ const PLAN: Plan = Plan {
         sync: SyncPolicy::Always,
         seal: SealPolicy { age: None, bucket: Bucket::None },
         remember_keys: 1,
+        fill_ahead: true,
     },
 };
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use annals_journal::{Disk, Error, Journal, Options, Reader};
 use annals_record::{Kind, Log, LogError, LogId, Offset, ReadLimit, RecordId, Term, TermStart};
-use annals_testkit::{ManualClock, payload};
+use annals_testkit::{ManualClock, SimDisk, payload};
 use fastrand::Rng;
 
 /// Where the journal lies on its disk.
@@ -25,6 +25,12 @@ pub struct Plan {
     pub calls: usize,
     /// Small, so that a short life rolls often.
     pub options: Options,
+}
+
+/// An empty disk; every other one has a way past its cache, which the others do without.
+pub fn disk(seed: u64) -> SimDisk {
+    let disk = SimDisk::new();
+    if seed % 2 == 1 { disk.past_cache() } else { disk }
 }
 
 impl Plan {
@@ -108,6 +114,19 @@ pub fn append_until_refused(journal: &Journal, thread: usize) -> (Vec<(Offset, V
         }
     }
     panic!("never refused")
+}
+
+/// Appends records of some ten KiB until one is refused; what was acknowledged, and where.
+pub fn append_large_until_refused(journal: &Journal, thread: usize) -> Vec<(Offset, Vec<u8>)> {
+    let mut kept = Vec::new();
+    loop {
+        let payload =
+            format!("thread {thread}, record {} ", kept.len()).repeat(500 + thread * 300).into_bytes();
+        match journal.append(&payload) {
+            Ok(appended) => kept.push((appended.offset, payload)),
+            Err(_) => return kept,
+        }
+    }
 }
 
 /// One record, a few, or now and then more than a segment holds.

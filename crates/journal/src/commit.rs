@@ -23,10 +23,11 @@ use crate::lead::Leader;
 use crate::load::{Frames, Load};
 use crate::options::{Options, SyncPolicy};
 use crate::source::Source;
+use crate::spare::Spare;
 use crate::stage::{Lead, Stage};
 use crate::ticket::{Ticket, Woken};
 use crate::watermark::Watermark;
-use crate::writer::{Prepared, Writer};
+use crate::writer::Writer;
 
 /// What is accepted and not waited for is written once there is so much of it.
 pub(crate) const WRITE_AT: usize = 1 << 20;
@@ -77,7 +78,7 @@ pub(crate) struct GroupCommit {
     pub(crate) writer: Mutex<Option<Writer>>,
     /// A group's buffers, to be used again.
     pub(crate) spent: Mutex<Option<Load>>,
-    pub(crate) spare: Arc<Mutex<Option<Prepared>>>,
+    pub(crate) spare: Arc<Spare>,
     pub(crate) source: Arc<Source>,
     pub(crate) watermark: Arc<Watermark>,
     pub(crate) clock: Arc<dyn Clock>,

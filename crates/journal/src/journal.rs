@@ -125,7 +125,10 @@ impl Journal {
             }
             recovery::create(&*disk, &*clock, dir)?;
         }
-        let recovered = recovery::recover(disk, Arc::clone(&clock), dir.to_owned(), options)?;
+        let mut recovered = recovery::recover(disk, Arc::clone(&clock), dir.to_owned(), options)?;
+        if let Some(writer) = recovered.writer.as_mut().filter(|_| created && options.fills_ahead()) {
+            writer.fill_first()?;
+        }
         let (source, watermark) = (Arc::new(recovered.source), Arc::new(recovered.watermark));
         let stopped = recovered.report.damage.clone().map(Error::Damaged);
         let (load, used) = match &recovered.writer {

@@ -1,6 +1,6 @@
 //! The journal's own thread: it leads for those who cannot sleep, and does what can be done ahead of time.
 //!
-//!   call -> lead while nobody else can | prepare -> next segment's file | sync_in -> sync, when it is time
+//!   call -> lead while nobody else can | prepare, fill -> next segment's file | sync_in -> sync, when it is time
 //!
 //! Started by the first call: a journal whose callers are threads that wait has none, until a segment is half full.
 
@@ -8,10 +8,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::block::Blocks;
 use crate::commit::{GroupCommit, lock};
 use crate::error::Error;
 use crate::lead::Leader;
-use crate::writer;
+use crate::spare::{self, Prepared};
 
 /// The name of a file that will be a segment.
 pub(crate) const NEXT: &str = "next.wal";
@@ -28,6 +29,7 @@ struct State {
     thread: Option<JoinHandle<()>>,
     called: bool,
     prepare: bool,
+    fill: bool,
     sync_at: Option<Instant>,
     over: bool,
 }
@@ -35,6 +37,7 @@ struct State {
 enum Job {
     Lead,
     Prepare,
+    Fill,
     Sync,
 }
 
@@ -47,6 +50,15 @@ impl Keeper {
     /// The next segment's file is to be made.
     pub(crate) fn prepare(&self, commit: &Arc<GroupCommit>) -> Result<(), Error> {
         self.tell(commit, |state| state.prepare = true)
+    }
+
+    /// The next segment's file is to be filled, as far as is wanted.
+    pub(crate) fn fill(&self, commit: &Arc<GroupCommit>) -> Result<(), Error> {
+        self.tell(commit, |state| state.fill = true)
+    }
+
+    pub(crate) fn is_free_to_fill(&self) -> bool {
+        !lock(&self.state).fill
     }
 
     /// Everything accepted is to be durable in this time.
@@ -115,6 +127,9 @@ impl Keeper {
             if state.prepare {
                 return Some(Job::Prepare);
             }
+            if state.fill {
+                return Some(Job::Fill);
+            }
             state = match left {
                 Some(left) => {
                     self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
@@ -126,6 +141,7 @@ impl Keeper {
 }
 
 fn keep(commit: &Weak<GroupCommit>) {
+    let mut zeros = None;
     while let Some(commit) = commit.upgrade() {
         match commit.keeper.next() {
             None => break,
@@ -140,17 +156,29 @@ fn keep(commit: &Weak<GroupCommit>) {
                 }
             }
             Some(Job::Prepare) => prepare(&commit),
+            Some(Job::Fill) => fill(&commit, zeros.get_or_insert_with(spare::zeros)),
         }
     }
 }
 
 /// Makes the next segment's file, so that a roll does not have to.
 fn prepare(commit: &GroupCommit) {
-    let made = writer::prepare(&*commit.source.disk, &commit.source.dir, NEXT, commit.options.segment_bytes);
+    let made = Prepared::new(&*commit.source.disk, &commit.source.dir, NEXT, commit.options.segment_bytes);
     match made {
-        Ok(made) => *lock(&commit.spare) = Some(made),
+        Ok(made) => commit.spare.put(made),
         // The roll will try again, and say so if it fails.
         Err(error) => tracing::debug!(%error, "the next segment could not be made ahead"),
     }
     lock(&commit.keeper.state).prepare = false;
+}
+
+/// Fills in a piece of the next segment's file. Piece by piece, for the lead may be wanted.
+fn fill(commit: &GroupCommit, zeros: &Blocks) {
+    let goes_on = commit.spare.fill_some(zeros).unwrap_or_else(|error| {
+        tracing::debug!(%error, "the next segment could not be filled ahead");
+        false
+    });
+    if !goes_on {
+        lock(&commit.keeper.state).fill = false;
+    }
 }

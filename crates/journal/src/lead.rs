@@ -13,11 +13,12 @@ use annals_record::Kind;
 
 use crate::commit::{GroupCommit, WRITE_AT, lock};
 use crate::error::Error;
+use crate::options::Options;
 use crate::stage::{Lead, Work};
 use crate::ticket::Ticket;
 
-/// Smaller segments are made when they are needed.
-const PREPARE_FROM: u64 = 1 << 20;
+/// The next segment is made once this part of one is filled: a log that is appended to now and then needs none.
+const PREPARE_AT: u64 = 16;
 
 /// Who leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,18 +33,17 @@ impl GroupCommit {
     /// Takes the lead, if it is to be taken still. A thread first waits for its group to fill, as long as that may be.
     pub(crate) fn claim(&self, mine: Option<&Ticket>) -> bool {
         let mut stage = self.lock();
-        let mut waited = false;
         // Whose group is over was overtaken: the lead that is offered now is for those of the next group.
         while stage.lead == Lead::Called && mine.is_none_or(|mine| mine.outcome().is_none()) {
             let mine = mine.filter(|mine| !stage.full && std::ptr::eq(*mine, &raw const *stage.ticket));
-            let until = stage.fill.wait_until(stage.load.waiting).filter(|until| Instant::now() < *until);
+            let until = stage.awaited_until().filter(|until| Instant::now() < *until);
             let (Some(mine), Some(until)) = (mine, until) else {
                 let waiting = stage.load.waiting;
-                stage.fill.waited(waiting, waited);
+                stage.fill.goes(waiting);
                 stage.lead = Lead::Writing;
                 return true;
             };
-            waited = true;
+            stage.fill.waits();
             drop(stage);
             mine.sleep(Some(until));
             stage = self.lock();
@@ -62,13 +62,13 @@ impl GroupCommit {
             let mut work = self.lock().take(durable_upto, self.clock.now_micros(), spent);
             leading.ticket = Some(Arc::clone(&work.ticket));
             let outcome = self.write(&mut work);
-            let ticket = Arc::clone(&work.ticket);
+            let (ticket, gains) = (Arc::clone(&work.ticket), work.gains_by_zeros());
             let (rolls, outcome) = self.settle(work, outcome, began);
             if rolls {
                 self.roll();
             }
             // Before the next leader may roll: the file that is made ahead has one name.
-            self.prepare_ahead();
+            self.prepare_ahead(gains);
             // The next leader wakes before those who are done.
             let goes_on = self.hand_on(leader);
             ticket.complete(outcome);
@@ -195,20 +195,31 @@ impl GroupCommit {
         false
     }
 
-    /// Has the next segment's file made once this one is half full. Only for whoever leads: a roll on its way uses the
-    /// file and its name.
-    fn prepare_ahead(self: &Arc<Self>) {
-        if self.options.segment_bytes < PREPARE_FROM {
+    /// Has the next segment's file made once this one is in use, and filled as this one fills, if the
+    /// group that was written would have gained by that. Only for whoever leads: a roll on its way uses the file and its name.
+    fn prepare_ahead(self: &Arc<Self>, gains: bool) {
+        let whole = self.options.segment_bytes;
+        if whole < Options::PREPARE_FROM {
             return;
         }
-        let half = {
+        let filled = {
             let stage = self.lock();
-            let filled = stage.load.start.get() - stage.load.header().base.get();
-            filled > self.options.segment_bytes / 2 && stage.stopped.is_none()
+            if stage.stopped.is_some() {
+                return;
+            }
+            stage.load.start.get() - stage.load.header().base.get()
         };
-        if half && self.keeper.is_free_to_prepare() && lock(&self.spare).is_none() {
-            // Without a thread the next segment is made when it is needed.
-            let _ = self.keeper.prepare(self);
+        // Without a thread the next segment is made when it is needed.
+        if self.spare.is_none() {
+            if filled > whole / PREPARE_AT && self.keeper.is_free_to_prepare() {
+                let _ = self.keeper.prepare(self);
+            }
+        } else if gains
+            && self.options.fill_ahead
+            && self.spare.want(filled + filled / 4)
+            && self.keeper.is_free_to_fill()
+        {
+            let _ = self.keeper.fill(self);
         }
     }
 }

@@ -75,6 +75,7 @@ mod seal;
 mod segment;
 mod sidecar;
 mod source;
+mod spare;
 mod stage;
 mod status;
 mod summary;

@@ -27,9 +27,10 @@ use crate::quarantine::{self, QuarantineReceipt, Quarantined, Take};
 use crate::scan::{Scan, Step, Window};
 use crate::segment::{self, FilePos, SegmentHeader};
 use crate::source::Source;
+use crate::spare::Prepared;
 use crate::status::{OpenReport, TornTail};
 use crate::watermark::{self, Mark, Slots, Watermark};
-use crate::writer::{self, Active, Writer};
+use crate::writer::{Active, Writer};
 
 /// An opened journal, before anybody holds it.
 pub(crate) struct Recovered {
@@ -83,8 +84,8 @@ pub(crate) fn create(disk: &dyn Disk, clock: &dyn Clock, dir: &Path) -> Result<(
     // The watermark's file first: a journal without one has lost it.
     Slots::open(disk, dir, header.log)
         .map_err(|error| Error::io("create", &dir.join(watermark::FILE_NAME), error))?;
-    let prepared = writer::prepare(disk, dir, &segment::file_name(header.base), segment::HEADER_LEN)?;
-    writer::birth(disk, dir, prepared, &header)?;
+    Prepared::new(disk, dir, &segment::file_name(header.base), segment::HEADER_LEN)?
+        .born(disk, dir, &header)?;
     tracing::info!(log = %header.log, dir = %dir.display(), "created a journal");
     Ok(())
 }
@@ -207,9 +208,8 @@ pub(crate) fn recover(
     disk.sync_dir(&dir).map_err(|error| Error::io("sync", &dir, error))?;
     let mut survey = Survey::of(&*disk, &dir, clock.now_micros())?;
     if let Some(header) = survey.behind.take() {
-        let prepared =
-            writer::prepare(&*disk, &dir, &segment::file_name(header.base), options.segment_bytes)?;
-        writer::birth(&*disk, &dir, prepared, &header)?;
+        Prepared::new(&*disk, &dir, &segment::file_name(header.base), options.segment_bytes)?
+            .born(&*disk, &dir, &header)?;
         tracing::warn!(base = %header.base, term = %header.term, "the log goes on behind a hole");
         survey.segments = catalog::load(&*disk, &dir, &[])?;
     }
@@ -263,7 +263,7 @@ pub(crate) fn recover(
         extended.map_err(|error| Error::io("extend", &last.path, error))?;
     }
     let allocated = file.len().map_err(failed)?;
-    let mut active = Active::new(header.clone(), last.path.clone(), file, allocated);
+    let mut active = Active::new(header.clone(), last.path.clone(), file.into(), allocated, 0);
     active.summary = summary;
     active.checkpoint = checkpoint.or(active.checkpoint);
     let end = active.end();
@@ -280,7 +280,7 @@ pub(crate) fn recover(
         }
         Ending::Sealed(seal) => {
             let name = segment::file_name(seal.next_base());
-            let next = writer::prepare(&*writer.disk, &writer.dir, &name, options.segment_bytes)?;
+            let next = Prepared::new(&*writer.disk, &writer.dir, &name, options.segment_bytes)?;
             writer.keep(&keys, seal.next_base())?;
             writer.finish_roll(&seal, next, keys.oldest(), &source, &watermark)?;
         }

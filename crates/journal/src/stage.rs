@@ -20,6 +20,10 @@ use crate::seal;
 use crate::segment::HEADER_LEN;
 use crate::ticket::Ticket;
 
+/// Groups of so many bytes are not waited for.
+const LARGE_GROUP: usize = 128 << 10;
+/// Larger groups than this gain less by zeros that were written before than those cost.
+const ZEROS_TO: usize = 384 << 10;
 /// So many groups are not waited for at most, after waits that were in vain.
 const MOST_SKIPPED: u32 = 64;
 
@@ -74,6 +78,8 @@ pub(crate) struct Fill {
     want: u32,
     /// Not waiting any more from here on.
     until: Instant,
+    /// Somebody waits, or has waited, for the filling group.
+    waits: bool,
     /// Groups that are not waited for.
     skip: u32,
     backoff: u32,
@@ -81,7 +87,7 @@ pub(crate) struct Fill {
 
 impl Fill {
     fn new() -> Self {
-        Self { want: 1, until: Instant::now(), skip: 0, backoff: 1 }
+        Self { want: 1, until: Instant::now(), waits: false, skip: 0, backoff: 1 }
     }
 
     /// A sync ended that took `took`: it released some, and more had queued by then.
@@ -92,8 +98,13 @@ impl Fill {
     }
 
     /// Until when a group that `waiting` are in is to wait for more.
-    pub(crate) fn wait_until(&self, waiting: u32) -> Option<Instant> {
-        (waiting < self.want && self.skip == 0).then_some(self.until)
+    fn wait_until(&self, waiting: u32, now: Instant) -> Option<Instant> {
+        (waiting < self.want && self.skip == 0 && now < self.until).then_some(self.until)
+    }
+
+    /// Somebody waits for the filling group.
+    pub(crate) fn waits(&mut self) {
+        self.waits = true;
     }
 
     /// Whether everybody expected has come.
@@ -101,11 +112,15 @@ impl Fill {
         waiting >= self.want
     }
 
-    /// A group goes: after a wait that was in vain the next ones are not waited for, more of them each time.
-    pub(crate) fn waited(&mut self, waiting: u32, waited: bool) {
+    /// A group goes: after a wait that was in vain the next ones are not waited for, more of them each time; fewer after
+    /// one that was not. A group that nobody had to wait for says nothing.
+    pub(crate) fn goes(&mut self, waiting: u32) {
+        if !std::mem::take(&mut self.waits) {
+            return;
+        }
         if self.is_filled(waiting) {
-            self.backoff = 1;
-        } else if waited {
+            self.backoff = (self.backoff / 2).max(1);
+        } else {
             self.backoff = (self.backoff * 2).min(MOST_SKIPPED);
             self.skip = self.backoff;
         }
@@ -183,6 +198,13 @@ impl Stage {
         first
     }
 
+    /// Until when the filling group is to wait for more. A large one takes the disk so long that it is better written
+    /// while the next one fills.
+    pub(crate) fn awaited_until(&self) -> Option<Instant> {
+        let waits = self.load.len() < LARGE_GROUP;
+        waits.then(|| self.fill.wait_until(self.load.waiting, Instant::now())).flatten()
+    }
+
     /// Whether somebody has to write now.
     pub(crate) fn is_due(&self, write_at: usize) -> bool {
         self.load.durable || self.load.waiting > 0 || self.load.len() >= write_at || self.full
@@ -257,6 +279,13 @@ impl Stage {
 fn holds(options: &Options) -> u64 {
     let entries = options.segment_bytes / seal::TABLE_STRIDE + 2;
     options.segment_bytes.saturating_sub(HEADER_LEN + seal::seal_len(entries as usize) as u64)
+}
+
+impl Work {
+    /// Whether its sync takes less where the blocks were written once.
+    pub(crate) fn gains_by_zeros(&self) -> bool {
+        self.durable && self.load.as_ref().is_some_and(|(load, _)| load.len() <= ZEROS_TO)
+    }
 }
 
 /// What a leader writes: one group, or what was written already and is to be synced.

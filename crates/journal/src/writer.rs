@@ -6,15 +6,15 @@
 //! I4: a group lies in one segment; what does not fit rolls first.
 //! I6: a sync that failed is never tried again; nothing is acknowledged until reopen.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use annals_record::{LogId, Offset, Term};
 
 use crate::block::BLOCK;
 use crate::catalog::Segment;
 use crate::clock::Clock;
-use crate::disk::{self, Disk, DiskFile, Mode};
+use crate::disk::{self, Disk, DiskFile};
 use crate::error::{Error, is_full};
 use crate::frame::{self, Commit, ControlKind};
 use crate::keys::{self, Keys};
@@ -22,8 +22,9 @@ use crate::load::{Digest, Frames, Load};
 use crate::options::Options;
 use crate::scan::Group;
 use crate::seal::{self, Seal};
-use crate::segment::{self, SegmentHeader};
+use crate::segment::{self, HEADER_LEN, SegmentHeader};
 use crate::source::Source;
+use crate::spare::{self, Prepared, Spare};
 use crate::summary::Summary;
 use crate::watermark::{Mark, Slots, Watermark};
 
@@ -40,7 +41,7 @@ const AHEAD_MOST: usize = 1 << 20;
 pub(crate) struct Active {
     pub(crate) header: Arc<SegmentHeader>,
     pub(crate) path: PathBuf,
-    pub(crate) file: Box<dyn DiskFile>,
+    pub(crate) file: Arc<dyn DiskFile>,
     pub(crate) summary: Summary,
     /// The latest checkpoint of the log.
     pub(crate) checkpoint: Option<Offset>,
@@ -51,10 +52,17 @@ pub(crate) struct Active {
 }
 
 impl Active {
-    pub(crate) fn new(header: SegmentHeader, path: PathBuf, file: Box<dyn DiskFile>, allocated: u64) -> Self {
+    /// `touched`: the file's blocks below were written once.
+    pub(crate) fn new(
+        header: SegmentHeader,
+        path: PathBuf,
+        file: Arc<dyn DiskFile>,
+        allocated: u64,
+        touched: u64,
+    ) -> Self {
         let checkpoint = header.checkpoint;
         let summary = Summary::new(&header);
-        Self { summary, header: Arc::new(header), path, file, checkpoint, allocated, touched: 0 }
+        Self { summary, header: Arc::new(header), path, file, checkpoint, allocated, touched }
     }
 
     /// Where the next group begins.
@@ -87,7 +95,7 @@ pub(crate) struct Writer {
     pub(crate) durable: Offset,
     pub(crate) poison: Option<Error>,
     /// The next segment's file, made ahead of its time.
-    pub(crate) spare: Arc<Mutex<Option<Prepared>>>,
+    pub(crate) spare: Arc<Spare>,
     /// Something was written since the last sync.
     unsynced: bool,
 }
@@ -158,6 +166,18 @@ impl Writer {
         self.active.file.sync().map_err(|error| self.poison("sync", error))?;
         self.unsynced = false;
         self.advance(self.active.end(), watermark)
+    }
+
+    /// Fills the first segment of a new log with zeros, or as much of it as goes in a little time: see [`spare`]. A disk
+    /// that is too full for that is not yet too full for a record.
+    pub(crate) fn fill_first(&mut self) -> Result<(), Error> {
+        match self.reserve(0) {
+            Err(Error::Full { .. }) => return Ok(()),
+            reserved => reserved?,
+        }
+        let filled = spare::fill(&*self.active.file, HEADER_LEN, self.active.allocated);
+        self.active.touched = filled.map_err(|error| self.poison("fill", error))?;
+        Ok(())
     }
 
     /// Makes sure that a group of `len` bytes, and the seal after it, have their space.
@@ -263,10 +283,10 @@ impl Writer {
     ) -> Result<(), Error> {
         let seal = self.active.summary.seal(next_term);
         self.keep(keys, seal.next_base())?;
-        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let spare = self.spare.take();
         let next = match spare {
             Some(spare) => spare,
-            None => prepare(
+            None => Prepared::new(
                 &*self.disk,
                 &self.dir,
                 &segment::file_name(seal.next_base()),
@@ -316,8 +336,8 @@ impl Writer {
             keys,
         };
         let path = self.dir.join(segment::file_name(header.base));
-        let born = birth(&*self.disk, &self.dir, next, &header);
-        let (file, allocated) = match born {
+        let born = next.born(&*self.disk, &self.dir, &header);
+        let Prepared { file, allocated, zeroed, .. } = match born {
             Ok(born) => born,
             Err(error) => return Err(self.poison_with(error)),
         };
@@ -330,7 +350,7 @@ impl Writer {
             }
             segments.push(Arc::new(Segment::active(header.clone(), path.clone())));
         });
-        self.active = Active::new(header, path, file, allocated);
+        self.active = Active::new(header, path, file, allocated, zeroed);
         self.unsynced = false;
         self.advance(self.active.end(), watermark)
     }
@@ -410,51 +430,4 @@ impl Writer {
         };
         self.poison.get_or_insert(Error::Poisoned { reason }).clone()
     }
-}
-
-/// A file that will be a segment: it has its space, and no name yet.
-#[derive(Debug)]
-pub(crate) struct Prepared {
-    file: Box<dyn DiskFile>,
-    path: PathBuf,
-    allocated: u64,
-}
-
-/// Creates the file of a segment to come under a temporary name.
-pub(crate) fn prepare(
-    disk: &dyn Disk,
-    dir: &Path,
-    name: &str,
-    segment_bytes: u64,
-) -> Result<Prepared, Error> {
-    let path = dir.join(format!("{name}.tmp"));
-    match disk.remove(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Error::io("remove", &path, error));
-        }
-        _ => {}
-    }
-    let file = disk.open(&path, Mode::CreateNew).map_err(|error| Error::io("create", &path, error))?;
-    if let Err(error) = file.allocate(segment_bytes) {
-        drop(file);
-        let _ = disk.remove(&path);
-        return Err(Error::io("reserve space for", &path, error));
-    }
-    Ok(Prepared { file, path, allocated: segment_bytes })
-}
-
-/// Gives a prepared file its header and its name, durably.
-pub(crate) fn birth(
-    disk: &dyn Disk,
-    dir: &Path,
-    prepared: Prepared,
-    header: &SegmentHeader,
-) -> Result<(Box<dyn DiskFile>, u64), Error> {
-    let Prepared { file, path, allocated } = prepared;
-    let named = dir.join(segment::file_name(header.base));
-    disk::write_full(&*file, &header.encode(), 0).map_err(|error| Error::io("write", &path, error))?;
-    file.sync().map_err(|error| Error::io("sync", &path, error))?;
-    disk.rename(&path, &named).map_err(|error| Error::io("name", &named, error))?;
-    disk.sync_dir(dir).map_err(|error| Error::io("sync", dir, error))?;
-    Ok((file, allocated))
 }

@@ -44,6 +44,8 @@ struct State {
     tick: Tick,
     calls: CallLog,
     capacity: Option<u64>,
+    /// A write of whole blocks can be durable at once.
+    past_cache: bool,
     /// How many steps the power lasts, counted from the disk's beginning.
     powered_steps: Option<u64>,
     /// Which syncs of files fail and drop what was dirty, counted from the disk's beginning.
@@ -58,6 +60,14 @@ impl SimDisk {
         Self::holding(Tree::new(), BTreeMap::new(), None)
     }
 
+    /// Lets writes of whole blocks be durable at once, as those past the page cache of a real disk can be: see
+    /// [`DiskFile::write_blocks`].
+    #[must_use]
+    pub fn past_cache(self) -> Self {
+        self.state().past_cache = true;
+        self
+    }
+
     fn holding(tree: Tree, files: BTreeMap<FileId, Image>, capacity: Option<u64>) -> Self {
         let state = State {
             tree,
@@ -66,6 +76,7 @@ impl SimDisk {
             tick: Tick::NONE,
             calls: CallLog::default(),
             capacity,
+            past_cache: false,
             powered_steps: None,
             lossy_syncs: Vec::new(),
             fired: 0,
@@ -89,7 +100,9 @@ impl SimDisk {
         let tree = state.tree.survivor(&mut chooser);
         let survivors =
             state.files.iter().map(|(id, image)| (*id, Image::settled(image.survivor(&mut chooser))));
-        Self::holding(tree, survivors.collect(), state.capacity)
+        let survivor = Self::holding(tree, survivors.collect(), state.capacity);
+        survivor.state().past_cache = state.past_cache;
+        survivor
     }
 
     /// Cuts the power once `steps` calls that change something were made, counted from the disk's beginning as

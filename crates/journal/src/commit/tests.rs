@@ -192,7 +192,7 @@ fn the_file_made_ahead_is_left_alone_while_a_roll_uses_it() {
     let commit = Arc::clone(&journal.core.commit);
     let big = vec![7; 600 << 10];
     journal.append(&big).unwrap();
-    spin_until(|| lock(&commit.spare).is_some());
+    spin_until(|| !commit.spare.is_none());
     let slow = Arc::new(SlowWaker(Gate::default()));
     slow.0.arm();
     // The leader of this group is held up by a task it wakes; by then the lead is free.
@@ -206,11 +206,11 @@ fn the_file_made_ahead_is_left_alone_while_a_roll_uses_it() {
     let sealed = apart(move || other.seal().map(drop));
     // The first time is the seal's sync: the roll has taken the file.
     gate.wait_until_reached();
-    assert!(lock(&commit.spare).is_none());
+    assert!(commit.spare.is_none());
     slow.0.let_go();
     in_time(&held_up).unwrap();
     assert!(commit.keeper.is_free_to_prepare(), "a file is made under the name of one in use");
-    assert!(lock(&commit.spare).is_none(), "a file was made under the name of one in use");
+    assert!(commit.spare.is_none(), "a file was made under the name of one in use");
     gate.let_go();
     in_time(&sealed).unwrap();
     journal.append("c").unwrap();

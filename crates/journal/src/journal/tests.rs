@@ -16,6 +16,7 @@ const SMALL: Options = Options {
     sync: SyncPolicy::Always,
     seal: SealPolicy { age: None, bucket: Bucket::None },
     remember_keys: 100,
+    fill_ahead: true,
 };
 
 fn open(dir: &Path) -> Journal {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use annals_journal::{DiskFile, Mode};
+use annals_journal::{DiskFile, Mode, Written};
 
 use super::{FileId, Image, SimDisk};
 use crate::calls::Call;
@@ -27,6 +27,22 @@ impl SimFile {
         }
         let message = format!("{}: opened for reading only", self.path.display());
         Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
+    }
+}
+
+impl SimFile {
+    fn sync_with(&self, sync: impl FnOnce(&mut Image)) -> io::Result<()> {
+        let mut state = self.disk.state();
+        state.called(Call::Sync, &self.path)?;
+        let nth = state.calls.count(Call::Sync);
+        if state.lossy_syncs.contains(&nth) {
+            state.fired += 1;
+            state.image_mut(self.id)?.lose_pending();
+            let message =
+                format!("{}: the sync failed, and the dirty pages are dropped", self.path.display());
+            return Err(io::Error::other(message));
+        }
+        state.image_mut(self.id).map(sync)
     }
 }
 
@@ -55,18 +71,18 @@ impl DiskFile for SimFile {
         Ok(room)
     }
 
-    fn sync(&self) -> io::Result<()> {
-        let mut state = self.disk.state();
-        state.called(Call::Sync, &self.path)?;
-        let nth = state.calls.count(Call::Sync);
-        if state.lossy_syncs.contains(&nth) {
-            state.fired += 1;
-            state.image_mut(self.id)?.lose_pending();
-            let message =
-                format!("{}: the sync failed, and the dirty pages are dropped", self.path.display());
-            return Err(io::Error::other(message));
+    fn write_blocks(&self, buf: &[u8], pos: u64, durable: bool) -> io::Result<Written> {
+        // Two steps, between which the power may be cut.
+        let bytes = self.write_at(buf, pos)?;
+        let durable = durable && self.disk.state().past_cache;
+        if durable {
+            self.sync_with(Image::sync_last)?;
         }
-        state.image_mut(self.id).map(Image::sync)
+        Ok(Written { bytes, durable })
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_with(Image::sync)
     }
 
     fn len(&self) -> io::Result<u64> {

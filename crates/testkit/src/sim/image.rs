@@ -81,6 +81,33 @@ impl Image {
         }
     }
 
+    /// The sync that a write of whole blocks brings along: it covers that write, and no other.
+    pub(super) fn sync_last(&mut self) {
+        let Some((_, last)) = self.pending.pop() else { return };
+        let durable = self.durable.len();
+        let begin = if let Change::Write { pos, .. } = &last { *pos } else { 0 };
+        for (tick, change) in std::mem::take(&mut self.pending) {
+            match change {
+                // What it overwrites is not waited for any more.
+                Change::Write { pos, mut bytes } if pos < last.end() && begin < pos + bytes.len() => {
+                    let behind = (pos + bytes.len()).saturating_sub(last.end());
+                    if behind > 0 {
+                        let rest = bytes.split_off(bytes.len() - behind);
+                        let tick = tick.plus(last.end() / SECTOR_BYTES - pos / SECTOR_BYTES);
+                        self.pending.push((tick, Change::Write { pos: last.end(), bytes: rest }));
+                    }
+                    bytes.truncate(begin.saturating_sub(pos));
+                    self.pending.push((tick, Change::Write { pos, bytes }));
+                }
+                // A longer file goes with it.
+                Change::Len(len) if len >= durable => resize(&mut self.durable, &change),
+                other => self.pending.push((tick, other)),
+            }
+        }
+        apply(&mut self.durable, &last, |_| true);
+        resize(&mut self.durable, &last);
+    }
+
     /// A sync that fails and takes what was dirty for clean: it stays readable and never reaches the medium.
     pub(super) fn lose_pending(&mut self) {
         self.pending.clear();
