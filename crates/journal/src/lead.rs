@@ -18,7 +18,7 @@ use crate::stage::{Lead, Work};
 use crate::ticket::Ticket;
 
 /// The next segment is made once this part of one is filled: a log that is appended to now and then needs none.
-const PREPARE_AT: u64 = 16;
+const PREPARE_AT: u64 = 2;
 
 /// Who leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,9 @@ pub(crate) enum Leader {
     /// The journal's own thread: it leads while there is something to write and no thread to lead.
     Keeper,
 }
+
+/// From there on the next one is filled so many times as fast as this one: it is ready before it is wanted.
+const FILL_AHEAD: u64 = 3;
 
 impl GroupCommit {
     /// Takes the lead, if it is to be taken still. A thread first waits for its group to fill, as long as that may be.
@@ -216,7 +219,7 @@ impl GroupCommit {
             }
         } else if gains
             && self.options.fill_ahead
-            && self.spare.want(filled + filled / 4)
+            && self.spare.want(filled.saturating_sub(whole / PREPARE_AT) * FILL_AHEAD)
             && self.keeper.is_free_to_fill()
         {
             let _ = self.keeper.fill(self);

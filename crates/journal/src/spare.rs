@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::segment::{self, SegmentHeader};
 
 /// Zeros of so many bytes are written at once.
-const PIECE: u64 = 256 << 10;
+const PIECE: u64 = 128 << 10;
 /// The first segment of a log is filled when the log is made, as far as that goes in this time.
 const FIRST: Duration = Duration::from_millis(50);
 
