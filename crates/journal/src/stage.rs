@@ -23,7 +23,7 @@ use crate::ticket::Ticket;
 /// Groups of so many bytes are not waited for.
 const LARGE_GROUP: usize = 128 << 10;
 /// Larger groups than this gain less by zeros that were written before than those cost.
-const ZEROS_TO: usize = 384 << 10;
+const ZEROS_TO: usize = 96 << 10;
 /// So many groups are not waited for at most, after waits that were in vain.
 const MOST_SKIPPED: u32 = 64;
 
