@@ -15,6 +15,9 @@ const POLYNOMIAL: u32 = 0x82F6_3B78;
 /// From so many bytes on the widest instructions are worth their beginning.
 const WIDE: usize = 512;
 
+/// Below so many bytes, as a commit frame has, nothing is gained by remembering.
+const NARROW: usize = 64;
+
 /// `WORD[n][b]`: what byte `b` adds once `n` more bytes have passed.
 const WORD: [[u32; 256]; 4] = word_tables();
 
@@ -83,6 +86,33 @@ pub(crate) fn bulk(word: u32, covered: &[u8]) -> u32 {
     let mut digest = Digest::new_with_init_state(CrcAlgorithm::Crc32Iscsi, u64::from(pass(!word)));
     digest.update(covered);
     digest.finalize() as u32
+}
+
+/// The same of frame after frame. The CRC is linear: what the length word adds depends on it and on the length alone, so
+/// for frames of one length it is found out once, and the rest goes the shortest way.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Bulks {
+    word: u32,
+    len: usize,
+    adds: Option<u32>,
+}
+
+impl Bulks {
+    pub(crate) fn next(&mut self, word: u32, covered: &[u8]) -> u32 {
+        if covered.len() < NARROW {
+            return crc32c::crc32c_append(!pass(!word), covered);
+        }
+        if (self.word, self.len) != (word, covered.len()) {
+            *self = Self { word, len: covered.len(), adds: None };
+            return bulk(word, covered);
+        }
+        let alone = crc_fast::crc32_iscsi(covered);
+        let adds = match self.adds {
+            Some(adds) => adds,
+            None => *self.adds.insert(alone ^ bulk(word, covered)),
+        };
+        alone ^ adds
+    }
 }
 
 /// The same of words and a body that do not lie in one piece.

@@ -9,7 +9,7 @@ use std::io;
 
 use annals_record::{Offset, Place, ReadLimit};
 
-use crate::crc::Stamp;
+use crate::crc::{Bulks, Stamp};
 use crate::disk::{self, DiskFile};
 use crate::frame::{self, Commit, Frame, Parsed};
 use crate::scan::{self, Group};
@@ -58,6 +58,7 @@ impl Groups<'_> {
         let mut walk = Walk {
             header: self.header,
             stamp: Stamp::new(&self.header.log, self.header.term),
+            bulks: Bulks::default(),
             from,
             limit: ReadLimit { bytes: self.limit.bytes.min(MOST_BYTES), ..self.limit },
             available: self.end.get() - from.get(),
@@ -108,6 +109,7 @@ enum Stop {
 struct Walk<'a> {
     header: &'a SegmentHeader,
     stamp: Stamp,
+    bulks: Bulks,
     from: Offset,
     limit: ReadLimit,
     /// How many bytes there are to read at most.
@@ -153,7 +155,7 @@ impl Walk<'_> {
         loop {
             let (at, offset) = (self.at, self.place(self.at));
             let rest = &bytes[at..];
-            match frame::parse_at(rest, self.stamp, offset) {
+            match frame::parse_at(rest, self.stamp, offset, &mut self.bulks) {
                 Parsed::Frame(Frame::Record { len }, whole) => {
                     places.push(Place { offset, start: (at + frame::HEADER) as u32, len: len as u32 });
                     self.payload_bytes += len;

@@ -65,6 +65,12 @@ impl Stretch {
     fn read(&self, memory: &mut Memory) -> bool {
         let Ok(header) = &self.segment.header else { return false };
         memory.places.clear();
+        let len = self.to.get() - self.from.get();
+        if (memory.bytes.len() as u64) < len {
+            // At once, and in memory that is zeros already: growing with the pieces would copy them.
+            let Ok(len) = usize::try_from(len.next_power_of_two()) else { return false };
+            memory.bytes = vec![0; len];
+        }
         let groups = Groups { file: &*self.file, header, end: self.to, limit: ALL };
         let look = groups.look(self.from, &mut memory.bytes, &mut memory.places, |_| {});
         let look: io::Result<bool> = look.map(|look| look.bad.is_none() && look.next == self.to);
