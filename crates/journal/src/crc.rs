@@ -15,7 +15,7 @@ const POLYNOMIAL: u32 = 0x82F6_3B78;
 /// From so many bytes on the widest instructions are worth their beginning.
 const WIDE: usize = 512;
 
-/// Below so many bytes, as a commit frame has, nothing is gained by remembering.
+/// Below so many bytes nothing is gained by remembering: the commit frames between records are such.
 const NARROW: usize = 64;
 
 /// `WORD[n][b]`: what byte `b` adds once `n` more bytes have passed.
@@ -88,17 +88,20 @@ pub(crate) fn bulk(word: u32, covered: &[u8]) -> u32 {
     digest.finalize() as u32
 }
 
-/// The same of frame after frame. The CRC is linear: what the length word adds depends on it and on the length alone, so
-/// for frames of one length it is found out once, and the rest goes the shortest way.
+/// The length word of the frame before, and what it adds to the CRC: the CRC is linear, so that depends on the word and on
+/// how many bytes follow it, and on nothing else. Where frames are of one length the bulk then goes the shortest way.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Bulks {
+pub(crate) struct LastWord {
     word: u32,
+    /// How many bytes followed it; never none.
     len: usize,
+    /// Unknown until it comes a second time: frames of many lengths are gone over once.
     adds: Option<u32>,
 }
 
-impl Bulks {
-    pub(crate) fn next(&mut self, word: u32, covered: &[u8]) -> u32 {
+impl LastWord {
+    /// As [`bulk`], for frames that come one after the other.
+    pub(crate) fn bulk(&mut self, word: u32, covered: &[u8]) -> u32 {
         if covered.len() < NARROW {
             return crc32c::crc32c_append(!pass(!word), covered);
         }
@@ -107,10 +110,7 @@ impl Bulks {
             return bulk(word, covered);
         }
         let alone = crc_fast::crc32_iscsi(covered);
-        let adds = match self.adds {
-            Some(adds) => adds,
-            None => *self.adds.insert(alone ^ bulk(word, covered)),
-        };
+        let adds = *self.adds.get_or_insert_with(|| alone ^ bulk(word, covered));
         alone ^ adds
     }
 }

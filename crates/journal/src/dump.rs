@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use annals_record::{LogId, Offset, RecordId, Term};
 
-use crate::crc::{Bulks, Stamp};
+use crate::crc::Stamp;
 use crate::disk::{Disk, DiskFile, Mode};
 use crate::error::Error;
 use crate::frame::{self, Commit, ControlKind, Frame, Parsed};
@@ -308,10 +308,10 @@ impl Frames<'_> {
     /// What stands at `at`.
     fn parse(&mut self, at: Offset) -> std::io::Result<Parsed> {
         let pos = self.header.file_pos(at);
-        let parsed = frame::parse_at(self.window.at(pos, frame::HEADER)?, self.stamp, at, &mut Bulks::default());
+        let parsed = frame::parse_at(self.window.at(pos, frame::HEADER)?, self.stamp, at);
         match parsed {
             Parsed::Short(whole) if pos.0.saturating_add(whole as u64) <= self.window.len() => {
-                Ok(frame::parse_at(self.window.at(pos, whole)?, self.stamp, at, &mut Bulks::default()))
+                Ok(frame::parse_at(self.window.at(pos, whole)?, self.stamp, at))
             }
             parsed => Ok(parsed),
         }

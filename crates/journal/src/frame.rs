@@ -7,7 +7,7 @@
 
 use annals_record::{LogId, Offset, Term};
 
-use crate::crc::{self, Bulks, Stamp};
+use crate::crc::{self, LastWord, Stamp};
 
 /// Bytes before a frame's body.
 pub(crate) const HEADER: usize = 40;
@@ -165,11 +165,16 @@ pub(crate) fn control_word(kind: ControlKind, body: usize) -> u32 {
 
 /// Says what stands at the beginning of `bytes`, which is `place` of the log.
 pub(crate) fn parse(bytes: &[u8], place: &Place) -> Parsed {
-    parse_at(bytes, Stamp::new(&place.log, place.term), place.offset, &mut Bulks::default())
+    parse_at(bytes, Stamp::new(&place.log, place.term), place.offset)
 }
 
 /// As [`parse`], for frames of one log and term.
-pub(crate) fn parse_at(bytes: &[u8], stamp: Stamp, offset: Offset, bulks: &mut Bulks) -> Parsed {
+pub(crate) fn parse_at(bytes: &[u8], stamp: Stamp, offset: Offset) -> Parsed {
+    parse_next(bytes, stamp, offset, &mut LastWord::default())
+}
+
+/// As [`parse_at`], for frames that come one after the other.
+pub(crate) fn parse_next(bytes: &[u8], stamp: Stamp, offset: Offset, last: &mut LastWord) -> Parsed {
     if bytes.len() < HEADER {
         return if bytes.iter().all(|byte| *byte == 0) { Parsed::Zeros } else { Parsed::Short(HEADER) };
     }
@@ -187,7 +192,7 @@ pub(crate) fn parse_at(bytes: &[u8], stamp: Stamp, offset: Offset, bulks: &mut B
     if bytes.len() < whole {
         return Parsed::Short(whole);
     }
-    let found = stamp.placed(bulks.next(head, &bytes[8..HEADER + len]), offset);
+    let found = stamp.placed(last.bulk(head, &bytes[8..HEADER + len]), offset);
     let expected = word(bytes, 4);
     if found != expected {
         return Parsed::Bad(format!("checksum {found:08x}, expected {expected:08x}"));

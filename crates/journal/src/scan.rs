@@ -6,7 +6,7 @@ use std::io;
 
 use annals_record::{Offset, RecordId};
 
-use crate::crc::{Bulks, Stamp};
+use crate::crc::Stamp;
 use crate::disk::{self, DiskFile};
 use crate::frame::{self, Commit, ControlKind, Frame, Parsed};
 use crate::holes::Holes;
@@ -162,10 +162,10 @@ impl<'a> Scan<'a> {
         loop {
             let pos = self.header.file_pos(at);
             let mut bytes = self.window.at(pos, frame::HEADER)?;
-            let mut parsed = frame::parse_at(bytes, self.stamp, at, &mut Bulks::default());
+            let mut parsed = frame::parse_at(bytes, self.stamp, at);
             if let Parsed::Short(whole) = parsed {
                 bytes = self.window.at(pos, whole)?;
-                parsed = frame::parse_at(bytes, self.stamp, at, &mut Bulks::default());
+                parsed = frame::parse_at(bytes, self.stamp, at);
             }
             let end = |whole: usize| Offset::new(at.get() + whole as u64);
             match parsed {
