@@ -42,7 +42,9 @@ fn frames_one_after_the_other_agree_whatever_came_before() {
     let lens = [32, 1056, 1056, 32, 1056, 1056, 64, 64, 64, 1056, 63, 1056, 0, 700, 700, 701, 701, 700];
     for (i, len) in lens.into_iter().enumerate() {
         // A word of the same length that is another, and another length under the same word.
-        for (word, len) in [(len as u32, len), (len as u32 | 1 << 31, len), (7, len), (7, len), (7, len)] {
+        for (word, len) in
+            [(7, len), (7, len), (7, len), (len as u32, len), (len as u32 | 1 << 31, len), (7, len)]
+        {
             let covered = &bytes[i * 8..][..len];
             let known = last.adds.is_some() && (last.word, last.len) == (word, len);
             remembered += usize::from(known);
