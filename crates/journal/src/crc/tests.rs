@@ -43,7 +43,7 @@ fn frames_one_after_the_other_agree_whatever_came_before() {
     for (i, len) in lens.into_iter().enumerate() {
         // A word of the same length that is another, and another length under the same word.
         for (word, len) in
-            [(7, len), (7, len), (7, len), (len as u32, len), (len as u32 | 1 << 31, len), (7, len)]
+            [(7, len), (len as u32, len), (len as u32 | 1 << 31, len), (7, len), (7, len), (7, len)]
         {
             let covered = &bytes[i * 8..][..len];
             let known = last.adds.is_some() && (last.word, last.len) == (word, len);
