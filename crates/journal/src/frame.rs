@@ -7,7 +7,7 @@
 
 use annals_record::{LogId, Offset, Term};
 
-use crate::crc::{self, Stamp};
+use crate::crc::{self, LastWord, Stamp};
 
 /// Bytes before a frame's body.
 pub(crate) const HEADER: usize = 40;
@@ -170,6 +170,11 @@ pub(crate) fn parse(bytes: &[u8], place: &Place) -> Parsed {
 
 /// As [`parse`], for frames of one log and term.
 pub(crate) fn parse_at(bytes: &[u8], stamp: Stamp, offset: Offset) -> Parsed {
+    parse_next(bytes, stamp, offset, &mut LastWord::default())
+}
+
+/// As [`parse_at`], for frames that come one after the other.
+pub(crate) fn parse_next(bytes: &[u8], stamp: Stamp, offset: Offset, last: &mut LastWord) -> Parsed {
     if bytes.len() < HEADER {
         return if bytes.iter().all(|byte| *byte == 0) { Parsed::Zeros } else { Parsed::Short(HEADER) };
     }
@@ -187,7 +192,7 @@ pub(crate) fn parse_at(bytes: &[u8], stamp: Stamp, offset: Offset) -> Parsed {
     if bytes.len() < whole {
         return Parsed::Short(whole);
     }
-    let found = stamp.placed(crc::bulk(head, &bytes[8..HEADER + len]), offset);
+    let found = stamp.placed(last.bulk(head, &bytes[8..HEADER + len]), offset);
     let expected = word(bytes, 4);
     if found != expected {
         return Parsed::Bad(format!("checksum {found:08x}, expected {expected:08x}"));

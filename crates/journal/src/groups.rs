@@ -9,14 +9,14 @@ use std::io;
 
 use annals_record::{Offset, Place, ReadLimit};
 
-use crate::crc::Stamp;
+use crate::crc::{LastWord, Stamp};
 use crate::disk::{self, DiskFile};
 use crate::frame::{self, Commit, Frame, Parsed};
 use crate::scan::{self, Group};
 use crate::segment::SegmentHeader;
 
-/// How much is read at once: large enough that the calls do not count, small enough for a core's cache.
-const PIECE: usize = 512 << 10;
+/// How much is read at once at most: what is lent as one batch comes in one call, or nearly.
+const PIECE: usize = 1280 << 10;
 /// Room beyond what a limit seems to need, for frames' headers and for the group that crosses it.
 const SLACK: usize = 16 << 10;
 /// What a record is taken to need before any was seen.
@@ -58,6 +58,7 @@ impl Groups<'_> {
         let mut walk = Walk {
             header: self.header,
             stamp: Stamp::new(&self.header.log, self.header.term),
+            last_word: LastWord::default(),
             from,
             limit: ReadLimit { bytes: self.limit.bytes.min(MOST_BYTES), ..self.limit },
             available: self.end.get() - from.get(),
@@ -108,6 +109,7 @@ enum Stop {
 struct Walk<'a> {
     header: &'a SegmentHeader,
     stamp: Stamp,
+    last_word: LastWord,
     from: Offset,
     limit: ReadLimit,
     /// How many bytes there are to read at most.
@@ -153,7 +155,7 @@ impl Walk<'_> {
         loop {
             let (at, offset) = (self.at, self.place(self.at));
             let rest = &bytes[at..];
-            match frame::parse_at(rest, self.stamp, offset) {
+            match frame::parse_next(rest, self.stamp, offset, &mut self.last_word) {
                 Parsed::Frame(Frame::Record { len }, whole) => {
                     places.push(Place { offset, start: (at + frame::HEADER) as u32, len: len as u32 });
                     self.payload_bytes += len;

@@ -25,8 +25,8 @@ use stretch::{Front, Line, Stretch};
 
 /// A stretch is whole groups of at least so many bytes: what a core's own cache holds.
 const STRETCH_BYTES: u64 = 512 << 10;
-/// How many stretches there are for each thread: enough that none waits for the caller.
-const EACH: usize = 3;
+/// How many stretches there are for each thread: enough that none waits for the caller, and no more memory than that.
+const EACH: usize = 2;
 /// More threads than this read no faster: memory is the limit.
 const MOST_THREADS: usize = 4;
 /// What is read where there is no seal.
@@ -117,17 +117,19 @@ impl Replay {
 
     /// Makes sure that there is enough to do for every thread, if there is.
     fn fill_line(&mut self) -> Result<(), Error> {
-        let wanted = EACH * (self.threads.len() + 1);
-        while self.line.len() < wanted {
-            if self.planned.is_empty() && !self.plan()? {
-                break;
+        loop {
+            let wanted = EACH * (self.threads.len() + 1);
+            while self.line.len() < wanted {
+                if self.planned.is_empty() && !self.plan()? {
+                    break;
+                }
+                self.line.push(self.planned.pop_front());
             }
-            self.line.push(self.planned.pop_front());
-        }
-        if !self.started && self.line.len() > 1 {
+            if self.started || self.line.len() < 2 {
+                return Ok(());
+            }
             self.start();
         }
-        Ok(())
     }
 
     /// Plans the next sealed segment; whether there is one.

@@ -6,7 +6,7 @@ use std::io;
 
 use annals_record::{Offset, RecordId};
 
-use crate::crc::Stamp;
+use crate::crc::{LastWord, Stamp};
 use crate::disk::{self, DiskFile};
 use crate::frame::{self, Commit, ControlKind, Frame, Parsed};
 use crate::holes::Holes;
@@ -91,6 +91,7 @@ pub(crate) struct Group {
 pub(crate) struct Scan<'a> {
     header: &'a SegmentHeader,
     stamp: Stamp,
+    last_word: LastWord,
     window: Window<'a>,
     next: Offset,
     holes: Holes,
@@ -111,6 +112,7 @@ impl<'a> Scan<'a> {
         Self {
             header,
             stamp: Stamp::new(&header.log, header.term),
+            last_word: LastWord::default(),
             window,
             next: from,
             holes: Holes::default(),
@@ -162,10 +164,10 @@ impl<'a> Scan<'a> {
         loop {
             let pos = self.header.file_pos(at);
             let mut bytes = self.window.at(pos, frame::HEADER)?;
-            let mut parsed = frame::parse_at(bytes, self.stamp, at);
+            let mut parsed = frame::parse_next(bytes, self.stamp, at, &mut self.last_word);
             if let Parsed::Short(whole) = parsed {
                 bytes = self.window.at(pos, whole)?;
-                parsed = frame::parse_at(bytes, self.stamp, at);
+                parsed = frame::parse_next(bytes, self.stamp, at, &mut self.last_word);
             }
             let end = |whole: usize| Offset::new(at.get() + whole as u64);
             match parsed {

@@ -33,3 +33,27 @@ fn every_length_and_alignment_agrees_with_the_definition() {
         assert_eq!(placed, slow(&[&word.to_le_bytes(), covered, &place]), "{len} bytes, placed");
     }
 }
+
+#[test]
+fn frames_one_after_the_other_agree_whatever_came_before() {
+    let bytes: Vec<u8> = (0..4096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let mut last = LastWord::default();
+    let mut remembered = 0;
+    let lens = [32, 1056, 1056, 32, 1056, 1056, 64, 64, 64, 1056, 63, 1056, 0, 700, 700, 701, 701, 700];
+    for (i, len) in lens.into_iter().enumerate() {
+        // A word of the same length that is another, and another length under the same word.
+        for (word, len) in
+            [(7, len), (len as u32, len), (len as u32 | 1 << 31, len), (7, len), (7, len), (7, len)]
+        {
+            let covered = &bytes[i * 8..][..len];
+            let known = last.adds.is_some() && (last.word, last.len) == (word, len);
+            remembered += usize::from(known);
+            assert_eq!(
+                last.bulk(word, covered),
+                slow(&[&word.to_le_bytes(), covered]),
+                "{i}: {word:x}, {len}"
+            );
+        }
+    }
+    assert!(remembered > lens.len() / 2, "{remembered} went the shortest way");
+}

@@ -15,6 +15,9 @@ use crate::source::Source;
 /// A stretch is read whole.
 const ALL: ReadLimit = ReadLimit { records: usize::MAX, bytes: usize::MAX };
 
+/// What a table says is not believed beyond this: whatever is really there makes the memory grow.
+const MOST_AT_ONCE: usize = 4 << 20;
+
 /// Whole groups of a sealed segment.
 pub(super) struct Stretch {
     segment: Arc<Segment>,
@@ -65,6 +68,12 @@ impl Stretch {
     fn read(&self, memory: &mut Memory) -> bool {
         let Ok(header) = &self.segment.header else { return false };
         memory.places.clear();
+        let len = usize::try_from(self.to.get() - self.from.get()).unwrap_or(MOST_AT_ONCE);
+        let len = len.min(MOST_AT_ONCE).next_power_of_two();
+        if memory.bytes.len() < len {
+            // At once, and zeros already: memory that grows with its pieces is copied and cleared.
+            memory.bytes = vec![0; len];
+        }
         let groups = Groups { file: &*self.file, header, end: self.to, limit: ALL };
         let look = groups.look(self.from, &mut memory.bytes, &mut memory.places, |_| {});
         let look: io::Result<bool> = look.map(|look| look.bad.is_none() && look.next == self.to);

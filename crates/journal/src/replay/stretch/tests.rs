@@ -71,3 +71,17 @@ fn a_reader_that_panics_leaves_nobody_waiting() {
     drop(Taken { line: &line, number: 0, to });
     assert!(matches!(line.front(&mut Batch::default()), Front::Bad(bad) if bad == to));
 }
+
+#[test]
+fn a_stretch_has_its_memory_at_once() {
+    let (line, _) = line();
+    let Some(Slot::Waits(stretch)) = line.lock().slots.pop_front() else { panic!("nobody reads yet") };
+    let mut memory = Memory::default();
+    assert!(stretch.read(&mut memory));
+    let len = (stretch.to.get() - stretch.from.get()) as usize;
+    assert_eq!(memory.bytes.len(), len.next_power_of_two());
+    assert_eq!(memory.bytes.capacity(), memory.bytes.len(), "it did not grow");
+    let at = memory.bytes.as_ptr();
+    assert!(stretch.read(&mut memory));
+    assert_eq!(memory.bytes.as_ptr(), at, "it is used again");
+}
