@@ -9,6 +9,7 @@ use crate::disk::{Disk, DiskFile, Held, Listed, Mode, RealDisk, Written};
 use crate::{AppendOptions, Journal, SystemClock};
 
 mod failing;
+mod hammer;
 mod memory;
 
 /// What a disk holds up: the next sync or durable write of a segment stops here until it is let go.
