@@ -17,7 +17,7 @@ use super::memory::{Call, Memory};
 use super::*;
 
 /// How many rounds are run if the environment does not ask for others.
-const ROUNDS: u64 = 60;
+const ROUNDS: u64 = 200;
 /// How many calls a thread makes at most.
 const CALLS: u64 = 80;
 /// Whoever does not come back in this time hangs.
