@@ -95,7 +95,6 @@ pub(crate) enum Waits {
     /// A thread, which sleeps, and can lead.
     Thread,
     /// A task, which is woken: the keeper leads for it.
-    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "tasks come with the feature"))]
     Task,
 }
 

@@ -16,6 +16,10 @@ use annals_record::Appended;
 use super::memory::{Call, Memory};
 use super::*;
 
+mod answers;
+#[cfg(feature = "tokio")]
+mod tasks;
+
 /// How many rounds are run if the environment does not ask for others.
 const ROUNDS: u64 = 200;
 /// How many calls a thread makes at most.
@@ -290,7 +294,7 @@ impl<'a> Caller<'a> {
         match self.round.journal.sync() {
             Ok(durable) => assert!(self.last <= durable, "a sync left {} behind: {durable}", self.last),
             Err(error) => {
-                assert!(error.kind() == Kind::Stop, "P4: a sync that is to be tried again: {error}")
+                assert!(error.kind() == Kind::Stop, "P4: a sync that is to be tried again: {error}");
             }
         }
     }
@@ -320,66 +324,6 @@ impl<'a> Caller<'a> {
     }
 }
 
-#[cfg(feature = "tokio")]
-mod tasks {
-    use std::pin::Pin;
-    use std::sync::mpsc::{Sender, channel};
-    use std::task::{Context, Poll, Wake, Waker};
-
-    use super::*;
-
-    struct Woken(u64, Mutex<Sender<u64>>);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            let _ = self.1.lock().unwrap().send(self.0);
-        }
-    }
-
-    type Flying = Pin<Box<dyn Future<Output = Result<Appended, Error>>>>;
-
-    /// Tasks that append, a few at a time. One is polled only when it is woken; some are dropped.
-    pub(super) fn call_all(round: &Round, who: u64) -> Vec<Made> {
-        let mut caller = Caller::new(round, who);
-        let (sender, woken) = channel();
-        let mut flying: BTreeMap<u64, (Vec<u8>, Flying)> = BTreeMap::new();
-        let mut begun = 0;
-        loop {
-            while flying.len() < 8 && begun < 2 * CALLS && round.goes_on(&mut caller.chance) {
-                let payload = caller.payload();
-                flying.insert(begun, (payload.clone(), Box::pin(round.journal.append_async(payload))));
-                sender.send(begun).unwrap();
-                begun += 1;
-            }
-            if flying.is_empty() {
-                return caller.made;
-            }
-            let task = woken.recv_timeout(HANG).expect("a task was never woken");
-            let Some((payload, mut future)) = flying.remove(&task) else { continue };
-            let waker = Waker::from(Arc::new(Woken(task, Mutex::new(sender.clone()))));
-            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-                Poll::Pending if caller.chance.one_in(10) => {
-                    count(&round.seen.dropped);
-                    drop(future);
-                    caller.made.push(Made {
-                        payloads: vec![payload],
-                        key: None,
-                        expected: None,
-                        came: Came::Unknown,
-                    });
-                }
-                Poll::Pending => drop(flying.insert(task, (payload, future))),
-                Poll::Ready(came) => {
-                    // They end in any order.
-                    caller.last = Offset::ZERO;
-                    let durable = round.options.sync == SyncPolicy::Always;
-                    caller.keep(vec![payload], None, None, came.map(|appended| vec![appended]), durable);
-                }
-            }
-        }
-    }
-}
-
 fn run(seed: u64, seen: &Arc<Seen>) {
     let round = Arc::new(Round::new(seed, seen));
     let mut running = Vec::new();
@@ -402,91 +346,15 @@ fn run(seed: u64, seen: &Arc<Seen>) {
             }
         }
     }
-    check_receipts(&made);
+    answers::receipts(&made);
     if let Some((image, durable)) = round.image.lock().unwrap().take() {
         count(&seen.cut);
-        check_image(&round, &image, durable, &made, false);
+        answers::image(&round, &image, durable, &made, false);
     }
     let everything = Offset::new(u64::MAX);
     let durable = if round.closed.load(SeqCst) { everything } else { round.journal.durable() };
     let mut chance = Chance(seed);
-    check_image(&round, &round.disk.image(|| chance.one_in(2)), durable, &made, true);
-}
-
-/// What the receipts say of each other.
-fn check_receipts(made: &[Made]) {
-    let mut places: BTreeMap<Offset, &[u8]> = BTreeMap::new();
-    let mut keys: HashMap<&[u8], &[Appended]> = HashMap::new();
-    for made in made {
-        let Came::Kept(receipts) = &made.came else { continue };
-        for (receipt, payload) in receipts.iter().zip(&made.payloads) {
-            assert_eq!(receipt.id, annals_record::RecordId::of(payload));
-            let other = places.insert(receipt.offset, payload);
-            assert!(other.is_none_or(|other| other == payload), "two records at {}", receipt.offset);
-        }
-        if let Some(key) = &made.key {
-            let first = keys.entry(key).or_insert(receipts);
-            assert_eq!(*first, &receipts[..], "P2: one key, two answers");
-        }
-    }
-    for made in made {
-        if let (Some(expected), Came::Kept(receipts)) = (made.expected, &made.came) {
-            let between = places.range(expected..receipts[0].offset).next();
-            assert!(between.is_none(), "appended at {expected} if nothing was: {between:?}");
-        }
-    }
-}
-
-/// What stands in an image, against what was answered. `settled`: the answers were given before it.
-fn check_image(round: &Round, image: &Memory, durable: Offset, made: &[Made], settled: bool) {
-    let journal = open_on(image, Options { sync: SyncPolicy::Always, ..round.options });
-    assert!(journal.report().damage.is_none(), "{:?}", journal.report());
-    let all = journal.latest(1 << 20).unwrap();
-    let mut stands: HashMap<&[u8], Offset> = HashMap::new();
-    for entry in all.iter() {
-        let other = stands.insert(entry.payload, entry.offset);
-        assert!(other.is_none(), "the record at {} stands at {other:?} too", entry.offset);
-    }
-    let mut known = 0;
-    let mut by_key: BTreeMap<&[u8], &Made> = BTreeMap::new();
-    for made in made {
-        let places: Vec<_> = made.payloads.iter().filter_map(|payload| stands.get(&payload[..])).collect();
-        assert!(places.is_empty() || places.len() == made.payloads.len(), "I4: half a batch: {places:?}");
-        let is_new = made.key.as_ref().is_none_or(|key| by_key.insert(key, made).is_none());
-        known += if is_new { places.len() } else { 0 };
-        match &made.came {
-            Came::Kept(receipts) => {
-                if places.is_empty() {
-                    let next = receipts[receipts.len() - 1].next;
-                    assert!(next > durable, "I2: {next} was durable and is lost, of {durable}");
-                    count(&round.seen.lost);
-                }
-                for (place, receipt) in places.iter().zip(receipts) {
-                    assert_eq!(**place, receipt.offset, "it stands elsewhere");
-                    assert_eq!(journal.core.source.term_at(**place), receipt.term);
-                }
-            }
-            Came::Refused if settled && made.key.is_none() => {
-                assert!(places.is_empty(), "refused, and there all the same: {places:?}");
-            }
-            Came::Refused | Came::Unknown => {}
-        }
-    }
-    assert_eq!(known, all.len(), "somebody else's records");
-    for (key, made) in by_key {
-        let stood = stands.get(&made.payloads[0][..]);
-        let how = AppendOptions { key: Some(key), ..AppendOptions::default() };
-        let again = journal.append_with(&made.payloads, &how).unwrap();
-        assert!(stood.is_none_or(|stood| *stood == again[0].offset), "P2: made twice: {stood:?}, {again:?}");
-        assert!(stood.is_some() || again[0].offset >= all.next(), "P2: answered for a lost record");
-        assert!(matches!(journal.append_with(&["other"], &how), Err(Error::KeyReused { .. })));
-    }
-    let checkpoint = round.checkpoint.lock().unwrap().filter(|offset| settled && *offset < durable);
-    let found = journal.latest_checkpoint().unwrap().map(|checkpoint| checkpoint.offset);
-    assert!(found >= checkpoint, "P3: {checkpoint:?} is lost, {found:?} is there");
-    journal.append("the log goes on").unwrap();
-    assert!(journal.verify(&mut |_, _| ()).unwrap().is_ok());
-    journal.close().unwrap();
+    answers::image(&round, &round.disk.image(|| chance.one_in(2)), durable, &made, true);
 }
 
 #[test]
