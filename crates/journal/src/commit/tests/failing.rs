@@ -68,6 +68,68 @@ fn a_sync_that_shares_a_group_with_a_full_disk_has_nothing_of_its_own_in_it() {
 }
 
 #[test]
+fn a_sync_of_what_was_written_leaves_nothing_to_be_done() {
+    let (_full, journal) = on_full_disk(Options { sync: SyncPolicy::OnDemand, ..Options::default() });
+    let commit = Arc::clone(&journal.core.commit);
+    let accepted = journal.append(vec![7; WRITE_AT]).unwrap();
+    spin_until(|| journal.durability().written >= accepted.next && commit.lock().lead == Lead::Idle);
+    assert!(journal.sync().unwrap() >= accepted.next);
+    let stage = commit.lock();
+    assert!(stage.lead == Lead::Idle && !stage.is_due(WRITE_AT), "{stage:?}");
+}
+
+#[test]
+fn an_interval_makes_durable_again_and_again() {
+    let sync = SyncPolicy::Interval(SyncPolicy::LEAST_INTERVAL);
+    let journal = open_on(&Memory::new(), Options { sync, ..Options::default() });
+    for _ in 0..4 {
+        let accepted = journal.append("a").unwrap();
+        spin_until(|| journal.durable() >= accepted.next);
+    }
+    // A group that was durable by itself is no reason to forget what comes after it.
+    journal.append_with(&["b"], &KEPT).unwrap();
+    let accepted = journal.append("c").unwrap();
+    spin_until(|| journal.durable() >= accepted.next);
+}
+
+#[test]
+fn a_group_that_finds_the_disk_full_was_never_there() {
+    let (full, journal) = on_full_disk(Options::default());
+    full.store(true, SeqCst);
+    assert!(matches!(journal.append_if(Offset::ZERO, &["a"]), Err(Error::Full { .. })));
+    assert!(!full.load(SeqCst), "it was not full");
+    // An empty segment is not sealed.
+    journal.seal().unwrap();
+    assert_eq!(journal.status().segments.len(), 1);
+    journal.append_if(Offset::ZERO, &["a"]).unwrap();
+    let mut stage = journal.core.commit.lock();
+    stage.sleepers = 1;
+    stage.abandon();
+    assert_eq!(stage.sleepers, 0, "who is told that it is over leads nobody");
+}
+
+#[test]
+fn a_roll_that_finds_the_disk_full_is_tried_again_when_asked_for() {
+    let disk = Memory::new();
+    let journal = open_on(&disk, Options::default());
+    journal.append("a").unwrap();
+    let full = Arc::new(AtomicBool::new(true));
+    let is_full = Arc::clone(&full);
+    disk.rule(move |call, _| {
+        let full = call == Call::Allocate && is_full.load(SeqCst);
+        if full { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    });
+    let other = journal.clone();
+    assert!(matches!(in_time(&apart(move || other.seal())), Err(Error::Full { .. })));
+    // What fits is appended all the same.
+    journal.append("b").unwrap();
+    full.store(false, SeqCst);
+    journal.seal().unwrap();
+    assert_eq!(journal.status().segments.len(), 2);
+    assert_eq!(journal.latest(5).unwrap().len(), 2);
+}
+
+#[test]
 fn what_was_accepted_and_is_lost_with_a_full_disk_is_no_success_of_a_sync() {
     let disk = Memory::new();
     let journal = open_on(&disk, Options { sync: SyncPolicy::OnDemand, ..Options::default() });
@@ -163,6 +225,7 @@ fn a_roll_that_a_power_cut_ends_is_a_torn_tail_and_no_damage() {
         if meant { Err(io::Error::other("the power goes")) } else { Ok(()) }
     });
     assert!(matches!(journal.seal(), Err(Error::Poisoned { .. })));
+    assert!(matches!(journal.core.commit.stopped(), Some(Error::Poisoned { .. })));
     // Any of the sectors that were not synced, in all mixtures but for a few.
     let mut torn = 0;
     for mixture in 0_u32..1 << 7 {
