@@ -12,8 +12,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use annals_record::{Offset, Term};
+use annals_record::{Kind, Offset, Term};
 
 use crate::clock::Clock;
 use crate::error::Error;
@@ -94,7 +95,6 @@ pub(crate) enum Waits {
     /// A thread, which sleeps, and can lead.
     Thread,
     /// A task, which is woken: the keeper leads for it.
-    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "tasks come with the feature"))]
     Task,
 }
 
@@ -147,72 +147,75 @@ impl GroupCommit {
         if let Some(error) = &stage.stopped {
             return Err(error.clone());
         }
+        if waits == Waits::Task && stage.lead == Lead::Idle {
+            // Before anything is placed, for what is refused is not there.
+            self.keeper.start(self)?;
+        }
         if let Some(key) = ask.key
             && let Some(known) = stage.keys.known(key)?
         {
-            return self.answer(stage, known, ask.durable, waits);
+            return Ok(self.answer(stage, known, ask.durable, waits));
         }
         if let Some(expected) = ask.expected {
             check_expected(stage, expected)?;
         }
         if !stage.has_room(frames.bytes) {
-            let role = self.role(stage, waits, false)?;
+            let role = self.role(stage, waits, false);
             return Ok(Attempt::Wait(Arc::clone(&stage.room), role));
         }
-        if stage.lead == Lead::Writing && stage.load.len() >= HOLD_AT {
-            let role = self.role(stage, waits, false)?;
+        if stage.lead != Lead::Idle && stage.load.len() >= HOLD_AT {
+            let role = self.role(stage, waits, false);
             let ticket = Arc::clone(&stage.ticket);
             stage.sleepers += u32::from(waits == Waits::Thread);
             return Ok(Attempt::Wait(ticket, role));
+        }
+        let must_wait = self.must_wait(stage, ask.durable, frames.payloads.len());
+        let is_much = stage.load.len() + frames.bytes >= WRITE_AT && stage.lead == Lead::Idle;
+        let starts_interval = self.interval().filter(|_| !stage.sync_is_due);
+        if !must_wait && (is_much || starts_interval.is_some()) {
+            self.keeper.start(self)?;
         }
         let first = stage.place(frames);
         if let Some(key) = ask.key {
             stage.keys.add(key.id, key.content, first, Some(Arc::clone(&stage.ticket)));
         }
         let term = stage.load.header().term;
-        if !self.must_wait(stage, ask.durable) {
+        if !must_wait {
             stage.load.accepted = true;
-            if stage.load.len() >= WRITE_AT && stage.lead == Lead::Idle {
-                self.call_keeper(stage)?;
+            if is_much {
+                self.call_keeper(stage);
             }
-            if let SyncPolicy::Interval(interval) = self.options.sync
-                && !std::mem::replace(&mut stage.sync_is_due, true)
-            {
-                self.keeper.sync_in(self, interval.max(SyncPolicy::LEAST_INTERVAL))?;
+            if let Some(interval) = starts_interval {
+                stage.sync_is_due = true;
+                self.keeper.sync_in(interval);
             }
             return Ok(Attempt::Placed(Placed { first, term, ticket: None }, Role::Follow));
         }
         stage.load.waiting += 1;
         stage.load.durable = true;
-        let role = self.role(stage, waits, true)?;
+        let role = self.role(stage, waits, true);
         let ticket = Some(Arc::clone(&stage.ticket));
         Ok(Attempt::Placed(Placed { first, term, ticket }, role))
     }
 
     /// Answers an append whose key came before: it waits as the first one would, had it come now.
-    fn answer(
-        self: &Arc<Self>,
-        stage: &mut Stage,
-        known: Known,
-        durable: bool,
-        waits: Waits,
-    ) -> Result<Attempt, Error> {
+    fn answer(&self, stage: &mut Stage, known: Known, durable: bool, waits: Waits) -> Attempt {
         let Known { first, ticket } = known;
-        let term = stage.load.header().term;
+        let term = self.source.term_at(first);
         let filling = ticket.as_ref().is_some_and(|ticket| Arc::ptr_eq(ticket, &stage.ticket));
         if !filling {
             // Over, or on its way: it ends by itself.
-            return Ok(Attempt::Placed(Placed { first, term, ticket }, Role::Follow));
+            return Attempt::Placed(Placed { first, term, ticket }, Role::Follow);
         }
         if !durable && self.options.sync != SyncPolicy::Always {
             // Nobody may be there to write it soon.
             stage.load.accepted = true;
-            return Ok(Attempt::Placed(Placed { first, term, ticket: None }, Role::Follow));
+            return Attempt::Placed(Placed { first, term, ticket: None }, Role::Follow);
         }
         stage.load.waiting += 1;
         stage.load.durable = true;
-        let role = self.role(stage, waits, true)?;
-        Ok(Attempt::Placed(Placed { first, term, ticket }, role))
+        let role = self.role(stage, waits, true);
+        Attempt::Placed(Placed { first, term, ticket }, role)
     }
 
     /// Makes everything accepted durable.
@@ -230,10 +233,14 @@ impl GroupCommit {
             }
             stage.load.waiting += 1;
             stage.load.durable = true;
-            let role = self.role(stage, Waits::Thread, true)?;
+            let role = self.role(stage, Waits::Thread, true);
             (Arc::clone(&stage.ticket), role)
         };
-        self.see_through(Some(&*ticket), role)
+        match self.see_through(Some(&*ticket), role) {
+            // P4: what was accepted was before that group, and is durable.
+            Err(error) if error.kind() == Kind::Retry => Ok(()),
+            outcome => outcome,
+        }
     }
 
     /// Seals the active segment, if it holds anything.
@@ -248,35 +255,43 @@ impl GroupCommit {
                 return Ok(());
             }
             stage.full = true;
-            (Arc::clone(&stage.room), self.role(stage, Waits::Thread, false)?)
+            (Arc::clone(&stage.room), self.role(stage, Waits::Thread, false))
         };
         self.see_through(Some(&*room), role)
     }
 
-    fn must_wait(&self, stage: &Stage, durable: bool) -> bool {
+    /// Whether an append of so many records waits for a sync.
+    fn must_wait(&self, stage: &Stage, durable: bool, records: usize) -> bool {
         durable
             || match self.options.sync {
                 SyncPolicy::Always => true,
-                SyncPolicy::Every(records) => stage.unsynced_records >= u64::from(records),
+                SyncPolicy::Every(most) => stage.unsynced_records + records as u64 >= u64::from(most),
                 SyncPolicy::Interval(_) | SyncPolicy::OnDemand => false,
             }
     }
 
-    fn call_keeper(self: &Arc<Self>, stage: &mut Stage) -> Result<(), Error> {
-        self.keeper.call(self)?;
+    fn interval(&self) -> Option<Duration> {
+        match self.options.sync {
+            SyncPolicy::Interval(interval) => Some(interval.max(SyncPolicy::LEAST_INTERVAL)),
+            _ => None,
+        }
+    }
+
+    /// The keeper leads; it was started.
+    fn call_keeper(&self, stage: &mut Stage) {
         stage.lead = Lead::Called;
-        Ok(())
+        self.keeper.call();
     }
 
     /// Whether whoever is here now is to lead. `within`: it waits in the filling group.
-    fn role(self: &Arc<Self>, stage: &mut Stage, waits: Waits, within: bool) -> Result<Role, Error> {
-        Ok(match (stage.lead, waits) {
+    fn role(&self, stage: &mut Stage, waits: Waits, within: bool) -> Role {
+        match (stage.lead, waits) {
             (Lead::Idle, Waits::Thread) => {
                 stage.lead = Lead::Called;
                 Role::Lead
             }
             (Lead::Idle, Waits::Task) => {
-                self.call_keeper(stage)?;
+                self.call_keeper(stage);
                 Role::Follow
             }
             (Lead::Called, Waits::Thread) if within && stage.fill.is_filled(stage.load.waiting) => {
@@ -287,7 +302,7 @@ impl GroupCommit {
                 stage.sleepers += u32::from(within && waits == Waits::Thread);
                 Role::Follow
             }
-        })
+        }
     }
 
     /// Leads if it is to, and waits until the ticket is over.

@@ -4,6 +4,9 @@
 //!
 //! Started by the first call: a journal whose callers are threads that wait has none, until a segment is half full.
 
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -32,6 +35,20 @@ struct State {
     fill: bool,
     sync_at: Option<Instant>,
     over: bool,
+    spawn: Spawn,
+}
+
+/// How a thread is started.
+#[derive(Debug)]
+struct Spawn(fn(Weak<GroupCommit>) -> io::Result<JoinHandle<()>>);
+
+impl Default for Spawn {
+    fn default() -> Self {
+        Self(|commit| {
+            let named = std::thread::Builder::new().name("annals-journal".to_owned());
+            named.spawn(move || keep(&commit))
+        })
+    }
 }
 
 enum Job {
@@ -42,28 +59,44 @@ enum Job {
 }
 
 impl Keeper {
-    /// It is the keeper's turn to lead.
-    pub(crate) fn call(&self, commit: &Arc<GroupCommit>) -> Result<(), Error> {
-        self.tell(commit, |state| state.called = true)
+    /// Sees that the thread is there. Whoever places something that needs it asks before: an append that is refused has
+    /// left nothing.
+    pub(crate) fn start(&self, commit: &Arc<GroupCommit>) -> Result<(), Error> {
+        let mut state = lock(&self.state);
+        if state.thread.is_none() && !state.over {
+            let thread = (state.spawn.0)(Arc::downgrade(commit))
+                .map_err(|error| Error::io("start a thread for", Path::new("the journal"), error))?;
+            state.thread = Some(thread);
+        }
+        Ok(())
+    }
+
+    /// It is the keeper's turn to lead. It was started.
+    pub(crate) fn call(&self) {
+        self.tell(|state| state.called = true);
+    }
+
+    /// Everything accepted is to be durable in this time. It was started.
+    pub(crate) fn sync_in(&self, interval: Duration) {
+        self.tell(|state| state.sync_at = Some(Instant::now() + interval));
     }
 
     /// The next segment's file is to be made.
     pub(crate) fn prepare(&self, commit: &Arc<GroupCommit>) -> Result<(), Error> {
-        self.tell(commit, |state| state.prepare = true)
+        self.start(commit)?;
+        self.tell(|state| state.prepare = true);
+        Ok(())
     }
 
     /// The next segment's file is to be filled, as far as is wanted.
     pub(crate) fn fill(&self, commit: &Arc<GroupCommit>) -> Result<(), Error> {
-        self.tell(commit, |state| state.fill = true)
+        self.start(commit)?;
+        self.tell(|state| state.fill = true);
+        Ok(())
     }
 
     pub(crate) fn is_free_to_fill(&self) -> bool {
         !lock(&self.state).fill
-    }
-
-    /// Everything accepted is to be durable in this time.
-    pub(crate) fn sync_in(&self, commit: &Arc<GroupCommit>, interval: Duration) -> Result<(), Error> {
-        self.tell(commit, |state| state.sync_at = Some(Instant::now() + interval))
     }
 
     pub(crate) fn is_free_to_prepare(&self) -> bool {
@@ -81,7 +114,7 @@ impl Keeper {
         if let Some(thread) = thread
             && thread.thread().id() != std::thread::current().id()
         {
-            // It has nothing to say: a panic of it has poisoned the journal.
+            // It has nothing to say: it has caught its panics.
             let _ = thread.join();
         }
     }
@@ -92,21 +125,18 @@ impl Keeper {
         state.thread.as_ref().is_some_and(|thread| thread.thread().id() == std::thread::current().id())
     }
 
-    fn tell(&self, commit: &Arc<GroupCommit>, tell: impl FnOnce(&mut State)) -> Result<(), Error> {
-        let mut state = lock(&self.state);
-        if state.thread.is_none() && !state.over {
-            let commit = Arc::downgrade(commit);
-            let thread = std::thread::Builder::new()
-                .name("annals-journal".to_owned())
-                .spawn(move || keep(&commit))
-                .map_err(|error| {
-                    Error::io("start a thread for", std::path::Path::new("the journal"), error)
-                })?;
-            state.thread = Some(thread);
-        }
-        tell(&mut state);
+    fn tell(&self, tell: impl FnOnce(&mut State)) {
+        tell(&mut lock(&self.state));
         self.changed.notify_one();
-        Ok(())
+    }
+
+    /// A job that is done, whether it worked or not, may be asked for again.
+    fn is_done(&self, job: &Job) {
+        match job {
+            Job::Prepare => lock(&self.state).prepare = false,
+            Job::Fill => lock(&self.state).fill = false,
+            Job::Lead | Job::Sync => {}
+        }
     }
 
     /// Waits for the next job; none when it is over.
@@ -143,21 +173,38 @@ impl Keeper {
 fn keep(commit: &Weak<GroupCommit>) {
     let mut zeros = None;
     while let Some(commit) = commit.upgrade() {
-        match commit.keeper.next() {
-            None => break,
-            Some(Job::Lead) => {
-                if commit.claim(None) {
-                    commit.lead(Leader::Keeper);
-                }
-            }
-            Some(Job::Sync) => {
-                if let Err(error) = commit.sync() {
-                    tracing::error!(%error, "what was accepted could not be made durable");
-                }
-            }
-            Some(Job::Prepare) => prepare(&commit),
-            Some(Job::Fill) => fill(&commit, zeros.get_or_insert_with(spare::zeros)),
+        let Some(job) = commit.keeper.next() else { break };
+        // A disk that panics under whoever leads has stopped the journal; nobody may be left without this thread.
+        let goes_on = catch_unwind(AssertUnwindSafe(|| work(&commit, &job, &mut zeros)));
+        if goes_on.is_err() {
+            tracing::error!("the journal's own thread has caught a panic");
         }
+        if !goes_on.unwrap_or(false) {
+            commit.keeper.is_done(&job);
+        }
+    }
+}
+
+/// Does a job; true if there is more of it.
+fn work(commit: &Arc<GroupCommit>, job: &Job, zeros: &mut Option<Blocks>) -> bool {
+    match job {
+        Job::Lead => {
+            if commit.claim(None) {
+                commit.lead(Leader::Keeper);
+            }
+            false
+        }
+        Job::Sync => {
+            if let Err(error) = commit.sync() {
+                tracing::error!(%error, "what was accepted could not be made durable");
+            }
+            false
+        }
+        Job::Prepare => {
+            prepare(commit);
+            false
+        }
+        Job::Fill => fill(commit, zeros.get_or_insert_with(spare::zeros)),
     }
 }
 
@@ -169,16 +216,15 @@ fn prepare(commit: &GroupCommit) {
         // The roll will try again, and say so if it fails.
         Err(error) => tracing::debug!(%error, "the next segment could not be made ahead"),
     }
-    lock(&commit.keeper.state).prepare = false;
 }
 
 /// Fills in a piece of the next segment's file. Piece by piece, for the lead may be wanted.
-fn fill(commit: &GroupCommit, zeros: &Blocks) {
-    let goes_on = commit.spare.fill_some(zeros).unwrap_or_else(|error| {
+fn fill(commit: &GroupCommit, zeros: &Blocks) -> bool {
+    commit.spare.fill_some(zeros).unwrap_or_else(|error| {
         tracing::debug!(%error, "the next segment could not be filled ahead");
         false
-    });
-    if !goes_on {
-        lock(&commit.keeper.state).fill = false;
-    }
+    })
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,9 +98,11 @@ impl GroupCommit {
             None if work.durable => writer.sync(&self.watermark),
             None => Ok(()),
         };
-        // What was accepted cannot be taken back: then there is no trying again.
         outcome.map_err(|error| match error {
+            // What was accepted cannot be taken back: then there is no trying again.
             Error::Full { .. } if work.accepted => writer.poison_with(error),
+            // P4: what was accepted before it is nobody else's to sync.
+            Error::Full { .. } => writer.sync(&self.watermark).err().unwrap_or(error),
             error => error,
         })
     }
@@ -128,20 +130,21 @@ impl GroupCommit {
         // What was placed behind it has no place any more.
         if failed.kind() == Kind::Retry && !stage.load.accepted {
             let queued = stage.take_back(work);
+            stage.synced();
             drop(guard);
             queued.complete(Err(failed));
             return (false, outcome);
         }
-        let reason =
-            self.between_groups(|writer| writer.poison_with(failed.clone())).unwrap_or(failed.clone());
-        stage.stopped.get_or_insert(reason);
+        // What is queued may have been accepted: it is no matter of trying again.
+        let reason = self.between_groups(|writer| writer.poison_with(failed.clone())).unwrap_or(failed);
+        stage.stopped.get_or_insert_with(|| reason.clone());
         let queued = stage.abandon();
         // Nor will there be room for anybody.
         stage.full = false;
         let room = std::mem::take(&mut stage.room);
         drop(guard);
-        queued.complete(Err(failed.clone()));
-        room.complete(Err(failed));
+        queued.complete(Err(reason.clone()));
+        room.complete(Err(reason));
         (false, outcome)
     }
 
@@ -191,9 +194,10 @@ impl GroupCommit {
             ticket.offer();
             return false;
         }
-        if leader == Leader::Keeper || stage.full || self.keeper.call(self).is_err() {
+        if leader == Leader::Keeper || stage.full || self.keeper.start(self).is_err() {
             return true;
         }
+        self.keeper.call();
         stage.lead = Lead::Called;
         false
     }
@@ -247,8 +251,7 @@ impl Drop for Leading<'_> {
             (stage.abandon(), std::mem::take(&mut stage.room))
         };
         self.commit.idle.notify_all();
-        // A waker that panics does so when its group is over already.
-        let mine = self.ticket.take().filter(|ticket| ticket.outcome().is_none());
+        let mine = self.ticket.take();
         for ticket in mine.into_iter().chain([queued, room]) {
             ticket.complete(Err(abandoned.clone()));
         }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use annals_record::{Batch, LogId, Offset, Place, ReadLimit};
+use annals_record::{Batch, LogId, Offset, Place, ReadLimit, Term};
 
 use crate::catalog::{self, Segment};
 use crate::disk::{Disk, DiskFile, Mode};
@@ -91,6 +91,20 @@ impl Source {
     pub(crate) fn oldest(&self) -> Offset {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
         segments.first().map_or(Offset::ZERO, |first| first.held_from)
+    }
+
+    /// The term of the record at `offset`. Of a term of which nothing is held any more, the oldest that is.
+    pub(crate) fn term_at(&self, offset: Offset) -> Term {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        let holder = segments.partition_point(|segment| segment.base <= offset).saturating_sub(1);
+        let headers =
+            |segments| <[Arc<Segment>]>::iter(segments).filter_map(|segment| segment.header.as_ref().ok());
+        // If the header of the segment that holds it does not verify, the next one may tell.
+        let mut from_here = headers(&segments[holder..]);
+        let at = from_here.find(|header| header.term_start <= offset);
+        at.or_else(|| headers(&segments[..holder]).next_back())
+            .or_else(|| headers(&segments).next())
+            .map_or(Term::FIRST, |header| header.term)
     }
 
     /// Whole groups from `from` on, below `durable`, in the place of what the batch held.

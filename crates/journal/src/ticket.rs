@@ -5,6 +5,7 @@
 //!
 //! I10: a ticket is completed exactly once, whatever becomes of its group.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::Waker;
@@ -82,8 +83,7 @@ impl Ticket {
         if self.sleepers.load(Ordering::SeqCst) > 0 {
             word::wake(&self.word, u32::MAX >> 1);
         }
-        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        tasks.into_iter().for_each(Waker::wake);
+        wake_all(std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner)));
     }
 
     /// Lets a task be woken when the group is over; false if it is over already. One waker of a task is enough, however
@@ -98,6 +98,15 @@ impl Ticket {
             tasks.push(waker.clone());
         }
         true
+    }
+}
+
+/// Wakes them all. One that panics is its runtime's affair: it keeps nobody else asleep, and stops no journal.
+pub(crate) fn wake_all(wakers: Vec<Waker>) {
+    for waker in wakers {
+        if catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err() {
+            tracing::error!("a waker panicked; its task may sleep on");
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use annals_record::{LogId, Offset, Term};
 
 use crate::disk::{self, Disk, DiskFile, Mode};
 use crate::frame::{array, long, word};
+use crate::ticket::wake_all;
 
 /// The watermark's file in a journal's directory.
 pub(crate) const FILE_NAME: &str = "watermark";
@@ -276,7 +277,7 @@ impl Watermark {
         self.waiting.fetch_sub(wakers.len(), Ordering::SeqCst);
         drop(state);
         self.moved.notify_all();
-        wakers.into_iter().for_each(Waker::wake);
+        wake_all(wakers);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -272,8 +272,8 @@ impl Writer {
 
     /// Seals the active segment and begins the next one.
     ///
-    /// The order is the promise: space for the next segment first, for running out of it must leave no trace; the seal,
-    /// synced; the cut; the next header, synced; its name; the directory, synced. Only then is anything acknowledged.
+    /// The order is the promise: space for the next segment first, for running out of it must leave no trace; what was
+    /// written before, synced, for a seal says that all of it was durable; the seal, synced; the cut; the next header, synced; its name; the directory, synced. Only then is anything acknowledged.
     pub(crate) fn roll(
         &mut self,
         next_term: Term,
@@ -293,6 +293,7 @@ impl Writer {
                 self.options.segment_bytes,
             )?,
         };
+        self.sync(watermark)?;
         self.write_durably(&seal.encode(&self.active.header))?;
         self.finish_roll(&seal, next, keys.oldest(), source, watermark)
     }
