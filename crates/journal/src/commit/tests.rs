@@ -8,6 +8,7 @@ use super::*;
 use crate::disk::{Disk, DiskFile, Held, Listed, Mode, RealDisk, Written};
 use crate::{AppendOptions, Journal, SystemClock};
 
+mod behind;
 mod failing;
 mod hammer;
 mod memory;
