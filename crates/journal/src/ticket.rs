@@ -157,3 +157,6 @@ mod word {
         CHANGED.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use super::*;
 use crate::disk::{Disk, DiskFile, Held, Listed, Mode, RealDisk, Written};
 use crate::{AppendOptions, Journal, SystemClock};
 
+mod behind;
 mod failing;
 mod hammer;
 mod memory;
@@ -172,6 +173,26 @@ fn a_seal_that_a_close_overtakes_is_answered() {
     in_time(&appended).unwrap();
     in_time(&closed).unwrap();
     assert!(matches!(in_time(&sealed), Err(Error::Closed)));
+}
+
+#[test]
+fn a_seal_behind_what_nobody_waits_for_is_answered() {
+    let (_dir, gate, journal) = open(Options { sync: SyncPolicy::OnDemand, ..Options::default() });
+    gate.arm();
+    let (one, other) = (journal.clone(), journal.clone());
+    let appended = apart(move || {
+        let how = AppendOptions { durable: true, ..AppendOptions::default() };
+        one.append_with(&["a"], &how).map(drop)
+    });
+    gate.wait_until_reached();
+    // It fills the group behind, which nothing but the seal asks for.
+    let accepted = journal.append("b").unwrap();
+    let sealed = apart(move || other.seal());
+    spin_until(|| journal.core.commit.lock().full);
+    gate.let_go();
+    in_time(&appended).unwrap();
+    assert!(in_time(&sealed).unwrap() >= accepted.next);
+    assert_eq!(journal.status().segments.len(), 2);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::memory::{Call, Memory};
 use super::*;
 
 /// A disk whose next write to a segment finds it full, when it is told so, and a journal on it.
-fn on_full_disk(options: Options) -> (Arc<AtomicBool>, Journal) {
+pub(super) fn on_full_disk(options: Options) -> (Arc<AtomicBool>, Journal) {
     let (disk, full) = (Memory::new(), Arc::new(AtomicBool::new(false)));
     let journal = open_on(&disk, options);
     let is_full = Arc::clone(&full);
