@@ -11,6 +11,7 @@ mod history;
 mod repair;
 mod retention;
 mod salvage;
+mod tasks;
 mod wreck;
 
 /// The committed number of cases, or as many times more as the environment asks for.

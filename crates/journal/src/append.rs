@@ -33,8 +33,9 @@ impl Journal {
     /// [`Error::Io`]: it is unknown whether the record is durable, reopen to find out; [`Error::Damaged`].
     pub fn append(&self, payload: impl AsRef<[u8]>) -> Result<Appended, Error> {
         let payload = payload.as_ref();
-        let (digest, bytes) = self.digest(payload)?;
-        let frames = Frames { payloads: &[payload], digests: &[digest], control: None, bytes };
+        let bytes = self.check_alone(payload)?;
+        let digest = Digest::of_record(content::id(payload), payload);
+        let frames = Frames { payloads: &[payload], digests: Some(&[digest]), control: None, bytes };
         let placed = self.core.commit.append(&frames, Ask::default())?;
         Ok(receipt(placed.first, placed.term, digest.id, payload.len()))
     }
@@ -82,7 +83,7 @@ impl Journal {
             bytes += frame::padded(key.body.len()) as u64;
             (ControlKind::Key, &*key.body, Digest::of_control(ControlKind::Key, &key.body))
         });
-        let frames = Frames { payloads: &payloads, digests: &digests, control, bytes: bytes as usize };
+        let frames = Frames { payloads: &payloads, digests: Some(&digests), control, bytes: bytes as usize };
         if how.next.is_some() {
             self.know_last_record()?;
         }
@@ -108,8 +109,8 @@ impl Journal {
     /// there was no room for it.
     #[cfg(feature = "tokio")]
     pub fn append_async<P: AsRef<[u8]>>(&self, payload: P) -> Appending<P> {
-        let digest = self.digest(payload.as_ref());
-        Appending::new(Arc::clone(&self.core.commit), payload, digest)
+        let bytes = self.check_alone(payload.as_ref());
+        Appending::new(Arc::clone(&self.core.commit), payload, bytes)
     }
 
     /// Makes everything accepted durable, and says how far that is.
@@ -152,7 +153,7 @@ impl Journal {
         self.check_batch(bytes as u64)?;
         let digest = Digest::of_control(ControlKind::Checkpoint, body);
         let control = Some((ControlKind::Checkpoint, body, digest));
-        let frames = Frames { payloads: &[], digests: &[], control, bytes };
+        let frames = Frames { payloads: &[], digests: Some(&[]), control, bytes };
         let placed = self.core.commit.append(&frames, Ask { durable: true, ..Ask::default() })?;
         if seal {
             self.core.commit.seal()?;
@@ -169,10 +170,11 @@ impl Journal {
         crate::checkpoint::latest(&self.core.source, self.durable())
     }
 
-    fn digest(&self, payload: &[u8]) -> Result<(Digest, usize), Error> {
+    /// How many bytes the frame of a record takes, if it may be appended by itself.
+    fn check_alone(&self, payload: &[u8]) -> Result<usize, Error> {
         let bytes = frame::padded(check_len(payload)?);
         self.check_batch(bytes as u64)?;
-        Ok((Digest::of_record(content::id(payload), payload), bytes))
+        Ok(bytes)
     }
 
     fn check_batch(&self, bytes: u64) -> Result<(), Error> {

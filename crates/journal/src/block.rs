@@ -20,6 +20,10 @@ impl Blocks {
         &self.bytes[self.start..]
     }
 
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.start..]
+    }
+
     /// Forgets what it holds; its memory stays, up to `most` bytes.
     pub(crate) fn clear(&mut self, most: usize) {
         if self.bytes.capacity() > most + BLOCK {

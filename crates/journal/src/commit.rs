@@ -52,6 +52,8 @@ pub(crate) struct Placed {
     pub(crate) term: Term,
     /// The group to wait for; none if it is done, or nobody has to wait.
     pub(crate) ticket: Option<Arc<Ticket>>,
+    /// The number of its first record in the group.
+    pub(crate) number: u32,
 }
 
 /// What came of an attempt to place an append.
@@ -175,6 +177,7 @@ impl GroupCommit {
         if !must_wait && (is_much || starts_interval.is_some()) {
             self.keeper.start(self)?;
         }
+        let number = stage.load.records;
         let first = stage.place(frames);
         if let Some(key) = ask.key {
             stage.keys.add(key.id, key.content, first, Some(Arc::clone(&stage.ticket)));
@@ -189,13 +192,13 @@ impl GroupCommit {
                 stage.sync_is_due = true;
                 self.keeper.sync_in(interval);
             }
-            return Ok(Attempt::Placed(Placed { first, term, ticket: None }, Role::Follow));
+            return Ok(Attempt::Placed(Placed { first, term, ticket: None, number }, Role::Follow));
         }
         stage.load.waiting += 1;
         stage.load.durable = true;
         let role = self.role(stage, waits, true);
         let ticket = Some(Arc::clone(&stage.ticket));
-        Ok(Attempt::Placed(Placed { first, term, ticket }, role))
+        Ok(Attempt::Placed(Placed { first, term, ticket, number }, role))
     }
 
     /// Answers an append whose key came before: it waits as the first one would, had it come now.
@@ -205,17 +208,17 @@ impl GroupCommit {
         let filling = ticket.as_ref().is_some_and(|ticket| Arc::ptr_eq(ticket, &stage.ticket));
         if !filling {
             // Over, or on its way: it ends by itself.
-            return Attempt::Placed(Placed { first, term, ticket }, Role::Follow);
+            return Attempt::Placed(Placed { first, term, ticket, number: 0 }, Role::Follow);
         }
         if !durable && self.options.sync != SyncPolicy::Always {
             // Nobody may be there to write it soon.
             stage.load.accepted = true;
-            return Attempt::Placed(Placed { first, term, ticket: None }, Role::Follow);
+            return Attempt::Placed(Placed { first, term, ticket: None, number: 0 }, Role::Follow);
         }
         stage.load.waiting += 1;
         stage.load.durable = true;
         let role = self.role(stage, waits, true);
-        Attempt::Placed(Placed { first, term, ticket }, role)
+        Attempt::Placed(Placed { first, term, ticket, number: 0 }, role)
     }
 
     /// Makes everything accepted durable.

@@ -15,7 +15,7 @@ use blake3::platform::Platform;
 
 /// A block, the unit of compression; a chunk, the most one lane takes.
 const BLOCK: usize = 64;
-const CHUNK: usize = 1024;
+pub(crate) const CHUNK: usize = 1024;
 /// The most lanes any processor has.
 const LANES: usize = 16;
 /// Fewer payloads than this are hashed one by one.

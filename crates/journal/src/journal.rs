@@ -131,7 +131,7 @@ impl Journal {
         }
         let (source, watermark) = (Arc::new(recovered.source), Arc::new(recovered.watermark));
         let stopped = recovered.report.damage.clone().map(Error::Damaged);
-        let (load, used) = match &recovered.writer {
+        let (load, used) = match &mut recovered.writer {
             Some(writer) => (writer.begin()?, writer.active.summary.groups > 0),
             None => (Load::nowhere(recovered.log), false),
         };

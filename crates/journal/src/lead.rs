@@ -1,6 +1,6 @@
 //! Leading: one thread takes the filling group, writes it, and sees that somebody takes the next.
 //!
-//!   claim -> take -> write, sync -> settle -> roll, if the segment is full -> hand on -> wake
+//!   claim -> take -> hash what is not -> write, sync -> settle -> roll, if the segment is full -> hand on -> wake
 //!
 //! I6: after an error that leaves it unknown what is durable, nothing is acknowledged until reopen.
 //! I10: the lead is always given back; a panic on the way stops the journal and fails who waits.
@@ -64,6 +64,11 @@ impl GroupCommit {
             let spent = lock(&self.spent).take();
             let mut work = self.lock().take(durable_upto, self.clock.now_micros(), spent);
             leading.ticket = Some(Arc::clone(&work.ticket));
+            if let Some((load, _)) = &mut work.load
+                && let Some(ids) = load.hash()
+            {
+                work.ticket.keep_ids(ids);
+            }
             let outcome = self.write(&mut work);
             let (ticket, gains) = (Arc::clone(&work.ticket), work.gains_by_zeros());
             let (rolls, outcome) = self.settle(work, outcome, began);

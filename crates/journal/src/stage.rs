@@ -241,7 +241,7 @@ impl Stage {
     pub(crate) fn take_back(&mut self, work: Work) -> Arc<Ticket> {
         if let Some((load, _)) = work.load {
             self.keys.forget_from(load.start);
-            self.load = Load::new(Arc::clone(load.header()), load.start, load.lead_in());
+            self.load = Load::new(Arc::clone(load.header()), load.start);
         }
         (self.used, self.last_record_before) = work.before;
         self.last_record = self.last_record_before;
@@ -262,7 +262,7 @@ impl Stage {
         let (waiting, durable) = (self.load.waiting, self.load.durable);
         let (header, start) = (Arc::clone(load.header()), load.start);
         let spent = std::mem::replace(&mut self.load, load);
-        self.load = Load::new(header, start, &[]).in_buffers_of(spent);
+        self.load = Load::new(header, start).in_buffers_of(spent);
         (self.load.waiting, self.load.durable) = (waiting, durable);
         self.used = false;
         self.full = false;

@@ -11,6 +11,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
 
+use annals_record::RecordId;
+
 use crate::error::Error;
 
 const WAITING: u32 = 0;
@@ -23,6 +25,8 @@ pub(crate) struct Ticket {
     word: AtomicU32,
     sleepers: AtomicU32,
     outcome: OnceLock<Result<(), Error>>,
+    /// The ids of the group's records, one after the other, if whoever led it has hashed some of them.
+    ids: OnceLock<Box<[u8]>>,
     tasks: Mutex<Vec<Waker>>,
 }
 
@@ -38,6 +42,18 @@ impl Ticket {
     /// What became of the group, once it is known.
     pub(crate) fn outcome(&self) -> Option<&Result<(), Error>> {
         if self.word.load(Ordering::Acquire) == OVER { self.outcome.get() } else { None }
+    }
+
+    /// The id of a record by its number in the group, if it was hashed with the group and the group is over.
+    pub(crate) fn id(&self, number: u32) -> Option<RecordId> {
+        let (ids, _) = self.ids.get()?.as_chunks();
+        ids.get(number as usize).map(|id| RecordId::from_bytes(*id))
+    }
+
+    /// Keeps the ids of the group's records, for those who did not know theirs. To be called once, before its end.
+    pub(crate) fn keep_ids(&self, ids: &[u8]) {
+        let first = self.ids.set(ids.into()).is_ok();
+        assert!(first, "I10: a group was hashed twice");
     }
 
     /// Sleeps until the group is over, the lead is offered, or `until` has come.

@@ -98,6 +98,8 @@ pub(crate) struct Writer {
     pub(crate) spare: Arc<Spare>,
     /// Something was written since the last sync.
     unsynced: bool,
+    /// What stands in the active segment's last block, if that is not full: the next group is written with it.
+    last_block: Vec<u8>,
 }
 
 impl Writer {
@@ -121,18 +123,20 @@ impl Writer {
             poison: None,
             spare: Arc::default(),
             unsynced: false,
+            last_block: Vec::new(),
         }
     }
 
     /// An empty group at the end of the active segment.
-    pub(crate) fn begin(&self) -> Result<Load, Error> {
+    pub(crate) fn begin(&mut self) -> Result<Load, Error> {
         let end = self.active.end();
         let pos = self.active.header.file_pos(end).0;
         let mut lead_in = vec![0; (pos % BLOCK as u64) as usize];
         let read = disk::read_full(&*self.active.file, &mut lead_in, pos - pos % BLOCK as u64)
             .map_err(|error| Error::io("read", &self.active.path, error))?;
         assert!(read == lead_in.len(), "I4: the active segment ends before {end}");
-        Ok(Load::new(Arc::clone(&self.active.header), end, &lead_in))
+        self.last_block = lead_in;
+        Ok(Load::new(Arc::clone(&self.active.header), end))
     }
 
     /// Writes a finished group that ends at `end`, and syncs it if it is to be `durable`. After an error of kind `Retry`
@@ -201,7 +205,7 @@ impl Writer {
     fn write(&mut self, load: &mut Load, durable: bool) -> Result<(), Error> {
         let pos = self.active.header.file_pos(load.start).0;
         let len = load.len();
-        let block_pos = pos - load.lead_in().len() as u64;
+        let block_pos = pos - self.last_block.len() as u64;
         let end = (pos + len as u64).next_multiple_of(BLOCK as u64);
         let zeros = if end > self.active.touched && len <= SMALL_GROUP {
             let room = self.active.allocated.saturating_sub(end) as usize / BLOCK * BLOCK;
@@ -211,7 +215,8 @@ impl Writer {
         };
         // A sync that a write brings along covers that write alone.
         let at_once = durable && !self.unsynced;
-        match disk::write_all_blocks(&*self.active.file, load.blocks(zeros), block_pos, at_once) {
+        let blocks = load.blocks(&self.last_block, zeros);
+        match disk::write_all_blocks(&*self.active.file, blocks, block_pos, at_once) {
             Ok(true) if at_once => {}
             Ok(_) if durable => {
                 self.active.file.sync().map_err(|error| self.poison("sync", error))?;
@@ -225,6 +230,8 @@ impl Writer {
             Err(error) => return Err(self.poison("write to", error)),
         }
         self.active.touched = self.active.touched.max(end + zeros as u64);
+        self.last_block.clear();
+        self.last_block.extend_from_slice(load.rest(len));
         Ok(())
     }
 
@@ -362,7 +369,7 @@ impl Writer {
         let digest = Digest::of_control(ControlKind::Audit, body);
         load.push(&Frames {
             payloads: &[],
-            digests: &[],
+            digests: Some(&[]),
             control: Some((ControlKind::Audit, body, digest)),
             bytes: frame::padded(body.len()),
         });
