@@ -280,7 +280,8 @@ impl Writer {
     /// Seals the active segment and begins the next one.
     ///
     /// The order is the promise: space for the next segment first, for running out of it must leave no trace; what was
-    /// written before, synced, for a seal says that all of it was durable; the seal, synced; the cut; the next header, synced; its name; the directory, synced. Only then is anything acknowledged.
+    /// written before, synced, for a seal says that all of it was durable; the seal, synced; the cut; the next header,
+    /// synced; its name; the directory, synced. Only then is anything acknowledged.
     pub(crate) fn roll(
         &mut self,
         next_term: Term,
