@@ -6,6 +6,7 @@ mod acks;
 mod beside;
 mod codes;
 mod damage;
+mod digests;
 mod documented;
 mod export;
 mod full;

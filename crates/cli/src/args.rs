@@ -10,7 +10,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    append, epochs, export, get, import, log, rebuild, status, subject, subjects, tail, verify, votes,
+    append, digest, epochs, export, get, import, log, rebuild, status, subject, subjects, tail, verify, votes,
 };
 use crate::exit::Failure;
 
@@ -72,6 +72,8 @@ pub(crate) enum Command {
     Status(status::Args),
     /// Checks every checksum and hash of the journal, and every key of the store against it
     Verify(verify::Args),
+    /// Shows what the store holds as a few digests, to compare with another machine's
+    Digest(digest::Args),
     /// Builds the store anew from the journal and compares it with the old one
     Rebuild(rebuild::Args),
     /// Writes everything as JSON lines that `import` takes, also while another process writes

@@ -1,6 +1,7 @@
 //! One file for each command, and what they share.
 
 pub(crate) mod append;
+pub(crate) mod digest;
 pub(crate) mod epochs;
 pub(crate) mod export;
 pub(crate) mod get;

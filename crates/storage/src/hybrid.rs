@@ -13,7 +13,7 @@ use annals_record::{Cursor, Offset, RecordId};
 
 use crate::content::Content;
 use crate::directory::{CONTENT_DIR, Found, INDEX_FILE, found_at};
-use crate::index::Index;
+use crate::index::{Index, PROJECTION};
 use crate::keys::assertion_key;
 use crate::lock::Lock;
 use crate::order::{belong_together, follows};
@@ -58,6 +58,10 @@ struct Committer {
 }
 
 impl HybridStore {
+    /// The rules by which records become keys here. Stores of other rules are refused, and their digests say nothing
+    /// about these.
+    pub const PROJECTION: u32 = PROJECTION;
+
     /// Opens the store in a directory, or creates it there if the directory is missing or empty.
     ///
     /// # Errors
