@@ -15,6 +15,7 @@ mod lines;
 mod log;
 mod output;
 mod readonly;
+mod refusals;
 mod rejects;
 mod shapes;
 

@@ -34,7 +34,7 @@ pub(super) fn subcommands(of: &str) -> Vec<String> {
 fn every_command_is_documented_and_has_examples() {
     let document = document();
     let commands = commands();
-    assert_eq!(commands.len(), 14);
+    assert_eq!(commands.len(), 15);
     for command in commands {
         assert!(document.contains(&format!("annals {command}")), "{command}");
         assert!(help(&format!("help {command}")).contains("Examples:"), "{command}");
@@ -95,6 +95,7 @@ fn every_key_of_a_report_is_documented() {
         "verify",
         "digest",
         "rebuild",
+        "rewind",
         "subjects --limit 1",
         "append --subject s --predicate p --int 1",
     ] {

@@ -83,7 +83,9 @@ impl Annals {
                 first
             }
         };
-        let store = Arc::new(HybridStore::open_with(generations.path(generation), options.store)?);
+        let store = HybridStore::open_with(generations.path(generation), options.store)?;
+        store.watch(&directory.seen_file())?;
+        let store = Arc::new(store);
         let serving = Arc::new(RwLock::new(Serving::start(&journal, store, generation, &options)));
         let status_file = StatusFile::keep(directory.status_file(), journal.clone(), Arc::clone(&serving))?;
         Ok(Self {

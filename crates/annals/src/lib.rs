@@ -36,6 +36,7 @@ mod importer;
 mod options;
 mod rebuild;
 mod refill;
+mod rewind;
 mod status;
 mod verify;
 
@@ -58,6 +59,7 @@ pub use importer::{Added, Importer};
 pub use options::Options;
 pub use rebuild::{Rebuilt, rebuild};
 pub use refill::StoreRefill;
+pub use rewind::{Rewound, rewind};
 pub use status::{Status, StoreStatus, log_reader, status_beside};
 pub use verify::{Index, Step, Verified, VerifyParts, verify_at};
 

@@ -8,6 +8,7 @@ pub(crate) mod get;
 pub(crate) mod import;
 pub(crate) mod log;
 pub(crate) mod rebuild;
+pub(crate) mod rewind;
 pub(crate) mod status;
 pub(crate) mod subject;
 pub(crate) mod subjects;
