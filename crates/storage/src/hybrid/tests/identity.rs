@@ -119,11 +119,21 @@ fn an_older_copy_is_refused_until_it_is_taken_as_it_is() {
     store.rewind(&seen).unwrap();
     drop(store);
     filled(20);
-    // Another store, even an empty one, is not an older copy of this one.
+    // Another store that has applied less is not an older copy of this one.
     let other = everything();
-    other.open().watch(&seen).unwrap();
+    let store = other.open();
+    other.apply(&store, 0..3);
+    store.checkpoint().unwrap();
+    store.watch(&seen).unwrap();
+    drop(store);
     // Nor is one whose index was lost and begins anew: it may stop short of where it was.
     fs::remove_file(path.join(INDEX_FILE)).unwrap();
-    filled(3);
+    let store = scene.open();
+    store.watch(&seen).unwrap();
+    scene.apply(&store, 0..3);
+    // It is killed once that is durable, and before it is written down.
+    let synced = store.content.persist().unwrap();
+    store.index.checkpoint(&synced, &scene.cursor(3)).unwrap();
+    kill(store);
     filled(9);
 }
