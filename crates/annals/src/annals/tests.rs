@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use annals_record::{Assertion, Epoch, Stance, Value, Vote};
 
 use super::*;
-use crate::{Added, Index, VerifyParts, rebuild, status_beside, verify_at};
+use crate::{Added, Index, VerifyParts, digest_beside, rebuild, status_beside, verify_at};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -186,7 +186,15 @@ fn another_process_sees_the_state_of_the_owner() {
     assert_eq!(seen.owner, Some(format!("process {}", std::process::id())));
     assert_eq!(seen.journal.records, 105);
     assert!(matches!(Annals::open(dir.path()), Err(Error::Locked { .. })));
+    let said = digest_beside(dir.path()).unwrap().unwrap();
+    let own = annals.digest().unwrap();
+    assert_eq!((&said.sums, &said.families, said.owner), (&own.sums, &own.families, seen.owner));
     annals.close().unwrap();
+    // The file is a hint, and anybody's: what is no digest is not repeated.
+    let status = dir.path().join("status.json");
+    let words = fs::read_to_string(&status).unwrap();
+    fs::write(&status, words.replace(&own.sums.votes, "\\u001b[2J")).unwrap();
+    assert_eq!(digest_beside(dir.path()).unwrap(), None);
     let seen = status_beside(dir.path()).unwrap();
     assert_eq!((seen.owner, seen.lag.records), (None, 0));
 }
