@@ -6,6 +6,7 @@ mod acks;
 mod beside;
 mod codes;
 mod damage;
+mod digests;
 mod documented;
 mod export;
 mod full;
@@ -14,6 +15,7 @@ mod lines;
 mod log;
 mod output;
 mod readonly;
+mod refusals;
 mod rejects;
 mod shapes;
 

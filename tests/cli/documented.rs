@@ -34,7 +34,7 @@ pub(super) fn subcommands(of: &str) -> Vec<String> {
 fn every_command_is_documented_and_has_examples() {
     let document = document();
     let commands = commands();
-    assert_eq!(commands.len(), 13);
+    assert_eq!(commands.len(), 15);
     for command in commands {
         assert!(document.contains(&format!("annals {command}")), "{command}");
         assert!(help(&format!("help {command}")).contains("Examples:"), "{command}");
@@ -90,9 +90,15 @@ fn every_key_of_a_report_is_documented() {
     let data = Data::new();
     let mut found = Vec::new();
     keys(&data.import(claims(2)).report(), &mut found);
-    for line in
-        ["status", "verify", "rebuild", "subjects --limit 1", "append --subject s --predicate p --int 1"]
-    {
+    for line in [
+        "status",
+        "verify",
+        "digest",
+        "rebuild",
+        "rewind",
+        "subjects --limit 1",
+        "append --subject s --predicate p --int 1",
+    ] {
         keys(&data.json(line).ends(0).report(), &mut found);
     }
     keys(&data.json("subject s --limit 1").ends(0).report()["tally"], &mut found);

@@ -9,13 +9,14 @@ use annals_journal::Journal;
 use annals_record::{Appended, EpochId, Log, Offset, Record, RecordId, check_encoding};
 use annals_storage::{Generation, Generations, HybridStore, KvStore, Stored, Tally};
 
+use crate::digest::DigestReport;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::importer::Importer;
 use crate::options::Options;
 use crate::rebuild::{self, Rebuilt};
 use crate::status::{Status, StatusFile, StoreStatus};
-use crate::verify::{self, Verified};
+use crate::verify::{self, Verified, VerifyParts};
 
 /// How long a wait holds on to the worker before it looks whether a rebuild has put another one in its place.
 const WAIT_SLICE: Duration = Duration::from_millis(100);
@@ -82,7 +83,9 @@ impl Annals {
                 first
             }
         };
-        let store = Arc::new(HybridStore::open_with(generations.path(generation), options.store)?);
+        let store = HybridStore::open_with(generations.path(generation), options.store)?;
+        store.watch(&directory.seen_file())?;
+        let store = Arc::new(store);
         let serving = Arc::new(RwLock::new(Serving::start(&journal, store, generation, &options)));
         let status_file = StatusFile::keep(directory.status_file(), journal.clone(), Arc::clone(&serving))?;
         Ok(Self {
@@ -227,12 +230,21 @@ impl Annals {
         Ok(Status { journal: self.journal.status(), store: Some(store), lag, owner: None })
     }
 
+    /// What the store holds, as sums to compare with those of another machine, as of how far the worker has come.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the store cannot be read.
+    pub fn digest(&self) -> Result<DigestReport, Error> {
+        let (status, sums) = StoreStatus::with_sums(&self.serving())?;
+        Ok(DigestReport::of(status, sums, self.journal.identity(), None))
+    }
+
     /// Checks everything: the journal's CRCs, hashes and seals; the store against itself; the store against the log.
     ///
     /// # Errors
     /// If a file cannot be read; what does not verify is no error but a part of the answer.
     pub fn verify(&self, progress: &mut dyn FnMut(verify::Step, u64, u64)) -> Result<Verified, Error> {
-        verify::verify(&self.journal, Ok(&self.store()), progress)
+        verify::verify(&self.journal, Ok(&self.store()), VerifyParts::default(), progress)
     }
 
     /// Builds the store anew from the journal, beside the one that answers, and puts it in its place if both hold the

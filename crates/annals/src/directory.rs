@@ -3,6 +3,7 @@
 //!   annals.json   what this is: {"annals":1}
 //!   journal/      the truth
 //!   store/        generations derived from it, and CURRENT, which names one
+//!   store.seen    how far the store was durable: tells an older copy of it
 //!   status.json   the owner's last word, for other processes
 //!
 //! D1: A directory with anything in it that is not ours is left as it is, to the byte.
@@ -57,6 +58,11 @@ impl Directory {
 
     pub(crate) fn store(&self) -> PathBuf {
         self.root.join("store")
+    }
+
+    /// Beside the store, so that it stays when somebody puts an older one in its place.
+    pub(crate) fn seen_file(&self) -> PathBuf {
+        self.root.join("store.seen")
     }
 
     pub(crate) fn status_file(&self) -> PathBuf {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use annals_record::{EncodingMismatch, Kind, LogError, Offset, RecordError};
+use annals_record::{EncodingMismatch, Kind, LogError, Offset, RecordError, Refusal};
 
 /// Why Annals could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +87,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// If the store was refused because it is not the one that belongs to this log: the refusal's name, and what mends
+    /// it.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Store(error) => error.refusal(),
+            Self::Ingest(error) => error.refusal(),
+            _ => None,
+        }
+    }
+
     /// What to do next.
     #[must_use]
     pub fn kind(&self) -> Kind {

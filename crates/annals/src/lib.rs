@@ -29,12 +29,14 @@
 
 mod annals;
 mod bounded;
+mod digest;
 mod directory;
 mod error;
 mod importer;
 mod options;
 mod rebuild;
 mod refill;
+mod rewind;
 mod status;
 mod verify;
 
@@ -47,17 +49,19 @@ pub use annals_journal::{
 };
 pub use annals_record::*;
 pub use annals_storage::{
-    Compared, Counts, Digest, Digests, EpochEntry, HybridStore, IdPrefix, KvStore, Options as StoreOptions,
-    Snapshot, Stored, SubjectEntry, Tally, Walk,
+    Compared, Counts, Digest, Digests, EpochEntry, Family, HybridStore, IdPrefix, KvStore,
+    Options as StoreOptions, Snapshot, Stored, SubjectEntry, Tally, Walk,
 };
+pub use digest::{DigestReport, FamilyDigest, Sums, digest_beside};
 pub use directory::journal_dir;
 pub use error::Error;
 pub use importer::{Added, Importer};
 pub use options::Options;
 pub use rebuild::{Rebuilt, rebuild};
 pub use refill::StoreRefill;
+pub use rewind::{Rewound, rewind};
 pub use status::{Status, StoreStatus, log_reader, status_beside};
-pub use verify::{Index, Step, Verified, verify_at};
+pub use verify::{Index, Step, Verified, VerifyParts, verify_at};
 
 /// The parts' own errors, for those who look closer than [`Error::kind`].
 pub mod parts {

@@ -13,6 +13,7 @@ use annals_storage::Counts;
 use serde::{Deserialize, Serialize};
 
 use crate::annals::Serving;
+use crate::digest::Sums;
 use crate::directory::{self, Directory};
 use crate::error::Error;
 
@@ -43,6 +44,8 @@ pub struct StoreStatus {
     pub counts: Counts,
     /// Its generation.
     pub generation: String,
+    /// The sums over what it holds; none if its owner does not say.
+    pub sums: Option<Sums>,
     /// Why the worker has stopped, if it has.
     pub worker_error: Option<String>,
 }
@@ -60,20 +63,31 @@ struct Words {
     subjects: u64,
     dead_letters: u64,
     application: u64,
+    /// Not in what an earlier version wrote.
+    #[serde(default)]
+    digests: Option<Sums>,
     worker_error: Option<String>,
 }
 
 impl StoreStatus {
     pub(crate) fn of(serving: &Serving) -> Result<Self, Error> {
+        let (status, sums) = Self::with_sums(serving)?;
+        Ok(Self { sums: Some(sums), ..status })
+    }
+
+    /// The state and, as of the same offset, the sums.
+    pub(crate) fn with_sums(serving: &Serving) -> Result<(Self, Sums), Error> {
         let snapshot = serving.store.snapshot()?;
         let progress = serving.ingestor.progress();
         let failed = progress.state == annals_ingest::State::Failed;
-        Ok(Self {
+        let status = Self {
             cursor: snapshot.cursor().map(|cursor| cursor.next),
             counts: snapshot.counts()?,
             generation: serving.generation.to_string(),
+            sums: None,
             worker_error: progress.last_error.filter(|_| failed).map(|error| error.to_string()),
-        })
+        };
+        Ok((status, Sums::of(&snapshot)?))
     }
 
     fn words(&self, owner: Option<String>) -> Words {
@@ -90,6 +104,7 @@ impl StoreStatus {
             subjects,
             dead_letters,
             application,
+            digests: self.sums.clone(),
             worker_error: self.worker_error.clone(),
         }
     }
@@ -103,6 +118,7 @@ impl From<Words> for StoreStatus {
             cursor: words.cursor.map(Offset::new),
             counts: Counts { assertions, votes, epochs, epoch_versions, subjects, dead_letters, application },
             generation: words.generation,
+            sums: words.digests.filter(Sums::are_digests),
             worker_error: words.worker_error,
         }
     }
@@ -113,15 +129,29 @@ impl From<Words> for StoreStatus {
 /// # Errors
 /// [`Error::Missing`] or [`Error::NotOurs`] if there is no data; [`Error::Journal`] if the journal cannot be read.
 pub fn status_beside(dir: &Path) -> Result<Status, Error> {
-    let directory = Directory::existing(dir)?;
-    let reader = open_reader(&directory)?;
-    let words = read_words(&directory.status_file());
+    let Beside { reader, store, owner } = beside(dir)?;
     let journal = reader.status()?;
-    let owner = words.as_ref().and_then(|words| words.owner.clone());
-    let store = words.map(StoreStatus::from);
     let cursor = store.as_ref().and_then(|store| store.cursor).unwrap_or(Offset::ZERO);
     let lag = reader.lag(cursor)?;
     Ok(Status { journal, store, lag, owner })
+}
+
+/// A data directory as another process can see it.
+pub(crate) struct Beside {
+    /// Its log.
+    pub(crate) reader: Reader,
+    /// The store, as its owner last said.
+    pub(crate) store: Option<StoreStatus>,
+    /// The process that said so, if it still has the data.
+    pub(crate) owner: Option<String>,
+}
+
+pub(crate) fn beside(dir: &Path) -> Result<Beside, Error> {
+    let directory = Directory::existing(dir)?;
+    let reader = open_reader(&directory)?;
+    let words = read_words(&directory.status_file());
+    let owner = words.as_ref().and_then(|words| words.owner.clone());
+    Ok(Beside { reader, store: words.map(StoreStatus::from), owner })
 }
 
 /// The log of a data directory, to be read beside whatever process owns it.

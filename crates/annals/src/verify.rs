@@ -21,14 +21,30 @@ pub enum Step {
     Comparison,
 }
 
-/// What a check of everything found.
+/// What is to be checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VerifyParts {
+    /// Every byte of the journal.
+    pub journal: bool,
+    /// The store, against itself and against the journal.
+    pub index: bool,
+}
+
+impl Default for VerifyParts {
+    /// Everything.
+    fn default() -> Self {
+        Self { journal: true, index: true }
+    }
+}
+
+/// What a check found.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Verified {
-    /// The journal.
-    pub journal: Verification,
-    /// The store.
-    pub index: Index,
+    /// The journal, if it was to be checked.
+    pub journal: Option<Verification>,
+    /// The store, if it was to be checked.
+    pub index: Option<Index>,
 }
 
 /// What a check of the store found.
@@ -47,10 +63,10 @@ pub enum Index {
 }
 
 impl Verified {
-    /// Whether everything is as it should be.
+    /// Whether everything that was checked is as it should be.
     #[must_use]
     pub fn is_ok(&self) -> bool {
-        self.journal.is_ok() && self.index.is_ok()
+        self.journal.as_ref().is_none_or(Verification::is_ok) && self.index.as_ref().is_none_or(Index::is_ok)
     }
 }
 
@@ -71,7 +87,11 @@ impl Index {
 ///
 /// # Errors
 /// As [`crate::Annals::verify`] and [`crate::Annals::open_existing`], but a store that cannot be used is no error.
-pub fn verify_at(dir: &Path, progress: &mut dyn FnMut(Step, u64, u64)) -> Result<Verified, Error> {
+pub fn verify_at(
+    dir: &Path,
+    parts: VerifyParts,
+    progress: &mut dyn FnMut(Step, u64, u64),
+) -> Result<Verified, Error> {
     let options = Options { create: false, ..Options::default() };
     let (directory, journal) = open_journal(dir, &options)?;
     let generations = Generations::new(directory.store());
@@ -81,7 +101,7 @@ pub fn verify_at(dir: &Path, progress: &mut dyn FnMut(Step, u64, u64)) -> Result
         Err(error) => Err(error),
     };
     let store = store.map_err(|error| error.to_string());
-    let verified = verify(&journal, store.as_ref().map_err(Clone::clone), progress);
+    let verified = verify(&journal, store.as_ref().map_err(Clone::clone), parts, progress);
     drop(store);
     journal.close().or_else(|error| match error {
         annals_journal::Error::Closed => Ok(()),
@@ -93,22 +113,34 @@ pub fn verify_at(dir: &Path, progress: &mut dyn FnMut(Step, u64, u64)) -> Result
 pub(crate) fn verify(
     journal: &Journal,
     store: Result<&HybridStore, String>,
+    parts: VerifyParts,
     progress: &mut dyn FnMut(Step, u64, u64),
 ) -> Result<Verified, Error> {
-    let checked = journal.verify(&mut |done, all| progress(Step::Journal, done, all))?;
-    let index = match store {
-        Err(reason) => Index::Unusable(reason),
-        Ok(store) => {
-            let walk = store.snapshot()?.walk(&mut |done, all| progress(Step::Store, done, all))?;
-            let oldest = journal.bounds()?.oldest.get();
-            let mut done = |at: Offset, end: Offset| {
-                progress(Step::Comparison, at.get().saturating_sub(oldest), end.get().saturating_sub(oldest));
-            };
-            let compared = annals_ingest::compare(journal, store, &mut done)
-                .map(Box::new)
-                .map_err(|error| error.to_string());
-            Index::Checked { walk: Box::new(walk), compared }
-        }
+    let mut verified = Verified { journal: None, index: None };
+    if parts.journal {
+        verified.journal = Some(journal.verify(&mut |done, all| progress(Step::Journal, done, all))?);
+    }
+    if parts.index {
+        verified.index = Some(match store {
+            Err(reason) => Index::Unusable(reason),
+            Ok(store) => check(journal, store, progress)?,
+        });
+    }
+    Ok(verified)
+}
+
+/// Checks a store against itself and against the journal.
+fn check(
+    journal: &Journal,
+    store: &HybridStore,
+    progress: &mut dyn FnMut(Step, u64, u64),
+) -> Result<Index, Error> {
+    let walk = store.snapshot()?.walk(&mut |done, all| progress(Step::Store, done, all))?;
+    let oldest = journal.bounds()?.oldest.get();
+    let mut done = |at: Offset, end: Offset| {
+        progress(Step::Comparison, at.get().saturating_sub(oldest), end.get().saturating_sub(oldest));
     };
-    Ok(Verified { journal: checked, index })
+    let compared =
+        annals_ingest::compare(journal, store, &mut done).map(Box::new).map_err(|error| error.to_string());
+    Ok(Index::Checked { walk: Box::new(walk), compared })
 }

@@ -10,7 +10,8 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    append, epochs, export, get, import, log, rebuild, status, subject, subjects, tail, verify, votes,
+    append, digest, epochs, export, get, import, log, rebuild, rewind, status, subject, subjects, tail,
+    verify, votes,
 };
 use crate::exit::Failure;
 
@@ -19,7 +20,7 @@ Exit codes:
   0    done                                     10   no Annals data there
   1    failed                                   11   another process has the data; it is named
   2    the command line makes no sense          12   written by a newer version
-  3    some lines were rejected or left out     13   the store belongs to another log
+  3    some lines were rejected or left out     13   the store does not belong here
   4    damage found, or not the same            14   the disk is full
   5    not found, or an ambiguous prefix        130  interrupted
 
@@ -72,8 +73,12 @@ pub(crate) enum Command {
     Status(status::Args),
     /// Checks every checksum and hash of the journal, and every key of the store against it
     Verify(verify::Args),
+    /// Shows what the store holds as a few digests, to compare with another machine's
+    Digest(digest::Args),
     /// Builds the store anew from the journal and compares it with the old one
     Rebuild(rebuild::Args),
+    /// Takes an older copy of the store as it stands, and applies the rest again
+    Rewind(rewind::Args),
     /// Writes everything as JSON lines that `import` takes, also while another process writes
     Export(export::Args),
     /// Looks into the journal beneath, and looks after it: damage, segments, retention, cursors

@@ -1,12 +1,14 @@
 //! One file for each command, and what they share.
 
 pub(crate) mod append;
+pub(crate) mod digest;
 pub(crate) mod epochs;
 pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod import;
 pub(crate) mod log;
 pub(crate) mod rebuild;
+pub(crate) mod rewind;
 pub(crate) mod status;
 pub(crate) mod subject;
 pub(crate) mod subjects;

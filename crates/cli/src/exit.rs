@@ -8,6 +8,7 @@
 
 use std::io;
 
+use annals::Refusal;
 use serde::Serialize;
 
 use crate::output;
@@ -35,7 +36,7 @@ pub(crate) enum Code {
     Locked,
     /// A newer version wrote it.
     NewerFormat,
-    /// The store's cursor does not belong to this log.
+    /// The store is not the one that belongs to this log.
     OtherLog,
     /// The disk is full.
     Full,
@@ -92,12 +93,14 @@ pub(crate) struct Failure {
     pub(crate) help: Option<String>,
     /// The ids of the records that were meant, if several could be.
     pub(crate) candidates: Vec<String>,
+    /// Why the store was refused, if it was, for machines.
+    pub(crate) refusal: Option<Refusal>,
 }
 
 impl Failure {
     /// A failure without further help.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), help: None, candidates: Vec::new() }
+        Self { code, message: message.into(), help: None, candidates: Vec::new(), refusal: None }
     }
 
     /// A command line that makes no sense.
@@ -133,6 +136,10 @@ impl Failure {
             help: Option<&'a str>,
             #[serde(skip_serializing_if = "<[String]>::is_empty")]
             candidates: &'a [String],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            refusal: Option<&'static str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            repairs: Option<Vec<&'static str>>,
         }
         let error = Error {
             code: self.code.number(),
@@ -140,6 +147,8 @@ impl Failure {
             message: &self.message,
             help: self.help.as_deref(),
             candidates: &self.candidates,
+            refusal: self.refusal.map(|refusal| refusal.name),
+            repairs: self.refusal.map(|refusal| refusal.repairs.iter().map(|repair| repair.name()).collect()),
         };
         format!("{{\"error\":{}}}", output::json(&error))
     }

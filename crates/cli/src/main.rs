@@ -71,7 +71,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Tail(args) => commands::tail::run(&args, &mut context),
         Command::Status(args) => commands::status::run(&args, &mut context),
         Command::Verify(args) => commands::verify::run(&args, &mut context),
+        Command::Digest(args) => commands::digest::run(&args, &mut context),
         Command::Rebuild(args) => commands::rebuild::run(&args, &mut context),
+        Command::Rewind(args) => commands::rewind::run(&args, &mut context),
         Command::Export(args) => commands::export::run(&args, &mut context),
         Command::Log(args) => commands::log::run(&args, &mut context),
     };

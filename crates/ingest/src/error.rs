@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use annals_record::{CursorRefusal, EncodingMismatch, Kind, LogError, Offset};
+use annals_record::{CursorRefusal, EncodingMismatch, Kind, LogError, Offset, Refusal};
 
 /// Why a worker could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +61,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// If the store was refused because it does not belong to this log: the refusal's name, and what mends it.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Refused { refusal, .. } => Some(refusal.refusal()),
+            Self::Store(error) => error.refusal(),
+            Self::Failed(error) => error.refusal(),
+            _ => None,
+        }
+    }
+
     /// What to do next.
     #[must_use]
     pub fn kind(&self) -> Kind {

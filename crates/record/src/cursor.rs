@@ -90,6 +90,76 @@ pub enum CursorRefusal {
     },
 }
 
+/// Why a store was refused, for machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its name: small letters and underscores.
+    pub name: &'static str,
+    /// What mends it, the recommended one first.
+    pub repairs: &'static [Repair],
+}
+
+/// What mends a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Repair {
+    /// The store is built anew from the log.
+    Rebuild,
+    /// The log is put back from a copy that holds what is missing.
+    Restore,
+    /// The store is taken as it stands, and what it lacks is applied again.
+    Rewind,
+    /// The directory that belongs there is put back in its place.
+    RightDirectory,
+}
+
+impl Repair {
+    /// Its name: small letters and underscores.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rebuild => "rebuild",
+            Self::Restore => "restore",
+            Self::Rewind => "rewind",
+            Self::RightDirectory => "right_directory",
+        }
+    }
+}
+
+impl CursorRefusal {
+    /// Its name, for machines: small letters and underscores.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ForeignLog { .. } => "foreign_log",
+            Self::AheadOfLog { .. } => "ahead_of_log",
+            Self::Forked { .. } => "forked",
+            Self::UnknownTerm { .. } => "unknown_term",
+            Self::Purged { .. } => "purged",
+            Self::OtherRecord { .. } => "other_record",
+        }
+    }
+
+    /// What mends it, the recommended one first. A rebuild reads the log from its beginning: where that is gone it is
+    /// none.
+    #[must_use]
+    pub fn repairs(&self) -> &'static [Repair] {
+        match self {
+            Self::ForeignLog { .. } => &[Repair::RightDirectory, Repair::Rebuild],
+            Self::AheadOfLog { .. } => &[Repair::Restore, Repair::Rebuild],
+            Self::Forked { .. } | Self::UnknownTerm { .. } => &[Repair::Rebuild, Repair::Restore],
+            Self::OtherRecord { .. } => &[Repair::Rebuild],
+            Self::Purged { .. } => &[Repair::Restore],
+        }
+    }
+
+    /// Both.
+    #[must_use]
+    pub fn refusal(&self) -> Refusal {
+        Refusal { name: self.name(), repairs: self.repairs() }
+    }
+}
+
 impl Cursor {
     /// The cursor of a consumer that has applied nothing of this log.
     #[must_use]

@@ -65,7 +65,7 @@ mod value;
 mod vote;
 
 pub use batch::{Batch, Entry, Place};
-pub use cursor::{Applied, Cursor, CursorRefusal};
+pub use cursor::{Applied, Cursor, CursorRefusal, Refusal, Repair};
 pub use identity::{LogId, ParseIdError, RecordId, Term};
 pub use kind::Kind;
 pub use log::{Appended, Bounds, Durability, Lag, Log, LogError, ReadLimit, TermStart};

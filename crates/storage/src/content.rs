@@ -10,7 +10,8 @@ use annals_record::{Cursor, EpochId, Offset, RecordId};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice};
 
 use crate::Error;
-use crate::cursor_bytes::{cursor_from_bytes, cursor_to_bytes};
+use crate::cursor_bytes::Reach;
+use crate::identity::StoreId;
 use crate::keys::{self, readable};
 
 const OFFSET_BYTES: usize = 8;
@@ -19,6 +20,8 @@ const OFFSET_BYTES: usize = 8;
 pub(crate) struct Content {
     database: Database,
     keyspace: Keyspace,
+    /// The store it belongs to, once that is known.
+    store: Option<StoreId>,
     path: PathBuf,
 }
 
@@ -71,16 +74,21 @@ impl Content {
         };
         let database = Database::builder(path).cache_size(cache_bytes).open().map_err(open)?;
         let keyspace = database.keyspace("content", KeyspaceCreateOptions::default).map_err(open)?;
-        Ok(Self { database, keyspace, path: path.to_owned() })
+        Ok(Self { database, keyspace, store: None, path: path.to_owned() })
+    }
+
+    /// Says whose content this is, from the next batch on.
+    pub(crate) fn belongs_to(&mut self, store: StoreId) {
+        self.store = Some(store);
     }
 
     /// How far the log's effects reach at most.
-    pub(crate) fn reach(&self) -> Result<Option<Cursor>, Error> {
+    pub(crate) fn reach(&self) -> Result<Option<Reach>, Error> {
         let Some(bytes) = self.keyspace.get(keys::REACH).map_err(self.reading())? else {
             return Ok(None);
         };
-        match cursor_from_bytes(&bytes) {
-            Some(cursor) => Ok(Some(cursor)),
+        match Reach::from_bytes(&bytes) {
+            Some(reach) => Ok(Some(reach)),
             None => Err(damaged(keys::REACH, "it holds no cursor")),
         }
     }
@@ -122,10 +130,18 @@ impl Content {
 
     /// Writes a batch, and with it how far the log's effects reach now.
     pub(crate) fn commit(&self, mut batch: ContentBatch, reach: &Cursor) -> Result<Written, Error> {
-        batch.batch.insert(&self.keyspace, keys::REACH, cursor_to_bytes(reach).as_slice());
+        let reach = Reach { cursor: *reach, store: self.store };
+        batch.batch.insert(&self.keyspace, keys::REACH, reach.to_bytes());
         let batch = batch.batch.durability(Some(PersistMode::Buffer));
         let committed = batch.commit().map(|()| Written(()));
         committed.map_err(|error| Error::engine("content", "commit", &self.path, error))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn commit_of_format_1(&self, mut batch: ContentBatch, reach: &Cursor) -> fjall::Result<()> {
+        let reach = Reach { cursor: *reach, store: None };
+        batch.batch.insert(&self.keyspace, keys::REACH, reach.to_bytes());
+        batch.batch.commit()
     }
 
     /// Makes every batch so far survive a power cut.

@@ -1,8 +1,10 @@
-//! A cursor on disk: 73 bytes, the same in both engines.
+//! A cursor on disk: 73 bytes, the same in both engines; and the reach of content, a cursor and the store's id.
 //!
 //!   log 16 | term u64 | next u64 | 1 if a record was applied, else 0 | its offset u64 | its id 32     (little-endian)
 
 use annals_record::{Applied, Cursor, LogId, Offset, RecordId, Term};
+
+use crate::identity::StoreId;
 
 /// The length of a stored cursor.
 pub(crate) const CURSOR_BYTES: usize = 16 + 8 + 8 + 1 + 8 + 32;
@@ -42,6 +44,30 @@ pub(crate) fn cursor_from_bytes(bytes: &[u8]) -> Option<Cursor> {
     })
 }
 
+/// How far content reaches, and whose content it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reach {
+    pub(crate) cursor: Cursor,
+    /// `None` as format 1 wrote it.
+    pub(crate) store: Option<StoreId>,
+}
+
+impl Reach {
+    /// The stored form: the cursor, then the id if there is one.
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
+        let mut bytes = cursor_to_bytes(&self.cursor).to_vec();
+        bytes.extend(self.store.iter().flat_map(StoreId::as_bytes));
+        bytes
+    }
+
+    /// Reads the stored form; `None` if it is none.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (cursor, id) = bytes.split_at_checked(CURSOR_BYTES)?;
+        let store = if id.is_empty() { None } else { Some(StoreId::from_bytes(id)?) };
+        Some(Self { cursor: cursor_from_bytes(cursor)?, store })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,5 +83,13 @@ mod tests {
         let mut odd = bytes;
         odd[32] = 2;
         assert_eq!(cursor_from_bytes(&odd), None);
+
+        for store in [None, StoreId::from_bytes(&[7; 16])] {
+            let reach = Reach { cursor, store };
+            let bytes = reach.to_bytes();
+            assert_eq!(bytes.len(), if store.is_some() { 89 } else { 73 });
+            assert_eq!(Reach::from_bytes(&bytes), Some(reach));
+            assert_eq!(Reach::from_bytes(&bytes[..bytes.len() - 1]), None);
+        }
     }
 }

@@ -101,6 +101,17 @@ impl Family {
         }
     }
 
+    /// Its name, for people and in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Assertions => "assertions",
+            Self::Votes => "votes",
+            Self::Epochs => "epochs",
+            Self::Subjects => "subjects",
+        }
+    }
+
     fn tag(self) -> &'static [u8] {
         match self {
             Self::Assertions => b"annals digest H:",
@@ -113,12 +124,7 @@ impl Family {
 
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Assertions => "assertions",
-            Self::Votes => "votes",
-            Self::Epochs => "epochs",
-            Self::Subjects => "subjects",
-        })
+        f.write_str(self.name())
     }
 }
 

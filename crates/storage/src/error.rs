@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use annals_record::{Kind, LogId, Offset, RecordId};
+use annals_record::{Kind, LogId, Offset, RecordId, Refusal, Repair};
 
 /// Why a store could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +110,30 @@ pub enum Error {
         /// What it says.
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// Its content belongs to another store of the same log.
+    #[error(
+        "the store at {path} is put together of two stores of one log: its content belongs to store {content}, its index to store {index}; put the right directory back, or rebuild it from the log"
+    )]
+    TwoStores {
+        /// The directory.
+        path: PathBuf,
+        /// The store its content belongs to, in hex.
+        content: String,
+        /// The store its index belongs to, in hex.
+        index: String,
+    },
+    /// An older copy of it was put in its place, or the disk lost what it had synced.
+    #[error(
+        "the store at {path} has applied the log up to {cursor}, but had come as far as {seen}: an older copy of it was put in its place; rewind to where it stands, or rebuild it from the log"
+    )]
+    OlderStore {
+        /// The directory.
+        path: PathBuf,
+        /// Where its cursor stands.
+        cursor: Offset,
+        /// Where it stood before.
+        seen: Offset,
+    },
     /// A file could not be read or written.
     #[error("could not {op} {path}: {source}")]
     Io {
@@ -181,11 +205,27 @@ impl Error {
             | Self::OtherProjection { .. }
             | Self::ContentBehind { .. }
             | Self::Swapped { .. }
+            | Self::TwoStores { .. }
+            | Self::OlderStore { .. }
             | Self::Ambiguous { .. }
             | Self::NotAPrefix { .. }
             | Self::OutOfOrder { .. }
             | Self::Pointer { .. } => Kind::Fix,
         }
+    }
+
+    /// If the store was refused because it is not the one that belongs here: the refusal's name, and what mends it.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        const MIXED: &[Repair] = &[Repair::RightDirectory, Repair::Rebuild];
+        let (name, repairs) = match self {
+            Self::ContentBehind { .. } => ("content_behind", MIXED),
+            Self::Swapped { .. } => ("swapped", MIXED),
+            Self::TwoStores { .. } => ("two_stores", MIXED),
+            Self::OlderStore { .. } => ("older_store", &[Repair::Rewind, Repair::Rebuild] as &[_]),
+            _ => return None,
+        };
+        Some(Refusal { name, repairs })
     }
 
     /// An error of one engine; a full disk is told by its kind, never by its text.

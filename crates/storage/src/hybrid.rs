@@ -7,17 +7,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use annals_record::{Cursor, Offset, RecordId};
 
 use crate::content::Content;
 use crate::directory::{CONTENT_DIR, Found, INDEX_FILE, found_at};
-use crate::index::Index;
+use crate::identity::StoreId;
+use crate::index::{Index, PROJECTION};
 use crate::keys::assertion_key;
 use crate::lock::Lock;
 use crate::order::{belong_together, follows};
 use crate::plan::{Plan, Planner};
+use crate::seen::{Seen, Sight};
 use crate::{Change, Counts, Digests, Error, KvStore, Outcome, Snapshot};
 
 /// How a store uses memory. Nothing of it is stored.
@@ -43,6 +45,8 @@ pub struct HybridStore {
     committer: Mutex<Committer>,
     pub(crate) index: Index,
     pub(crate) content: Content,
+    id: StoreId,
+    seen: OnceLock<Seen>,
     _lock: Lock,
     path: PathBuf,
 }
@@ -58,12 +62,16 @@ struct Committer {
 }
 
 impl HybridStore {
+    /// The rules by which records become keys here. Stores of other rules are refused, and their digests say nothing
+    /// about these.
+    pub const PROJECTION: u32 = PROJECTION;
+
     /// Opens the store in a directory, or creates it there if the directory is missing or empty.
     ///
     /// # Errors
     /// [`Error::Locked`] if another process has it, [`Error::NotAStore`] if something else is there,
-    /// [`Error::NewerFormat`], [`Error::OtherProjection`], [`Error::ContentBehind`] or [`Error::Swapped`] if it cannot
-    /// be used as it is, and what the file system and the engines say. What cannot be used is left as it is.
+    /// [`Error::NewerFormat`], [`Error::OtherProjection`], [`Error::ContentBehind`], [`Error::Swapped`] or
+    /// [`Error::TwoStores`] if it cannot be used as it is, and what the file system and the engines say. What cannot be used is left as it is.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_with(path, Options::default())
     }
@@ -103,14 +111,62 @@ impl HybridStore {
 
     fn open_at(path: &Path, options: Options) -> Result<Self, Error> {
         let lock = Lock::take(path)?;
-        let content = Content::open(&path.join(CONTENT_DIR), options.content_cache_bytes)?;
-        let index = Index::open(&path.join(INDEX_FILE), options.index_cache_bytes)?;
-        let (cursor, reach) = (index.read()?.cursor()?, content.reach()?);
-        belong_together(path, cursor, reach)?;
+        let mut content = Content::open(&path.join(CONTENT_DIR), options.content_cache_bytes)?;
+        let mut index = Index::open(&path.join(INDEX_FILE), options.index_cache_bytes)?;
+        let reader = index.read()?;
+        let (cursor, reach) = (reader.cursor()?, content.reach()?);
+        let id = match belong_together(path, cursor, reader.store()?, reach)? {
+            Some(id) => id,
+            None => StoreId::draw(path)?,
+        };
+        drop(reader);
+        content.belongs_to(id);
+        index.belongs_to(id);
+        let reach = reach.map(|reach| reach.cursor);
         let place = |cursor: Option<Cursor>| cursor.map_or(0, |cursor| cursor.next.get());
         tracing::info!(path = %path.display(), cursor = place(cursor), content = place(reach), "store opened");
         let committer = Mutex::new(Committer { reach, pending: false, poison: None });
-        Ok(Self { committer, index, content, _lock: lock, path: path.to_owned() })
+        let seen = OnceLock::new();
+        Ok(Self { committer, index, content, id, seen, _lock: lock, path: path.to_owned() })
+    }
+
+    /// Refuses an older copy of the store: one that has applied less of the log than it had when the file at `seen` was
+    /// written last. From then on that file is kept up to date, at each checkpoint. It is a hint that lies outside of the
+    /// store's directory; what is missing, damaged or speaks of another store says nothing.
+    ///
+    /// # Errors
+    /// [`Error::OlderStore`]; [`Error::Io`] or [`Error::Full`] if the file cannot be read or written.
+    pub fn watch(&self, seen: &Path) -> Result<(), Error> {
+        let before = self.seen_at(seen)?;
+        let file = Seen::new(seen);
+        match (self.durable_cursor()?, before) {
+            (Some(cursor), Some(before)) if cursor.next < before => {
+                let (path, cursor) = (self.path.clone(), cursor.next);
+                return Err(Error::OlderStore { path, cursor, seen: before });
+            }
+            // An index that was lost begins anew, and may stop short of where it was.
+            (None, Some(_)) => file.put(None)?,
+            _ => {}
+        }
+        // Whoever was faster writes the same.
+        let _ = self.seen.set(file);
+        Ok(())
+    }
+
+    /// How far the file at `seen` says that this store was; `None` if it says nothing of it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read.
+    pub fn seen_at(&self, seen: &Path) -> Result<Option<Offset>, Error> {
+        Ok(Seen::look(seen)?.filter(|sight| sight.store == self.id).map(|sight| sight.next))
+    }
+
+    /// Takes the store as it is, older or not: has the file at `seen` say where it stands.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Full`] if the file cannot be written.
+    pub fn rewind(&self, seen: &Path) -> Result<(), Error> {
+        Seen::new(seen).put(self.durable_cursor()?.map(|cursor| Sight::of(self.id, &cursor)))
     }
 
     /// Everything applied so far, unchanged by what is applied later.
@@ -231,6 +287,9 @@ impl KvStore for HybridStore {
             let synced = self.content.persist()?;
             self.index.checkpoint(&synced, &cursor)?;
             committer.pending = false;
+            if let Some(seen) = self.seen.get() {
+                seen.note(Sight::of(self.id, &cursor));
+            }
             Ok(())
         })
     }

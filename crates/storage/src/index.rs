@@ -21,12 +21,14 @@ pub(crate) use reader::{IndexReader, SubjectRow};
 use crate::content::{Synced, Written};
 use crate::cursor_bytes::cursor_to_bytes;
 use crate::gate::{Gate, Shutter};
+use crate::identity::StoreId;
 use crate::plan::Edits;
 use crate::runs::{self, ENTRY_BYTES, Listed, RUN_ENTRIES, run_key};
 use crate::{Counts, Digests, Error};
 
 /// The format of keys and values.
-pub(crate) const FORMAT: u32 = 1;
+/// Format 1 knew of no store's id; it is raised by the first checkpoint.
+pub(crate) const FORMAT: u32 = 2;
 /// The rules by which records become keys and values.
 pub(crate) const PROJECTION: u32 = 1;
 /// The longest reason kept with a dead letter.
@@ -42,6 +44,8 @@ const DEAD_LETTERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("dead
 pub(crate) struct Index {
     database: Database,
     shutter: Shutter,
+    /// The store it belongs to, once that is known.
+    store: Option<StoreId>,
     path: PathBuf,
 }
 
@@ -69,9 +73,14 @@ impl Index {
             }
             opened => opened.at("open", path)?,
         };
-        let index = Self { database, shutter, path: path.to_owned() };
+        let index = Self { database, shutter, store: None, path: path.to_owned() };
         index.prepare()?;
         Ok(index)
+    }
+
+    /// Says whose index this is, from the next checkpoint on.
+    pub(crate) fn belongs_to(&mut self, store: StoreId) {
+        self.store = Some(store);
     }
 
     /// A view of everything committed so far, which later commits do not change.
@@ -96,6 +105,10 @@ impl Index {
         writing.set_quick_repair(true);
         let mut meta = writing.open_table(META).at(op, path)?;
         meta.insert("durable", cursor_to_bytes(cursor).as_slice()).at(op, path)?;
+        if let Some(store) = &self.store {
+            meta.insert("store", store.as_bytes().as_slice()).at(op, path)?;
+            meta.insert("format", FORMAT.to_le_bytes().as_slice()).at(op, path)?;
+        }
         drop(meta);
         writing.commit().at(op, path)
     }

@@ -20,12 +20,12 @@
 //! | content | `V:` assertion (32) `:` vote (32) | offset, payload |
 //! | content | `E:` epoch (64 hex digits) `:` offset (u64 big) | offset, payload |
 //! | content | `I:` id of a vote or epoch record (32) | offset, `V` or `E`, the assertion or epoch (32) |
-//! | content | `R:` | how far content reaches, as a cursor |
+//! | content | `R:` | how far content reaches, as a cursor; the store's id (16) |
 //! | index `S` | subject, a zero byte, run number (u32 big) | up to 100 times offset (u64 little), id (32) |
 //! | index `subjects` | subject | count (u64 little), offset of its first assertion (u64 little) |
 //! | index `epochs` | offset of the name's first record | epoch (32) |
 //! | index `dead_letters` | offset | id (32), reason |
-//! | index `meta` | `format`, `projection`, `cursor`, `counts`, `digests` | |
+//! | index `meta` | `format`, `projection`, `store`, `cursor`, `durable`, `counts`, `digests` | |
 
 mod change;
 mod compare;
@@ -38,6 +38,7 @@ mod error;
 mod gate;
 mod generations;
 mod hybrid;
+mod identity;
 mod index;
 mod keys;
 mod lock;
@@ -46,6 +47,7 @@ mod plan;
 mod runs;
 #[cfg(test)]
 mod scene;
+mod seen;
 mod snapshot;
 mod store;
 mod tally;

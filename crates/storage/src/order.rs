@@ -4,6 +4,8 @@ use std::path::Path;
 
 use annals_record::{Applied, Cursor, Offset};
 
+use crate::cursor_bytes::Reach;
+use crate::identity::StoreId;
 use crate::{Change, Error};
 
 /// Checks that changes and the cursor after them follow the cursor before.
@@ -39,23 +41,32 @@ pub(crate) fn follows(at: Option<Cursor>, changes: &[Change<'_>], cursor: &Curso
     Ok(())
 }
 
-/// Checks that content covers what the index says was applied.
+/// Checks that content is the index's own and covers what that says was applied. Returns the store both belong to, if
+/// one of them says it.
 pub(crate) fn belong_together(
     path: &Path,
     cursor: Option<Cursor>,
-    reach: Option<Cursor>,
-) -> Result<(), Error> {
+    index: Option<StoreId>,
+    reach: Option<Reach>,
+) -> Result<Option<StoreId>, Error> {
     let path = path.to_owned();
-    match (cursor, reach) {
-        (None, _) => Ok(()),
-        (Some(cursor), Some(reach)) if cursor.log != reach.log => {
-            Err(Error::Swapped { path, content: reach.log, index: cursor.log })
+    let content = reach.and_then(|reach| reach.store);
+    let Some(cursor) = cursor else {
+        // An index that was lost begins anew over the content that is left.
+        return Ok(content.or(index));
+    };
+    match (reach, index, content) {
+        (Some(reach), ..) if cursor.log != reach.cursor.log => {
+            Err(Error::Swapped { path, content: reach.cursor.log, index: cursor.log })
         }
-        (Some(cursor), Some(reach)) if reach.next >= cursor.next => Ok(()),
-        (Some(cursor), reach) => Err(Error::ContentBehind {
+        (_, Some(index), Some(content)) if index != content => {
+            Err(Error::TwoStores { path, content: content.to_string(), index: index.to_string() })
+        }
+        (Some(reach), ..) if reach.cursor.next >= cursor.next => Ok(index.or(content)),
+        (reach, ..) => Err(Error::ContentBehind {
             path,
             cursor: cursor.next,
-            reach: reach.map_or(Offset::ZERO, |reach| reach.next),
+            reach: reach.map_or(Offset::ZERO, |reach| reach.cursor.next),
         }),
     }
 }

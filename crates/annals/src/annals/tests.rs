@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use annals_record::{Assertion, Epoch, Stance, Value, Vote};
 
 use super::*;
-use crate::{Added, Index, rebuild, status_beside, verify_at};
+use crate::{Added, Index, VerifyParts, digest_beside, rebuild, status_beside, verify_at};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -129,11 +129,11 @@ fn a_store_that_is_gone_or_broken_is_rebuilt_from_the_journal() {
 
     fs::write(generation.join("index.redb"), b"no index").unwrap();
     assert!(matches!(Annals::open(dir.path()), Err(Error::Store(_))));
-    assert!(!verify_at(dir.path(), &mut |_, _, _| {}).unwrap().is_ok());
+    assert!(!verify_at(dir.path(), VerifyParts::default(), &mut |_, _, _| {}).unwrap().is_ok());
     let rebuilt = rebuild_at(dir.path());
     assert_eq!((rebuilt.same, rebuilt.switched, rebuilt.digests), (None, true, sound.digests));
     assert!(rebuilt.difference.is_some(), "it says why the old one could not be read");
-    assert!(verify_at(dir.path(), &mut |_, _, _| {}).unwrap().is_ok());
+    assert!(verify_at(dir.path(), VerifyParts::default(), &mut |_, _, _| {}).unwrap().is_ok());
 }
 
 #[test]
@@ -160,9 +160,9 @@ fn damage_in_the_journal_is_found_and_named() {
     let mut bytes = fs::read(&segment).unwrap();
     bytes[4096 + 60] ^= 1;
     fs::write(&segment, bytes).unwrap();
-    let verified = verify_at(dir.path(), &mut |_, _, _| {}).unwrap();
-    assert_eq!(verified.journal.damaged[0].offset, Offset::ZERO);
-    let Index::Checked { walk, compared } = &verified.index else { panic!("the store can be read") };
+    let verified = verify_at(dir.path(), VerifyParts::default(), &mut |_, _, _| {}).unwrap();
+    assert_eq!(verified.journal.as_ref().unwrap().damaged[0].offset, Offset::ZERO);
+    let Some(Index::Checked { walk, compared }) = &verified.index else { panic!("the store can be read") };
     assert!(walk.is_sound());
     assert!(compared.as_ref().unwrap_err().contains("damaged at offset 0"));
     let annals = Annals::open(dir.path()).unwrap();
@@ -186,7 +186,15 @@ fn another_process_sees_the_state_of_the_owner() {
     assert_eq!(seen.owner, Some(format!("process {}", std::process::id())));
     assert_eq!(seen.journal.records, 105);
     assert!(matches!(Annals::open(dir.path()), Err(Error::Locked { .. })));
+    let said = digest_beside(dir.path()).unwrap().unwrap();
+    let own = annals.digest().unwrap();
+    assert_eq!((&said.sums, &said.families, said.owner), (&own.sums, &own.families, seen.owner));
     annals.close().unwrap();
+    // The file is a hint, and anybody's: what is no digest is not repeated.
+    let status = dir.path().join("status.json");
+    let words = fs::read_to_string(&status).unwrap();
+    fs::write(&status, words.replace(&own.sums.votes, "\\u001b[2J")).unwrap();
+    assert_eq!(digest_beside(dir.path()).unwrap(), None);
     let seen = status_beside(dir.path()).unwrap();
     assert_eq!((seen.owner, seen.lag.records), (None, 0));
 }
@@ -265,7 +273,7 @@ fn a_store_cursor_that_was_never_made_is_made_at_the_next_open() {
     let dir = tempfile::tempdir().unwrap();
     closed(dir.path());
     fs::remove_dir_all(dir.path().join("journal/cursors")).unwrap();
-    let verified = verify_at(dir.path(), &mut |_, _, _| {}).unwrap();
+    let verified = verify_at(dir.path(), VerifyParts::default(), &mut |_, _, _| {}).unwrap();
     assert!(verified.is_ok() && !dir.path().join("journal/cursors").exists(), "a check makes none");
     let annals = Annals::open(dir.path()).unwrap();
     assert_eq!(held(&annals).0, [STORE_CURSOR]);

@@ -3,7 +3,7 @@
 use std::io;
 
 use annals::parts::{IngestError, JournalError, StoreError};
-use annals::{Error, LogError};
+use annals::{Error, LogError, Refusal, Repair};
 
 use super::{Code, Failure};
 use crate::input::InputError;
@@ -14,9 +14,11 @@ const DEPTH: u32 = 8;
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let failure = Self::new(code_of(&error), error.to_string());
+        if let Some(refusal) = error.refusal() {
+            return refused(failure, refusal);
+        }
         match &error {
             Error::Store(error) => of_store(failure, error),
-            Error::Ingest(IngestError::Refused { .. }) => failure.with_help(REBUILD),
             Error::Journal(JournalError::Io { source, .. }) => of_refusal(failure, source),
             Error::Io { source, .. } => of_refusal(failure, source),
             _ => failure,
@@ -27,6 +29,9 @@ impl From<Error> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let failure = Self::new(of_store_error(&error), error.to_string());
+        if let Some(refusal) = error.refusal() {
+            return refused(failure, refusal);
+        }
         of_store(failure, &error)
     }
 }
@@ -62,9 +67,24 @@ impl From<InputError> for Failure {
     }
 }
 
-const REBUILD: &str = "`annals rebuild` makes the store anew from the log";
 const WRITABLE: &str =
     "this command needs to write to the data directory; `tail`, `status` and `export` only read it";
+
+/// Adds why the store was refused, and each repair as something to do.
+fn refused(failure: Failure, refusal: Refusal) -> Failure {
+    let repairs: Vec<&str> = refusal.repairs.iter().map(|repair| to_do(*repair)).collect();
+    Failure { refusal: Some(refusal), ..failure.with_help(repairs.join("; or ")) }
+}
+
+fn to_do(repair: Repair) -> &'static str {
+    match repair {
+        Repair::Rebuild => "`annals rebuild` makes the store anew from the journal",
+        Repair::Restore => "put the journal back from a copy that holds what is missing",
+        Repair::Rewind => "`annals rewind --yes` goes on from where the store stands",
+        Repair::RightDirectory => "put the directory that belongs here back in its place",
+        _ => "see docs/cli.md",
+    }
+}
 
 /// Adds what to do where the system does not let us write.
 fn of_refusal(failure: Failure, source: &io::Error) -> Failure {
@@ -130,11 +150,12 @@ fn of_store_error(error: &StoreError) -> Code {
     match error {
         StoreError::Locked { .. } => Code::Locked,
         StoreError::NewerFormat { .. } => Code::NewerFormat,
-        StoreError::Swapped { .. } => Code::OtherLog,
+        StoreError::Swapped { .. }
+        | StoreError::TwoStores { .. }
+        | StoreError::OlderStore { .. }
+        | StoreError::ContentBehind { .. } => Code::OtherLog,
         StoreError::Full { .. } => Code::Full,
-        StoreError::Damaged { .. } | StoreError::ContentBehind { .. } | StoreError::Pointer { .. } => {
-            Code::Damaged
-        }
+        StoreError::Damaged { .. } | StoreError::Pointer { .. } => Code::Damaged,
         StoreError::Ambiguous { .. } => Code::NotFound,
         StoreError::NotAPrefix { .. } => Code::Usage,
         StoreError::Io { source, .. } => Code::of_io(source),

@@ -13,6 +13,26 @@ fn check(term: u64, next: u64) -> Result<(), CursorRefusal> {
 }
 
 #[test]
+fn a_rebuild_is_offered_wherever_the_log_has_its_beginning_and_nowhere_else() {
+    let log = LogId::from_bytes([8; 16]);
+    let (term, at) = (Term::FIRST, Offset::ZERO);
+    let refusals = [
+        CursorRefusal::ForeignLog { cursor: LOG, log },
+        CursorRefusal::AheadOfLog { cursor: at, durable: at },
+        CursorRefusal::Forked { cursor: at, term, end: at },
+        CursorRefusal::UnknownTerm { term, newest: term },
+        CursorRefusal::OtherRecord { offset: at },
+        CursorRefusal::Purged { cursor: at, oldest: at },
+    ];
+    let rebuilt = refusals.map(|refusal| refusal.repairs().contains(&Repair::Rebuild));
+    assert_eq!(rebuilt, [true, true, true, true, true, false]);
+    let mut names = refusals.map(|refusal| refusal.name()).to_vec();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), refusals.len());
+}
+
+#[test]
 fn a_cursor_within_its_term_is_good() {
     assert_eq!(check(2, 100), Ok(()));
     assert_eq!(check(2, 300), Ok(()));

@@ -1,3 +1,5 @@
+mod identity;
+
 use std::fs;
 
 use annals_record::{Kind, LogId, RecordId, Stance};
@@ -347,8 +349,8 @@ fn check_version(name: &str, number: u32) -> Error {
 
 #[test]
 fn a_store_of_another_version_is_refused() {
-    let newer = check_version("format", 2);
-    assert!(matches!(newer, Error::NewerFormat { found: 2, known: 1, .. }), "{newer}");
+    let newer = check_version("format", 3);
+    assert!(matches!(newer, Error::NewerFormat { found: 3, known: 2, .. }), "{newer}");
     let other = check_version("projection", 0);
     assert!(matches!(other, Error::OtherProjection { found: 0, known: 1, .. }), "{other}");
 }

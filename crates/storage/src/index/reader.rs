@@ -7,6 +7,7 @@ use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata}
 
 use super::{At, DEAD_LETTERS, DeadLetter, EPOCHS, META, RUNS, SUBJECTS};
 use crate::cursor_bytes::cursor_from_bytes;
+use crate::identity::StoreId;
 use crate::runs::{self, Listed, RUN_ENTRIES, run_key, run_of_key};
 use crate::{Counts, Digests, Error};
 
@@ -52,6 +53,15 @@ impl IndexReader {
     /// How far the log is applied.
     pub(crate) fn cursor(&self) -> Result<Option<Cursor>, Error> {
         self.cursor_named("cursor")
+    }
+
+    /// The store it belongs to; `None` in one of format 1.
+    pub(crate) fn store(&self) -> Result<Option<StoreId>, Error> {
+        let meta = self.reading.open_table(META).at("read", &self.path)?;
+        match meta.get("store").at("read", &self.path)? {
+            Some(value) => StoreId::from_bytes(value.value()).map(Some).ok_or_else(|| damaged_meta("store")),
+            None => Ok(None),
+        }
     }
 
     /// How far that was durable as of this view.

@@ -36,5 +36,17 @@ fn an_error_within_an_error_keeps_its_code() {
     let cursor = Cursor { log, term: annals::Term::FIRST, next: Offset::ZERO, last: None };
     let refusal = CursorRefusal::ForeignLog { cursor: cursor.log, log: LogId::from_bytes([2; 16]) };
     let refused = IngestError::Refused { part: "cursor", refusal };
-    check(Error::Ingest(IngestError::Failed(Arc::new(refused))), 13);
+    let error = Error::Ingest(IngestError::Failed(Arc::new(refused)));
+    let failure = Failure::from(error);
+    let json: serde_json::Value = serde_json::from_str(&failure.to_json()).unwrap();
+    assert_eq!(json["error"]["refusal"], "foreign_log");
+    assert_eq!(json["error"]["repairs"], serde_json::json!(["right_directory", "rebuild"]));
+    check(failure, 13);
+    for error in [
+        StoreError::ContentBehind { path: path(), cursor: Offset::ZERO, reach: Offset::ZERO },
+        StoreError::OlderStore { path: path(), cursor: Offset::ZERO, seen: Offset::ZERO },
+        StoreError::TwoStores { path: path(), content: String::new(), index: String::new() },
+    ] {
+        check(Error::from(IngestError::Store(error)), 13);
+    }
 }
