@@ -131,10 +131,10 @@ fn look(
     let mut as_of = finished.as_ref().and_then(|finished| finished.next);
     let mut digest = finished.as_ref().and_then(|finished| finished.digest.clone());
     if is_current {
+        // Words about another generation were said before this one answered: it stands where it was left.
         let said = read_words(&directory.status_file()).filter(|words| words.generation == name);
-        let now = said.and_then(|words| words.cursor);
-        if now != as_of {
-            (as_of, digest) = (now, None);
+        if let Some(words) = said.filter(|words| words.cursor != as_of) {
+            (as_of, digest) = (words.cursor, None);
         }
     }
     Ok(GenerationStatus {

@@ -10,7 +10,8 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    append, epochs, export, get, import, log, rebuild, status, subject, subjects, tail, verify, votes,
+    append, epochs, export, generations, get, import, log, rebuild, status, subject, subjects, tail, verify,
+    votes,
 };
 use crate::exit::Failure;
 
@@ -72,8 +73,10 @@ pub(crate) enum Command {
     Status(status::Args),
     /// Checks every checksum and hash of the journal, and every key of the store against it
     Verify(verify::Args),
-    /// Builds the store anew from the journal and compares it with the old one
+    /// Builds the store anew from the journal and compares it with the old one; or goes back to one that was kept
     Rebuild(rebuild::Args),
+    /// Lists the stores that were built: the one that answers, one that is kept, one being built
+    Generations(generations::Args),
     /// Writes everything as JSON lines that `import` takes, also while another process writes
     Export(export::Args),
     /// Looks into the journal beneath, and looks after it: damage, segments, retention, cursors

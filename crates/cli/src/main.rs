@@ -72,6 +72,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Status(args) => commands::status::run(&args, &mut context),
         Command::Verify(args) => commands::verify::run(&args, &mut context),
         Command::Rebuild(args) => commands::rebuild::run(&args, &mut context),
+        Command::Generations(args) => commands::generations::run(&args, &mut context),
         Command::Export(args) => commands::export::run(&args, &mut context),
         Command::Log(args) => commands::log::run(&args, &mut context),
     };
