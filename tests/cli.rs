@@ -9,6 +9,7 @@ mod damage;
 mod documented;
 mod export;
 mod full;
+mod generations;
 mod interrupt;
 mod lines;
 mod log;

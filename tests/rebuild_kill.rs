@@ -271,7 +271,9 @@ fn a_rebuild_that_is_killed_leaves_the_old_store_or_the_new_one_and_no_question_
         check(room);
     }
     let answered = fs::metadata(answered(room)).unwrap().len();
-    eprintln!("fell into {fell:?} of {PHASES:?}; {resumed} were gone on with; {answered} questions were answered");
+    eprintln!(
+        "fell into {fell:?} of {PHASES:?}; {resumed} were gone on with; {answered} questions were answered"
+    );
     assert!(answered > 10 * kills, "{answered}");
     assert!(fell.iter().all(|hits| *hits > 0), "{fell:?}");
     assert!(resumed > 0, "none was gone on with");

@@ -3,7 +3,7 @@
 //!   rebuild: begin -> worker rests -> last stretch, pointer -> another works -> end
 //!   wait_for: the worker was stopped? -> wait for the end -> ask the worker there is now
 //!
-//! H1: Whoever finds a worker stopped within a handover, or one that has been replaced since, is told to ask again.
+//! G7: Whoever finds a worker stopped within a handover, or one that has been replaced since, is told to ask again.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -70,7 +70,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(600);
 
     #[test]
-    fn h1_within_a_handover_and_after_one_the_worker_is_asked_again_and_otherwise_not() {
+    fn g7_within_a_handover_and_after_one_the_worker_is_asked_again_and_otherwise_not() {
         let handover = Handover::default();
         let before = handover.ended();
         assert!(!handover.is_over_soon(before, LONG), "nobody is on the way: a stop is a stop");

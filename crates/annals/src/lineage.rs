@@ -6,8 +6,8 @@
 //!   being built   rebuild.json, and newer than the one that answers; finished.json too, just before it answers
 //!   waste         had a mark once and is none of these
 //!
-//! L1: A generation that is kept goes only when a newer one is kept in its place, or somebody removes it.
-//! L2: A mark is durable before the pointer changes, and the pointer before anything is taken away.
+//! G3: A generation that is kept goes only when a newer one is kept in its place, or somebody removes it.
+//! G4: A mark is durable before the pointer changes, and the pointer before anything is taken away.
 
 use std::sync::{Mutex, PoisonError};
 

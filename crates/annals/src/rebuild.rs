@@ -2,8 +2,8 @@
 //!
 //!   resume or begin -> run, run again for what came meanwhile -> compare -> marks -> pointer -> the old one goes
 //!
-//! R1: A generation is gone on with only where it fits the log; otherwise it is begun anew.
-//! R2: Until the pointer is changed, nothing of the old generation is.
+//! G5: A generation is gone on with only where it fits the log; otherwise it is begun anew.
+//! G6: Until the pointer is changed, nothing of the old generation is.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -94,7 +94,7 @@ impl<'l> Build<'l> {
                     tracing::info!(%generation, ?resumed_at, "going on with a rebuild that was cut off");
                     return Ok(Self { store, generation, lineage, resumed_at });
                 }
-                // What it is wrong with does not matter: all of it can be made again (R1).
+                // What it is wrong with does not matter: all of it can be made again (G5).
                 Err(error) => tracing::warn!(%error, %generation, "a rebuild that was cut off is begun anew"),
             }
         }
@@ -169,7 +169,7 @@ impl<'l> Build<'l> {
                 Some(former) => self.lineage.dismiss(former)?,
                 None => {}
             }
-            // The pointer goes last (L2).
+            // The pointer goes last (G4).
             self.lineage.generations.switch(self.generation)?;
             tracing::info!(generation = %self.generation, ?same, "switched to the rebuilt store");
         } else {
@@ -221,7 +221,7 @@ pub(crate) fn reached(store: &HybridStore) -> Result<Offset, Error> {
     Ok(store.cursor()?.map_or(Offset::ZERO, |cursor| cursor.next))
 }
 
-/// Opens the store of a generation whose making was cut off, if it fits the log (R1); and how far it had come, if it had.
+/// Opens the store of a generation whose making was cut off, if it fits the log (G5); and how far it had come, if it had.
 fn resume(
     lineage: &Lineage,
     generation: Generation,

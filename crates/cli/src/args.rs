@@ -73,9 +73,9 @@ pub(crate) enum Command {
     Status(status::Args),
     /// Checks every checksum and hash of the journal, and every key of the store against it
     Verify(verify::Args),
-    /// Builds the store anew from the journal and compares it with the old one; or goes back to one that was kept
+    /// Builds the store anew from the journal and compares it with the old one, or goes back
     Rebuild(rebuild::Args),
-    /// Lists the stores that were built: the one that answers, one that is kept, one being built
+    /// Lists the stores that were built: the one that answers, and those beside it
     Generations(generations::Args),
     /// Writes everything as JSON lines that `import` takes, also while another process writes
     Export(export::Args),

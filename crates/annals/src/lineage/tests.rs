@@ -39,7 +39,7 @@ impl Room {
 }
 
 #[test]
-fn l1_a_sweep_takes_what_is_waste_and_nothing_else() {
+fn g3_a_sweep_takes_what_is_waste_and_nothing_else() {
     let room = room();
     let lineage = &room.lineage;
     let unknown = room.make();

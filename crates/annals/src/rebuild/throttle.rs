@@ -8,7 +8,7 @@ use annals_record::ReadLimit;
 /// A batch is at most what may be read in this part of a second, so that the rate is kept in the small as well.
 const BATCHES_A_SECOND: u64 = 20;
 /// No batch is made smaller than this.
-const SMALLEST_BATCH_BYTES: usize = 4 << 10;
+const SMALLEST_BATCH_BYTES: usize = 256;
 /// The longest wait for one batch.
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -77,6 +77,6 @@ mod tests {
     fn a_batch_is_a_small_part_of_a_second() {
         let batch = |rate| Throttle::new(rate, Instant::now()).batch().bytes;
         assert_eq!(batch(20 << 20), 1 << 20);
-        assert_eq!((batch(1), batch(u64::MAX)), (4 << 10, ReadLimit::default().bytes));
+        assert_eq!((batch(1), batch(u64::MAX)), (256, ReadLimit::default().bytes));
     }
 }

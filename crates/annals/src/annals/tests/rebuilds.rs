@@ -119,7 +119,7 @@ fn a_rebuild_that_was_cut_off_is_gone_on_with_unless_it_is_to_start_over() {
 }
 
 #[test]
-fn r1_what_was_begun_from_another_log_or_cannot_be_read_is_begun_anew() {
+fn g5_what_was_begun_from_another_log_or_cannot_be_read_is_begun_anew() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     closed(here.path());
     closed(there.path());
