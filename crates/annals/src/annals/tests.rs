@@ -197,6 +197,7 @@ fn another_process_sees_the_state_of_the_owner() {
 #[cfg(feature = "tokio")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_behind_an_async_mutex_is_ingested_in_the_background() {
+    use annals_storage::KvStore;
     use tokio::sync::Mutex;
 
     let dir = tempfile::tempdir().unwrap();
