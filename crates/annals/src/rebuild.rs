@@ -110,7 +110,7 @@ impl<'l> Build<'l> {
         reached(&self.store)
     }
 
-    /// Applies the journal up to `end`, at which a group of it ends.
+    /// Applies the journal up to `end`, at which a group of it ends. What was resumed may be beyond it already.
     pub(crate) fn run(
         &self,
         journal: &Journal,
@@ -120,15 +120,19 @@ impl<'l> Build<'l> {
         throttle: Option<u64>,
         meter: &mut Meter<'_>,
     ) -> Result<(), Error> {
-        let log = Arc::new(Bounded::new(journal.clone(), end));
-        let oldest = log.bounds()?.oldest.get();
+        let oldest = journal.bounds()?.oldest.get();
         let of = |offset: Offset| offset.get().saturating_sub(oldest);
+        let reached = self.reached()?;
+        meter.begin(phase, of(reached), of(end.max(reached)));
+        if reached >= end {
+            return Ok(());
+        }
+        let log = Arc::new(Bounded::new(journal.clone(), end));
         let mut projector = Projector::new(log, Arc::clone(&self.store))?;
         let mut throttle = throttle.map(|rate| Throttle::new(rate, Instant::now()));
         if let Some(throttle) = &throttle {
             projector.set_limit(throttle.batch());
         }
-        meter.begin(phase, of(self.reached()?), of(end));
         let mut before = projector.cursor().next;
         projector.run_to(end, options, &mut |step| {
             if let Progress::Applied { next, records, .. } = step {

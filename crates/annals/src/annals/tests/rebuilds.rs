@@ -231,3 +231,42 @@ fn a_difference_that_is_not_accepted_leaves_everything_as_it_was() {
     assert_eq!((found(5000), found(7000), found(8000)), (true, false, true));
     assert_eq!(shown(&this), with(&[("gen-000001", "kept"), ("gen-000002", "answers")]));
 }
+
+#[test]
+fn what_is_gone_on_with_may_be_ahead_of_the_worker_and_waits_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let generation = closed(dir.path());
+    let journal = Journal::open(dir.path().join("journal")).unwrap();
+    let claims: Vec<_> = (1000..5000).map(|i| claim(i).payload().unwrap()).collect();
+    for some in claims.chunks(5) {
+        journal.append_batch(some).unwrap();
+    }
+    journal.close().unwrap();
+    // Built to the journal's end while the old store could not be read, and cut off just before it was to answer.
+    let aside = dir.path().join("aside");
+    fs::rename(&generation, &aside).unwrap();
+    fs::create_dir(&generation).unwrap();
+    let died = std::panic::catch_unwind(|| {
+        rebuild(dir.path(), &RebuildOptions::default(), &mut |progress| {
+            assert_ne!(progress.phase, RebuildPhase::Switching, "killed");
+        })
+    });
+    assert!(died.is_err(), "it was cut off");
+    fs::remove_dir_all(&generation).unwrap();
+    fs::rename(&aside, &generation).unwrap();
+
+    let mut options = Options::default();
+    options.ingest.batch.records = 1;
+    let annals = Annals::open_with(dir.path(), options).unwrap();
+    let end = annals.journal().durable();
+    let mut behind = false;
+    let rebuilt = annals
+        .rebuild(&RebuildOptions::default(), &mut |progress| {
+            behind |=
+                progress.phase == RebuildPhase::Building && annals.store().snapshot().unwrap().as_of() < end;
+        })
+        .unwrap();
+    assert!(behind, "the worker had not caught up");
+    assert_eq!((rebuilt.resumed_at, rebuilt.records), (Some(end), 0));
+    assert_eq!((rebuilt.same, rebuilt.switched), (Some(true), true), "{:?}", rebuilt.difference);
+}
