@@ -4,7 +4,7 @@
 
 #![allow(clippy::print_stdout, reason = "an example speaks to whoever runs it")]
 
-use annals::{Annals, Assertion, Record, Value, VerifyParts};
+use annals::{Annals, Assertion, RebuildOptions, Record, Value, VerifyParts};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dir = tempfile::tempdir()?;
@@ -19,14 +19,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     annals.catch_up()?;
 
     // Beside a running worker: the store that answers stays until the new one holds the same.
-    let rebuilt = annals.rebuild(false, &mut |_, _, _| {})?;
+    let rebuilt = annals.rebuild(&RebuildOptions::default(), &mut |_| {})?;
     println!("rebuilt {} records in {:.2} s, the same: {:?}", rebuilt.records, rebuilt.seconds, rebuilt.same);
     println!("assertions: {}", rebuilt.digests.assertions);
     annals.close()?;
 
     // With nobody at work, and the store lost: the journal is all it takes.
     std::fs::remove_dir_all(data.join("store"))?;
-    let again = annals::rebuild(&data, false, &mut |_, _, _| {})?;
+    let again = annals::rebuild(&data, &RebuildOptions::default(), &mut |_| {})?;
     println!("rebuilt from nothing, the same digests: {}", again.digests == rebuilt.digests);
 
     let verified = annals::verify_at(&data, VerifyParts::default(), &mut |_, _, _| {})?;

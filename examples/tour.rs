@@ -14,7 +14,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::time::Instant;
 
-use annals::{Added, Annals, Assertion, Record, Snapshot, Tally, Value};
+use annals::{Added, Annals, Assertion, RebuildOptions, Record, Snapshot, Tally, Value};
 
 const SET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/unihan-readings.jsonl.zst");
 const DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tour");
@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     drop(snapshot);
     drop(store);
 
-    let rebuilt = annals.rebuild(false, &mut |_, _, _| {})?;
+    let rebuilt = annals.rebuild(&RebuildOptions::default(), &mut |_| {})?;
     println!(
         "\nThe store, thrown away and rebuilt from the journal: {} records in {:.1} s, the same: {}",
         rebuilt.records,

@@ -10,6 +10,7 @@ mod digests;
 mod documented;
 mod export;
 mod full;
+mod generations;
 mod interrupt;
 mod lines;
 mod log;

@@ -7,7 +7,7 @@ use super::lines::TWINS;
 use super::{Data, Run, annals, claims, contents, piped};
 
 /// Every command that asks for data and makes none.
-const ASKING: [&str; 10] = [
+const ASKING: [&str; 12] = [
     "get 0123456789abcdef",
     "subject s",
     "votes 0123456789abcdef",
@@ -17,6 +17,8 @@ const ASKING: [&str; 10] = [
     "status",
     "verify",
     "rebuild",
+    "rebuild --rollback",
+    "generations",
     "export",
 ];
 
@@ -42,6 +44,7 @@ fn a_command_that_does_what_it_should_ends_with_0() {
         "status",
         "verify",
         "rebuild",
+        "generations",
         "export",
         "help",
         "--version",
@@ -81,6 +84,9 @@ fn a_command_line_that_makes_no_sense_ends_with_2_and_makes_no_directory() {
         "append --subject s --predicate p --int much",
         "append --subject s --predicate p --object o --confidence 7",
         "votes 0123456789abcdef --limit many",
+        "rebuild --throttle fast",
+        "rebuild --throttle 0",
+        "rebuild --rollback --keep-old",
         &format!("import {}", unknown.display()),
         &format!("import {0} --format jsonl --rejects {0}", unknown.display()),
     ] {
@@ -127,6 +133,8 @@ fn a_record_that_is_not_there_or_not_the_only_one_ends_with_5() {
     check(&data, "votes 0123456789abcdef", 5, "0123456789abcdef");
     check(&data, "subject nobody", 5, "nobody");
     check(&data, "get 657201f8", 5, "657201f8");
+    check(&data, "rebuild --rollback", 5, "no generation is kept");
+    check(&data, "generations --remove gen-000009", 5, "gen-000009");
     let error = data.json("votes 657201f8").ends(5).error();
     let candidates = error["candidates"].as_array().unwrap();
     assert_eq!(candidates.len(), 2);
@@ -174,13 +182,22 @@ fn data_that_another_process_has_ends_with_11_and_names_it() {
     .unwrap();
     data.wait_for_records(2);
     let holder = format!("process {}", owner.id());
-    for line in ["get 0123456789abcdef", "subject s1", "epochs", "subjects", "verify", "rebuild", "import -"]
-    {
+    for line in [
+        "get 0123456789abcdef",
+        "subject s1",
+        "epochs",
+        "subjects",
+        "verify",
+        "rebuild",
+        "rebuild --rollback",
+        "generations --remove gen-000001",
+        "import -",
+    ] {
         check(&data, line, 11, &holder);
     }
     check(&data, "append --subject s --predicate p --int 1", 11, &holder);
     // What needs no lock goes on.
-    for line in ["tail", "status", "export"] {
+    for line in ["tail", "status", "generations", "export"] {
         data.run(line).ends(0);
     }
     drop(owner.stdin.take());

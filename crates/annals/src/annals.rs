@@ -1,22 +1,30 @@
 //! The pipeline's handle: open, append, wait, ask, check, rebuild, close, in that order.
 
+use std::mem;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use annals_ingest::Ingestor;
 use annals_journal::Journal;
 use annals_record::{Appended, EpochId, Log, Offset, Record, RecordId, check_encoding};
-use annals_storage::{Generation, Generations, HybridStore, KvStore, Stored, Tally};
+use annals_storage::{Generation, HybridStore, Stored, Tally};
 
 use crate::digest::DigestReport;
 use crate::directory::Directory;
 use crate::error::Error;
+use crate::handover::Handover;
 use crate::importer::Importer;
+use crate::lineage::Lineage;
 use crate::options::Options;
-use crate::rebuild::{self, Rebuilt};
+use crate::rebuild::{Build, Meter, RebuildOptions, RebuildPhase, RebuildProgress, Rebuilt, reached};
 use crate::status::{Status, StatusFile, StoreStatus};
 use crate::verify::{self, Verified, VerifyParts};
+
+/// What a rebuild leaves for the moment in which the worker rests: applied in a few milliseconds.
+const LAST_STRETCH_BYTES: u64 = 1 << 20;
+/// How often a rebuild catches up with a worker that goes on meanwhile, before the worker rests in any case.
+const CATCH_UPS: u32 = 20;
 
 /// How long a wait holds on to the worker before it looks whether a rebuild has put another one in its place.
 const WAIT_SLICE: Duration = Duration::from_millis(100);
@@ -34,15 +42,17 @@ pub struct Annals {
     status_file: StatusFile,
     serving: Arc<RwLock<Serving>>,
     rebuilding: Mutex<()>,
-    generations: Generations,
+    handover: Handover,
+    lineage: Arc<Lineage>,
     journal: Journal,
     directory: Directory,
     options: Options,
 }
 
-/// The store that answers, and the worker that fills it.
+/// The store that answers, and the worker that fills it. Whoever asks takes a copy: nobody holds a lock over a question.
+#[derive(Clone)]
 pub(crate) struct Serving {
-    pub(crate) ingestor: Ingestor<Journal, HybridStore>,
+    pub(crate) ingestor: Arc<Ingestor<Journal, HybridStore>>,
     pub(crate) store: Arc<HybridStore>,
     pub(crate) generation: Generation,
 }
@@ -72,12 +82,15 @@ impl Annals {
     pub fn open_with(dir: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
         let (directory, journal) = open_journal(dir.as_ref(), &options)?;
         hold_for_the_store(&journal)?;
-        let generations = Generations::new(directory.store());
+        let lineage = Arc::new(Lineage::of(&directory));
+        if let Err(error) = lineage.sweep(true) {
+            // It takes room and does no harm.
+            tracing::warn!(%error, "an old generation cannot be taken away");
+        }
+        let generations = &lineage.generations;
         let generation = match generations.current()? {
             Some(generation) => generation,
             None => {
-                // None was ever finished: what stands there is a first one that was cut off.
-                generations.remove_unfinished()?;
                 let first = generations.create_next()?;
                 generations.switch(first)?;
                 first
@@ -87,12 +100,15 @@ impl Annals {
         store.watch(&directory.seen_file())?;
         let store = Arc::new(store);
         let serving = Arc::new(RwLock::new(Serving::start(&journal, store, generation, &options)));
-        let status_file = StatusFile::keep(directory.status_file(), journal.clone(), Arc::clone(&serving))?;
+        let words = directory.status_file();
+        let status_file =
+            StatusFile::keep(words, journal.clone(), Arc::clone(&serving), Arc::clone(&lineage))?;
         Ok(Self {
             status_file,
             serving,
             rebuilding: Mutex::default(),
-            generations,
+            handover: Handover::default(),
+            lineage,
             journal,
             directory,
             options,
@@ -149,12 +165,18 @@ impl Annals {
         let until = Instant::now().checked_add(timeout);
         loop {
             let left = until.map_or(WAIT_SLICE, |until| until.saturating_duration_since(Instant::now()));
-            match self.serving().ingestor.wait_for(offset, left.min(WAIT_SLICE)) {
+            let slice = left.min(WAIT_SLICE);
+            let handovers = self.handover.ended();
+            let waited = self.serving().ingestor.wait_for(offset, slice);
+            match waited {
                 Ok(()) => return Ok(()),
                 Err(annals_ingest::Error::Timeout { cursor, .. }) if left.is_zero() => {
                     return Err(Error::Timeout { offset, applied: cursor, waited: timeout });
                 }
                 Err(annals_ingest::Error::Timeout { .. }) => {}
+                // A rebuild has stopped it, to put another one in its place.
+                Err(annals_ingest::Error::Stopped { .. })
+                    if !left.is_zero() && self.handover.is_over_soon(handovers, slice) => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -171,7 +193,7 @@ impl Annals {
     /// The store that answers now; ask it for a snapshot. A rebuild may put another one in its place.
     #[must_use]
     pub fn store(&self) -> Arc<HybridStore> {
-        Arc::clone(&self.serving().store)
+        self.serving().store
     }
 
     /// The record with this id, of whatever type.
@@ -248,51 +270,56 @@ impl Annals {
     }
 
     /// Builds the store anew from the journal, beside the one that answers, and puts it in its place if both hold the
-    /// same. Appends, the worker and questions go on meanwhile.
+    /// same. Appends, the worker and questions go on meanwhile; while the new one takes its place the worker rests for a
+    /// moment, and questions are answered from the old one as it was then.
     ///
-    /// If they differ the old one stays, unless `accept` says otherwise. `progress` is told records and bytes done, and
-    /// bytes in all.
+    /// If they differ the old one stays, unless the options say otherwise. A rebuild that was cut off is gone on with.
+    /// `progress` hears of every batch, from this thread.
     ///
     /// # Errors
-    /// [`Error::Log`] where the journal is damaged, [`Error::Store`] if the new store cannot be written; the old one
-    /// answers as before.
-    pub fn rebuild(&self, accept: bool, progress: &mut dyn FnMut(u64, u64, u64)) -> Result<Rebuilt, Error> {
+    /// [`Error::Log`] where the journal is damaged, [`Error::Store`] if the new store cannot be written, [`Error::Ingest`]
+    /// if the worker has stopped by an error; the old one answers as before.
+    pub fn rebuild(
+        &self,
+        options: &RebuildOptions,
+        progress: &mut dyn FnMut(&RebuildProgress),
+    ) -> Result<Rebuilt, Error> {
         let _one_at_a_time: MutexGuard<'_, ()> =
             self.rebuilding.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = Instant::now();
-        let old = self.store();
-        let walk = old.snapshot()?.walk(&mut |_, _| {})?;
-        let target = old.cursor()?.map_or(Offset::ZERO, |cursor| cursor.next);
-        let mut build = rebuild::Build::begin(&self.generations, self.options.store)?;
-        build.run(&self.journal, target, &self.options.ingest, progress)?;
-        // From here on the worker rests and questions wait: what is left to apply is what came in the meantime.
-        let mut serving = self.serving.write().unwrap_or_else(PoisonError::into_inner);
-        let stopped = serving.ingestor.stop();
-        let finished = stopped.map_err(Error::from).and_then(|()| {
-            let end = serving.store.cursor()?.map_or(Offset::ZERO, |cursor| cursor.next);
-            build.run(&self.journal, end, &self.options.ingest, progress)?;
-            build.finish(Some((&serving.store, &walk)), accept)
-        });
-        match finished {
-            Ok(finished) if finished.switched => {
-                let former = serving.generation;
-                let store = Arc::clone(&finished.store);
-                *serving = Serving::start(&self.journal, store, finished.generation, &self.options);
-                drop(serving);
-                drop(old);
-                self.generations.remove(former)?;
-                Ok(finished.report(begun.elapsed()))
+        let mut meter = Meter::new(progress);
+        let Serving { ingestor, store: old, generation: former } = self.serving();
+        let walk = old.snapshot()?.walk(&mut |done, all| meter.step(0, done, all))?;
+        let target = reached(&old)?;
+        let build = Build::begin(&self.lineage, &self.journal, self.options.store, options.start_over)?;
+        let run = |end, phase, throttle, meter: &mut Meter<'_>| {
+            build.run(&self.journal, end, phase, &self.options.ingest, throttle, meter)
+        };
+        run(target, RebuildPhase::Building, options.throttle_bytes_per_second, &mut meter)?;
+        // What it resumed may have come farther than the worker has since.
+        self.wait_for(build.reached()?, Duration::MAX)?;
+        for round in 0..CATCH_UPS {
+            let end = reached(&old)?;
+            if round > 0 && end.get().saturating_sub(build.reached()?.get()) <= LAST_STRETCH_BYTES {
+                break;
             }
-            other => {
-                serving.ingestor.start();
-                let finished = other?;
-                let report = finished.report(begun.elapsed());
-                let generation = finished.generation;
-                drop(finished);
-                self.generations.remove(generation)?;
-                Ok(report)
-            }
+            run(end, RebuildPhase::CatchingUp, None, &mut meter)?;
         }
+        // From here on the worker rests; what is left to apply is what came in the meantime.
+        let resting = self.handover.begin();
+        let finished = ingestor.rest().map_err(Error::from).and_then(|()| {
+            run(reached(&old)?, RebuildPhase::Switching, None, &mut meter)?;
+            build.finish(Some((&old, &walk)), Some(former), &self.journal, options, &meter)
+        });
+        let (store, generation) = match &finished {
+            Ok(finished) if finished.switched => (Arc::clone(&build.store), build.generation),
+            _ => (Arc::clone(&old), former),
+        };
+        let next = Serving::start(&self.journal, store, generation, &self.options);
+        let before = mem::replace(&mut *self.serving.write().unwrap_or_else(PoisonError::into_inner), next);
+        drop(resting);
+        drop((before, ingestor, old));
+        build.clear(finished?, Some(former), &self.journal, begun.elapsed())
     }
 
     /// Stops the worker, makes the store durable, and closes the journal in order.
@@ -300,7 +327,7 @@ impl Annals {
     /// # Errors
     /// The first thing that went wrong; what was acknowledged is durable all the same.
     pub fn close(self) -> Result<(), Error> {
-        let stopped = self.serving.write().unwrap_or_else(PoisonError::into_inner).ingestor.stop();
+        let stopped = self.serving().ingestor.rest();
         self.status_file.close()?;
         stopped?;
         Ok(self.journal.clone().close()?)
@@ -312,8 +339,8 @@ impl Annals {
         self.directory.root()
     }
 
-    fn serving(&self) -> RwLockReadGuard<'_, Serving> {
-        self.serving.read().unwrap_or_else(PoisonError::into_inner)
+    fn serving(&self) -> Serving {
+        self.serving.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -322,7 +349,7 @@ impl Serving {
         let mut ingestor =
             Ingestor::with_options(Arc::new(journal.clone()), Arc::clone(&store), options.ingest);
         ingestor.start();
-        Self { ingestor, store, generation }
+        Self { ingestor: Arc::new(ingestor), store, generation }
     }
 }
 

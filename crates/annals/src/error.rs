@@ -64,6 +64,18 @@ pub enum Error {
     /// This program was built so that it would write other bytes.
     #[error(transparent)]
     Encoding(#[from] EncodingMismatch),
+    /// No generation was kept to go back to.
+    #[error("{path} holds no generation to go back to: `rebuild --keep-old` keeps one")]
+    NoFormer {
+        /// The store's directory.
+        path: PathBuf,
+    },
+    /// There is no generation of this name.
+    #[error("there is no generation {name:?}")]
+    NoGeneration {
+        /// What was given.
+        name: String,
+    },
     /// It was not applied in time; the worker goes on.
     #[error("offset {offset} was not applied within {waited:?}; the worker is at {applied} and goes on")]
     Timeout {
@@ -105,6 +117,8 @@ impl Error {
             Self::Missing { .. }
             | Self::NotOurs { .. }
             | Self::NewerFormat { .. }
+            | Self::NoFormer { .. }
+            | Self::NoGeneration { .. }
             | Self::Record(_)
             | Self::Encoding(_) => Kind::Fix,
             Self::Locked { .. } | Self::Timeout { .. } => Kind::Retry,

@@ -32,11 +32,14 @@ mod bounded;
 mod digest;
 mod directory;
 mod error;
+mod handover;
 mod importer;
+mod lineage;
 mod options;
 mod rebuild;
 mod refill;
 mod rewind;
+mod rollback;
 mod status;
 mod verify;
 
@@ -57,9 +60,10 @@ pub use directory::journal_dir;
 pub use error::Error;
 pub use importer::{Added, Importer};
 pub use options::Options;
-pub use rebuild::{Rebuilt, rebuild};
+pub use rebuild::{RebuildOptions, RebuildPhase, RebuildProgress, Rebuilt, rebuild};
 pub use refill::StoreRefill;
 pub use rewind::{Rewound, rewind};
+pub use rollback::{GenerationStatus, RolledBack, generations, remove_generation, rollback};
 pub use status::{Status, StoreStatus, log_reader, status_beside};
 pub use verify::{Index, Step, Verified, VerifyParts, verify_at};
 

@@ -1,4 +1,9 @@
 //! The store built anew: a generation beside the one that answers, compared with it, and put in its place.
+//!
+//!   resume or begin -> run, run again for what came meanwhile -> compare -> marks -> pointer -> the old one goes
+//!
+//! G5: A generation is gone on with only where it fits the log; otherwise it is begun anew.
+//! G6: Until the pointer is changed, nothing of the old generation is.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,27 +12,56 @@ use std::time::{Duration, Instant};
 use annals_ingest::{Progress, Projector};
 use annals_journal::Journal;
 use annals_record::{Log, Offset};
-use annals_storage::{Counts, Digests, Generation, Generations, HybridStore, KvStore, Walk};
+use annals_storage::{Counts, Digests, Generation, HybridStore, KvStore, Walk};
 
 use crate::annals::open_journal;
 use crate::bounded::Bounded;
 use crate::error::Error;
+use crate::lineage::Lineage;
 use crate::options::Options;
+
+mod progress;
+mod throttle;
+
+pub(crate) use progress::Meter;
+pub use progress::{RebuildPhase, RebuildProgress};
+use throttle::Throttle;
+
+/// How to rebuild.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RebuildOptions {
+    /// Whether the new store takes the place of an old one that differs. Default: false.
+    pub accept: bool,
+    /// Whether the old store is kept, so that [`rollback`](crate::rollback) can go back to it. A generation that was
+    /// kept before it goes. Default: false.
+    pub keep_old: bool,
+    /// How many bytes of the journal are read a second at most, of what it holds when the rebuild begins; what comes
+    /// meanwhile is caught up with at full speed. Default: none.
+    pub throttle_bytes_per_second: Option<u64>,
+    /// Whether a rebuild that was cut off is forgotten instead of being gone on with. Default: false.
+    pub start_over: bool,
+}
 
 /// What a rebuild did.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Rebuilt {
-    /// Records of the journal that were applied.
+    /// Records of the journal that were applied, without those that a rebuild that was cut off had applied before.
     pub records: u64,
     /// How long it took.
     pub seconds: f64,
+    /// Where it went on with a rebuild that was cut off; none if it began at the beginning.
+    pub resumed_at: Option<Offset>,
     /// Whether the old store was sound and held the same; none if there was none that could be read.
     pub same: Option<bool>,
     /// What differs, if something does; why the old one could not be read, if it could not.
     pub difference: Option<String>,
     /// Whether the new one answers now.
     pub switched: bool,
+    /// The generation that answers now, such as `gen-000002`; none if none does.
+    pub generation: Option<String>,
+    /// The generation that answered before, if it is kept.
+    pub kept: Option<String>,
     /// What the new one holds.
     pub counts: Counts,
     /// The sums over what the new one holds.
@@ -35,65 +69,112 @@ pub struct Rebuilt {
 }
 
 /// A generation being built.
-pub(crate) struct Build {
-    store: Arc<HybridStore>,
-    generation: Generation,
-    generations: Generations,
-    records: u64,
-}
-
-/// A generation that is built.
-pub(crate) struct Finished {
+pub(crate) struct Build<'l> {
     pub(crate) store: Arc<HybridStore>,
     pub(crate) generation: Generation,
-    pub(crate) switched: bool,
-    rebuilt: Rebuilt,
+    lineage: &'l Lineage,
+    resumed_at: Option<Offset>,
 }
 
-impl Build {
-    pub(crate) fn begin(generations: &Generations, options: annals_storage::Options) -> Result<Self, Error> {
-        let left_over = generations.remove_unfinished()?;
-        if !left_over.is_empty() {
-            tracing::info!(generations = left_over.len(), "removed what a rebuild that was cut off had left");
+/// The store that a new one is compared with, and what reading all of it has found.
+pub(crate) type Old<'o> = Option<(&'o HybridStore, &'o Walk)>;
+
+impl<'l> Build<'l> {
+    /// Goes on with the generation that a rebuild has left, or makes a new one.
+    pub(crate) fn begin(
+        lineage: &'l Lineage,
+        journal: &Journal,
+        options: annals_storage::Options,
+        start_over: bool,
+    ) -> Result<Self, Error> {
+        let left = if start_over { None } else { lineage.resumable(journal.identity())? };
+        if let Some(generation) = left {
+            match resume(lineage, generation, journal, options) {
+                Ok((store, resumed_at)) => {
+                    tracing::info!(%generation, ?resumed_at, "going on with a rebuild that was cut off");
+                    return Ok(Self { store, generation, lineage, resumed_at });
+                }
+                // What it is wrong with does not matter: all of it can be made again (G5).
+                Err(error) => tracing::warn!(%error, %generation, "a rebuild that was cut off is begun anew"),
+            }
         }
-        let generation = generations.create_next()?;
-        let store = Arc::new(HybridStore::open_with(generations.path(generation), options)?);
-        Ok(Self { store, generation, generations: generations.clone(), records: 0 })
+        lineage.sweep(false)?;
+        let generation = lineage.generations.create_next()?;
+        let store = Arc::new(HybridStore::open_with(lineage.generations.path(generation), options)?);
+        lineage.begin(generation, journal.identity())?;
+        Ok(Self { store, generation, lineage, resumed_at: None })
     }
 
-    /// Applies the journal up to `end`, at which a group of it ends.
+    /// How far it has come.
+    pub(crate) fn reached(&self) -> Result<Offset, Error> {
+        reached(&self.store)
+    }
+
+    /// Applies the journal up to `end`, at which a group of it ends. What was resumed may be beyond it already.
     pub(crate) fn run(
-        &mut self,
+        &self,
         journal: &Journal,
         end: Offset,
+        phase: RebuildPhase,
         options: &annals_ingest::Options,
-        progress: &mut dyn FnMut(u64, u64, u64),
+        throttle: Option<u64>,
+        meter: &mut Meter<'_>,
     ) -> Result<(), Error> {
+        let oldest = journal.bounds()?.oldest.get();
+        let of = |offset: Offset| offset.get().saturating_sub(oldest);
+        let reached = self.reached()?;
+        meter.begin(phase, of(reached), of(end.max(reached)));
+        if reached >= end {
+            return Ok(());
+        }
         let log = Arc::new(Bounded::new(journal.clone(), end));
-        let oldest = log.bounds()?.oldest.get();
         let mut projector = Projector::new(log, Arc::clone(&self.store))?;
-        let done = &mut self.records;
+        let mut throttle = throttle.map(|rate| Throttle::new(rate, Instant::now()));
+        if let Some(throttle) = &throttle {
+            projector.set_limit(throttle.batch());
+        }
+        let mut before = projector.cursor().next;
         projector.run_to(end, options, &mut |step| {
             if let Progress::Applied { next, records, .. } = step {
-                *done += records;
-                progress(*done, next.get() - oldest, end.get() - oldest);
+                meter.step(*records, of(*next), of(end));
+                if let Some(throttle) = &mut throttle {
+                    throttle.pay(next.get().saturating_sub(before.get()));
+                }
+                before = *next;
             }
             true
         })?;
         Ok(())
     }
 
-    /// Compares with the old store and its walk, and switches if they hold the same or the caller accepts it.
-    pub(crate) fn finish(self, old: Option<(&HybridStore, &Walk)>, accept: bool) -> Result<Finished, Error> {
+    /// Compares with the old store and its walk, and switches if they hold the same or the caller accepts it. `former`
+    /// is the generation that answers, whether or not its store can be read.
+    pub(crate) fn finish(
+        &self,
+        old: Old<'_>,
+        former: Option<Generation>,
+        journal: &Journal,
+        options: &RebuildOptions,
+        meter: &Meter<'_>,
+    ) -> Result<Rebuilt, Error> {
         let (counts, digests) = (self.store.counts()?, self.store.digests()?);
         let difference = match old {
             None => None,
             Some((old, walk)) => difference(&counts, &digests, old, walk)?,
         };
         let same = old.map(|_| difference.is_none());
-        let switched = same != Some(false) || accept;
+        let switched = same != Some(false) || options.accept;
         if switched {
-            self.generations.switch(self.generation)?;
+            self.lineage.finish(self.generation, &self.store)?;
+            match former {
+                Some(former) if options.keep_old => {
+                    self.lineage.retire(former, old.map(|(old, _)| old), journal)?;
+                }
+                Some(former) => self.lineage.dismiss(former)?,
+                None => {}
+            }
+            // The pointer goes last (G4).
+            self.lineage.generations.switch(self.generation)?;
             tracing::info!(generation = %self.generation, ?same, "switched to the rebuilt store");
         } else {
             tracing::error!(
@@ -101,16 +182,60 @@ impl Build {
                 "the rebuilt store differs; the old one stays"
             );
         }
-        let rebuilt =
-            Rebuilt { records: self.records, seconds: 0.0, same, difference, switched, counts, digests };
-        Ok(Finished { store: self.store, generation: self.generation, switched, rebuilt })
+        let answers = if switched { Some(self.generation) } else { former };
+        let kept = former.filter(|_| switched && options.keep_old);
+        Ok(Rebuilt {
+            records: meter.records(),
+            seconds: 0.0,
+            resumed_at: self.resumed_at,
+            same,
+            difference,
+            switched,
+            generation: answers.map(|answers| answers.to_string()),
+            kept: kept.map(|kept| kept.to_string()),
+            counts,
+            digests,
+        })
+    }
+
+    /// Takes away what is not wanted after `finish`, once whoever called has let go of it. Consumes the build, for one
+    /// of the two may be its own.
+    pub(crate) fn clear(
+        self,
+        rebuilt: Rebuilt,
+        former: Option<Generation>,
+        journal: &Journal,
+        took: Duration,
+    ) -> Result<Rebuilt, Error> {
+        let Self { store, generation, lineage, .. } = self;
+        store.checkpoint()?;
+        drop(store);
+        match former {
+            _ if !rebuilt.switched => lineage.remove(generation, journal)?,
+            Some(former) if rebuilt.kept.is_some() => lineage.forget_before(former, journal)?,
+            Some(former) => lineage.remove(former, journal)?,
+            None => {}
+        }
+        Ok(Rebuilt { seconds: took.as_secs_f64(), ..rebuilt })
     }
 }
 
-impl Finished {
-    pub(crate) fn report(&self, took: Duration) -> Rebuilt {
-        Rebuilt { seconds: took.as_secs_f64(), ..self.rebuilt.clone() }
-    }
+/// How far a store has come.
+pub(crate) fn reached(store: &HybridStore) -> Result<Offset, Error> {
+    Ok(store.cursor()?.map_or(Offset::ZERO, |cursor| cursor.next))
+}
+
+/// Opens the store of a generation whose making was cut off, if it fits the log (G5); and how far it had come, if it had.
+fn resume(
+    lineage: &Lineage,
+    generation: Generation,
+    journal: &Journal,
+    options: annals_storage::Options,
+) -> Result<(Arc<HybridStore>, Option<Offset>), Error> {
+    let store = Arc::new(HybridStore::open_existing_with(lineage.generations.path(generation), options)?);
+    Projector::new(Arc::new(journal.clone()), Arc::clone(&store))?;
+    let resumed_at = store.cursor()?.map(|cursor| cursor.next);
+    Ok((store, resumed_at))
 }
 
 /// How the old store differs from the new one; none if it does not and is sound.
@@ -142,28 +267,32 @@ fn difference(
 ///
 /// # Errors
 /// As [`crate::Annals::rebuild`] and [`crate::Annals::open_existing`], but a store that cannot be used is no error.
-pub fn rebuild(dir: &Path, accept: bool, progress: &mut dyn FnMut(u64, u64, u64)) -> Result<Rebuilt, Error> {
+pub fn rebuild(
+    dir: &Path,
+    rebuild: &RebuildOptions,
+    progress: &mut dyn FnMut(&RebuildProgress),
+) -> Result<Rebuilt, Error> {
     let begun = Instant::now();
+    let mut meter = Meter::new(progress);
     let options = Options { create: false, ..Options::default() };
     let (directory, journal) = open_journal(dir, &options)?;
-    let generations = Generations::new(directory.store());
-    let (former, old, reason) = old_store(&generations, &journal, &options);
+    let lineage = Lineage::of(&directory);
+    let (former, old, reason) = old_store(&lineage, &journal, &options);
     let end = match &old {
-        Some(old) => old.cursor()?.map_or(Offset::ZERO, |cursor| cursor.next),
+        Some(old) => reached(old)?,
         None => journal.durable(),
     };
-    let walk = old.as_ref().map(|old| Ok::<_, Error>(old.snapshot()?.walk(&mut |_, _| {})?)).transpose()?;
-    let mut build = Build::begin(&generations, options.store)?;
-    build.run(&journal, end, &options.ingest, progress)?;
-    let finished = build.finish(old.as_deref().zip(walk.as_ref()), accept)?;
+    let walk = match &old {
+        Some(old) => Some(old.snapshot()?.walk(&mut |done, all| meter.step(0, done, all))?),
+        None => None,
+    };
+    let build = Build::begin(&lineage, &journal, options.store, rebuild.start_over)?;
+    let throttle = rebuild.throttle_bytes_per_second;
+    build.run(&journal, end, RebuildPhase::Building, &options.ingest, throttle, &mut meter)?;
+    meter.begin(RebuildPhase::Switching, end.get(), end.get());
+    let finished = build.finish(old.as_deref().zip(walk.as_ref()), former, &journal, rebuild, &meter)?;
     drop(old);
-    let mut report = finished.report(begun.elapsed());
-    let unwanted = if finished.switched { former } else { Some(finished.generation) };
-    finished.store.checkpoint()?;
-    drop(finished);
-    if let Some(unwanted) = unwanted {
-        generations.remove(unwanted)?;
-    }
+    let mut report = build.clear(finished, former, &journal, begun.elapsed())?;
     report.difference = report.difference.or(reason);
     journal.close()?;
     Ok(report)
@@ -171,17 +300,18 @@ pub fn rebuild(dir: &Path, accept: bool, progress: &mut dyn FnMut(u64, u64, u64)
 
 /// The store that was there, up with the journal; or why it cannot be used.
 fn old_store(
-    generations: &Generations,
+    lineage: &Lineage,
     journal: &Journal,
     options: &Options,
 ) -> (Option<Generation>, Option<Arc<HybridStore>>, Option<String>) {
-    let former = match generations.current() {
+    let former = match lineage.generations.current() {
         Ok(former) => former,
         Err(error) => return (None, None, Some(error.to_string())),
     };
     let Some(generation) = former else { return (None, None, None) };
     let caught_up = || -> Result<_, Error> {
-        let store = Arc::new(HybridStore::open_existing_with(generations.path(generation), options.store)?);
+        let path = lineage.generations.path(generation);
+        let store = Arc::new(HybridStore::open_existing_with(path, options.store)?);
         let mut projector = Projector::new(Arc::new(journal.clone()), Arc::clone(&store))?;
         projector.run_to(journal.durable(), &options.ingest, &mut |_| true)?;
         Ok(store)

@@ -16,6 +16,7 @@ use crate::annals::Serving;
 use crate::digest::Sums;
 use crate::directory::{self, Directory};
 use crate::error::Error;
+use crate::lineage::Lineage;
 
 /// How often the owner tells others how far it is.
 const RHYTHM: Duration = Duration::from_secs(1);
@@ -52,10 +53,10 @@ pub struct StoreStatus {
 
 /// The status file's words.
 #[derive(Serialize, Deserialize, PartialEq, Clone)]
-struct Words {
+pub(crate) struct Words {
     owner: Option<String>,
-    generation: String,
-    cursor: Option<u64>,
+    pub(crate) generation: String,
+    pub(crate) cursor: Option<u64>,
     assertions: u64,
     votes: u64,
     epochs: u64,
@@ -171,12 +172,14 @@ fn open_reader(directory: &Directory) -> Result<Reader, Error> {
     }
 }
 
-fn read_words(path: &Path) -> Option<Words> {
+/// What the owner last said, if it can be read.
+pub(crate) fn read_words(path: &Path) -> Option<Words> {
     // A hint for reports: absent or unreadable, it says nothing.
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 
-/// The status file, kept up to date by a thread of its own, which also looks after the journal when it is quiet.
+/// The status file, kept up to date by a thread of its own, which also looks after the journal when it is quiet
+/// and takes old generations away once nobody reads them.
 pub(crate) struct StatusFile {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -186,6 +189,7 @@ struct Shared {
     path: PathBuf,
     journal: Journal,
     serving: Arc<RwLock<Serving>>,
+    lineage: Arc<Lineage>,
     closed: Mutex<bool>,
     changed: Condvar,
 }
@@ -195,9 +199,10 @@ impl StatusFile {
         path: PathBuf,
         journal: Journal,
         serving: Arc<RwLock<Serving>>,
+        lineage: Arc<Lineage>,
     ) -> Result<Self, Error> {
-        let shared =
-            Arc::new(Shared { path, journal, serving, closed: Mutex::new(false), changed: Condvar::new() });
+        let (closed, changed) = (Mutex::new(false), Condvar::new());
+        let shared = Arc::new(Shared { path, journal, serving, lineage, closed, changed });
         let keeper = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("annals-status".to_owned())
@@ -209,6 +214,7 @@ impl StatusFile {
     /// Says a last time how things stand: nobody owns the data any more.
     pub(crate) fn close(mut self) -> Result<(), Error> {
         self.end();
+        self.shared.lineage.remove_waiting();
         self.shared.write(None).map_err(Error::io("write", &self.shared.path))
     }
 
@@ -247,6 +253,7 @@ impl Shared {
                 said = words;
             }
             self.settle(&mut seen);
+            self.lineage.remove_waiting();
             closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
             let waited = self.changed.wait_timeout_while(closed, RHYTHM, |closed| !*closed);
             closed = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -264,7 +271,7 @@ impl Shared {
     }
 
     fn words(&self, owner: Option<String>) -> Option<Words> {
-        let serving = self.serving.read().unwrap_or_else(PoisonError::into_inner);
+        let serving = self.serving.read().unwrap_or_else(PoisonError::into_inner).clone();
         StoreStatus::of(&serving).ok().map(|status| status.words(owner))
     }
 

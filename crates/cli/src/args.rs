@@ -10,8 +10,8 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    append, digest, epochs, export, get, import, log, rebuild, rewind, status, subject, subjects, tail,
-    verify, votes,
+    append, digest, epochs, export, generations, get, import, log, rebuild, rewind, status, subject,
+    subjects, tail, verify, votes,
 };
 use crate::exit::Failure;
 
@@ -75,8 +75,10 @@ pub(crate) enum Command {
     Verify(verify::Args),
     /// Shows what the store holds as a few digests, to compare with another machine's
     Digest(digest::Args),
-    /// Builds the store anew from the journal and compares it with the old one
+    /// Builds the store anew from the journal and compares it with the old one, or goes back
     Rebuild(rebuild::Args),
+    /// Lists the stores that were built: the one that answers, and those beside it
+    Generations(generations::Args),
     /// Takes an older copy of the store as it stands, and applies the rest again
     Rewind(rewind::Args),
     /// Writes everything as JSON lines that `import` takes, also while another process writes

@@ -4,6 +4,7 @@ pub(crate) mod append;
 pub(crate) mod digest;
 pub(crate) mod epochs;
 pub(crate) mod export;
+pub(crate) mod generations;
 pub(crate) mod get;
 pub(crate) mod import;
 pub(crate) mod log;

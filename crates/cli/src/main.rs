@@ -74,6 +74,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Digest(args) => commands::digest::run(&args, &mut context),
         Command::Rebuild(args) => commands::rebuild::run(&args, &mut context),
         Command::Rewind(args) => commands::rewind::run(&args, &mut context),
+        Command::Generations(args) => commands::generations::run(&args, &mut context),
         Command::Export(args) => commands::export::run(&args, &mut context),
         Command::Log(args) => commands::log::run(&args, &mut context),
     };

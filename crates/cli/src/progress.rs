@@ -32,6 +32,12 @@ impl Progress {
         Self::new(total, "{bar:16} {percent:>3} %, {eta} left  {wide_msg}", "{spinner} {wide_msg}")
     }
 
+    /// A line that shows what part is done of a total that comes with each update. How much longer it takes is for
+    /// its message to say.
+    pub(crate) fn of_parts() -> Self {
+        Self::new(Some(1), "{bar:16} {percent:>3} %  {wide_msg}", "{spinner} {wide_msg}")
+    }
+
     fn new(total: Option<u64>, known: &str, unknown: &str) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         if dumb || !io::stderr().is_terminal() {
@@ -86,6 +92,7 @@ mod tests {
             "{bar:16} {bytes:>10} of {total_bytes}, {eta} left  {wide_msg}",
             "{spinner} {bytes:>10}  {wide_msg}",
             "{bar:16} {percent:>3} %, {eta} left  {wide_msg}",
+            "{bar:16} {percent:>3} %  {wide_msg}",
             "{spinner} {wide_msg}",
         ] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");

@@ -90,12 +90,21 @@ impl<L: Log + 'static, S: KvStore + 'static> Ingestor<L, S> {
     /// # Errors
     /// [`Error::Failed`] if it had stopped by an error, or could not make everything durable.
     pub fn stop(&mut self) -> Result<(), Error> {
-        self.shared.board.ask_to_stop();
-        let status = self.shared.board.wait_idle();
+        let rested = self.rest();
         if let Some(thread) = self.thread.take() {
             // A panic is on the board already.
             let _ = thread.join();
         }
+        rested
+    }
+
+    /// As [`Ingestor::stop`], for those who share it: others may be waiting for an offset meanwhile, and are told.
+    ///
+    /// # Errors
+    /// As [`Ingestor::stop`].
+    pub fn rest(&self) -> Result<(), Error> {
+        self.shared.board.ask_to_stop();
+        let status = self.shared.board.wait_idle();
         match (status.state, status.last_error) {
             (State::Failed, Some(error)) => Err(Error::Failed(error)),
             _ => Ok(()),

@@ -1,12 +1,15 @@
 //! Stores beside each other, and the one that counts.
 //!
-//!   root/CURRENT       "gen-000002"
-//!   root/gen-000001/   the one before, kept for going back
-//!   root/gen-000002/   the one that answers
-//!   root/gen-000003/   being built, or left over from a rebuild that was cut off
+//!   root/CURRENT            "gen-000002"
+//!   root/gen-000001/        the one before, kept for going back
+//!   root/gen-000002/        the one that answers
+//!   root/gen-000003/        being built, or left over from a rebuild that was cut off
+//!   root/gen-000003.gone/   being taken away
 //!
 //! G1: The pointer names a finished generation or none, whatever happens while it changes: it is written aside, synced,
 //!     renamed, and its directory synced.
+//! G2: The generation that answers is never taken away, nor one whose store is open. What is being taken away is no
+//!     generation any more, however little of it is gone.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -14,12 +17,17 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+use crate::lock::Lock;
 
 const POINTER: &str = "CURRENT";
 const POINTER_ASIDE: &str = "CURRENT.new";
 const NAME: &str = "gen-";
 /// As much of the pointer as is read: it may be anything.
 const POINTER_BYTES: u64 = 64;
+/// What the name of a generation that is being taken away ends with.
+const GONE: &str = ".gone";
+/// As much of a mark as is read.
+const MARK_BYTES: u64 = 64 << 10;
 
 /// The number of a generation, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,8 +40,9 @@ impl Generation {
         self.0
     }
 
-    /// Reads the name of a generation's directory.
-    fn named(name: &str) -> Option<Self> {
+    /// Reads the name of a generation's directory; `None` if it is none.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
         let number = name.strip_prefix(NAME)?.parse().ok()?;
         let generation = Self(number);
         (number > 0 && generation.to_string() == name).then_some(generation)
@@ -44,6 +53,25 @@ impl fmt::Display for Generation {
     /// The name of its directory.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{NAME}{:06}", self.0)
+    }
+}
+
+/// A file beside a generation's store that says how far it has come. What stands in it is up to whoever writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mark {
+    /// `rebuild.json`: its making has begun, and can be gone on with.
+    Begun,
+    /// `finished.json`: it was whole.
+    Finished,
+}
+
+impl Mark {
+    /// The name of its file.
+    fn file(self) -> &'static str {
+        match self {
+            Self::Begun => "rebuild.json",
+            Self::Finished => "finished.json",
+        }
     }
 }
 
@@ -93,16 +121,7 @@ impl Generations {
     /// # Errors
     /// [`Error::Io`] if the directory cannot be read.
     pub fn list(&self) -> Result<Vec<Generation>, Error> {
-        let entries = match fs::read_dir(&self.root) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Error::io("read", &self.root)(error)),
-        };
-        let mut found = Vec::new();
-        for entry in entries {
-            let name = entry.map_err(Error::io("read", &self.root))?.file_name();
-            found.extend(name.to_str().and_then(Generation::named));
-        }
+        let mut found: Vec<_> = self.names()?.iter().filter_map(|name| Generation::named(name)).collect();
         found.sort_unstable();
         Ok(found)
     }
@@ -136,43 +155,106 @@ impl Generations {
             return Err(Error::Missing { path: store });
         }
         let (aside, path) = (self.root.join(POINTER_ASIDE), self.root.join(POINTER));
-        let mut file = File::create(&aside).map_err(Error::io("create", &aside))?;
-        let written = writeln!(file, "{to}").and_then(|()| file.sync_all());
-        written.map_err(Error::io("write", &aside))?;
-        fs::rename(&aside, &path).map_err(Error::io("rename", &aside))?;
+        write_aside(&aside, &path, format!("{to}\n").as_bytes())?;
         sync_directory(&self.root)
     }
 
-    /// Takes away a generation that does not answer.
+    /// Writes a mark, at once and durably; one that was there is replaced. The store has to be durable before.
     ///
     /// # Errors
-    /// [`Error::Pointer`] if it is the current one, [`Error::Io`] if it cannot be taken away.
+    /// [`Error::Io`] or [`Error::Full`] if it cannot be written: then it says what it said before.
+    pub fn mark(&self, generation: Generation, mark: Mark, text: &[u8]) -> Result<(), Error> {
+        let store = self.path(generation);
+        let path = store.join(mark.file());
+        write_aside(&path.with_extension("json.new"), &path, text)?;
+        sync_directory(&store)
+    }
+
+    /// What a mark says, at most its first 64 KiB; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read.
+    pub fn marked(&self, generation: Generation, mark: Mark) -> Result<Option<Vec<u8>>, Error> {
+        let path = self.path(generation).join(mark.file());
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io("open", &path)(error)),
+        };
+        let mut text = Vec::new();
+        file.take(MARK_BYTES).read_to_end(&mut text).map_err(Error::io("read", &path))?;
+        Ok(Some(text))
+    }
+
+    /// Takes away a generation that does not answer (G2). One that is not there is no error.
+    ///
+    /// # Errors
+    /// [`Error::Pointer`] if it is the current one, [`Error::Locked`] if its store is open, [`Error::Io`] if it cannot
+    /// be taken away.
     pub fn remove(&self, generation: Generation) -> Result<(), Error> {
         if self.current()? == Some(generation) {
             let detail = format!("{generation} is the current one and stays");
             return Err(Error::Pointer { path: self.root.join(POINTER), detail });
         }
         let path = self.path(generation);
-        match fs::remove_dir_all(&path) {
-            Ok(()) => sync_directory(&self.root),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(Error::io("remove", &path)(error)),
+        if !path.is_dir() {
+            return Ok(());
         }
+        drop(Lock::take(&path)?);
+        let gone = self.root.join(format!("{generation}{GONE}"));
+        remove_all(&gone)?;
+        // From here on it is no generation: a removal that is cut off leaves nothing that looks like one.
+        fs::rename(&path, &gone).map_err(Error::io("rename", &path))?;
+        sync_directory(&self.root)?;
+        remove_all(&gone)
     }
 
-    /// Takes away what rebuilds that were cut off have left: every generation newer than the current one, or all if
-    /// none is current. Returns what was taken away.
+    /// Ends the removals that were cut off; returns how many.
     ///
     /// # Errors
-    /// As [`Generations::remove`].
-    pub fn remove_unfinished(&self) -> Result<Vec<Generation>, Error> {
-        let current = self.current()?;
-        let mut unfinished = self.list()?;
-        unfinished.retain(|generation| Some(*generation) > current);
-        for generation in &unfinished {
-            self.remove(*generation)?;
+    /// [`Error::Io`] if something cannot be taken away.
+    pub fn remove_gone(&self) -> Result<usize, Error> {
+        let mut removed = 0;
+        for name in self.names()? {
+            let number = name.strip_suffix(GONE);
+            if number.is_some_and(|name| Generation::named(name).is_some()) {
+                remove_all(&self.root.join(name))?;
+                removed += 1;
+            }
         }
-        Ok(unfinished)
+        Ok(removed)
+    }
+
+    /// The names in the directory; none if it is not there.
+    fn names(&self) -> Result<Vec<String>, Error> {
+        let entries = match fs::read_dir(&self.root) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::io("read", &self.root)(error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(Error::io("read", &self.root))?.file_name();
+            // A name that is no text is none of ours.
+            names.extend(name.into_string());
+        }
+        Ok(names)
+    }
+}
+
+/// Replaces a file at once: whoever reads it finds the old one or the new one.
+fn write_aside(aside: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut file = File::create(aside).map_err(Error::io("create", aside))?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.map_err(Error::io("write", aside))?;
+    fs::rename(aside, path).map_err(Error::io("rename", aside))
+}
+
+/// Takes away a directory and all in it, if it is there.
+fn remove_all(path: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+        _ => Ok(()),
     }
 }
 

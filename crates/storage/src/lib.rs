@@ -59,7 +59,7 @@ pub use content::Payload;
 pub use counts::Counts;
 pub use digest::{Digest, Digests, Family};
 pub use error::Error;
-pub use generations::{Generation, Generations};
+pub use generations::{Generation, Generations, Mark};
 pub use hybrid::{HybridStore, Options};
 pub use index::DeadLetter;
 pub use keys::IdPrefix;

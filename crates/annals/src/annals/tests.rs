@@ -7,6 +7,8 @@ use annals_record::{Assertion, Epoch, Stance, Value, Vote};
 use super::*;
 use crate::{Added, Index, VerifyParts, digest_beside, rebuild, status_beside, verify_at};
 
+mod rebuilds;
+
 const SOON: Duration = Duration::from_secs(60);
 
 fn claim(i: usize) -> Record {
@@ -39,7 +41,7 @@ fn closed(dir: &Path) -> PathBuf {
 }
 
 fn rebuild_at(dir: &Path) -> Rebuilt {
-    rebuild(dir, false, &mut |_, _, _| {}).unwrap()
+    rebuild(dir, &RebuildOptions::default(), &mut |_| {}).unwrap()
 }
 
 #[test]
@@ -104,7 +106,7 @@ fn a_rebuild_beside_a_busy_writer_gives_the_same() {
             }
         });
         for _ in 0..3 {
-            let rebuilt = annals.rebuild(false, &mut |_, _, _| {}).unwrap();
+            let rebuilt = annals.rebuild(&RebuildOptions::default(), &mut |_| {}).unwrap();
             assert_eq!(rebuilt.same, Some(true), "{:?}", rebuilt.difference);
             assert!(rebuilt.switched && rebuilt.records >= 105);
             assert!(annals.get(&claim(3).id().unwrap()).unwrap().is_some());
@@ -113,7 +115,7 @@ fn a_rebuild_beside_a_busy_writer_gives_the_same() {
     });
     annals.catch_up().unwrap();
     assert!(annals.verify(&mut |_, _, _| {}).unwrap().is_ok());
-    assert_eq!(annals.generations.list().unwrap().len(), 1, "the old ones are gone");
+    assert_eq!(annals.lineage.generations.list().unwrap().len(), 1, "the old ones are gone");
 }
 
 #[test]
@@ -203,6 +205,7 @@ fn another_process_sees_the_state_of_the_owner() {
 #[cfg(feature = "tokio")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_behind_an_async_mutex_is_ingested_in_the_background() {
+    use annals_storage::KvStore;
     use tokio::sync::Mutex;
 
     let dir = tempfile::tempdir().unwrap();

@@ -26,17 +26,37 @@ fn a_generation_answers_once_it_is_switched_to() {
 }
 
 #[test]
-fn what_a_rebuild_left_is_taken_away_and_what_answered_before_stays() {
+fn g2_what_answers_and_what_is_open_stays_and_what_is_taken_away_is_no_generation() {
     let (_dir, generations) = root();
-    let made: Vec<_> = (0..4).map(|_| generations.create_next().unwrap()).collect();
+    let made: Vec<_> = (0..3).map(|_| generations.create_next().unwrap()).collect();
     generations.switch(made[1]).unwrap();
-    fs::write(generations.path(made[2]).join("half"), "written").unwrap();
-    assert_eq!(generations.remove_unfinished().unwrap(), made[2..]);
-    assert_eq!(generations.list().unwrap(), made[..2]);
     assert!(matches!(generations.remove(made[1]), Err(Error::Pointer { .. })));
-    generations.remove(made[0]).unwrap();
-    generations.remove(made[0]).unwrap();
-    assert_eq!(generations.create_next().unwrap().number(), 3);
+    let open = crate::HybridStore::open(generations.path(made[2])).unwrap();
+    assert!(matches!(generations.remove(made[2]), Err(Error::Locked { .. })));
+    assert!(generations.path(made[2]).join("index.redb").exists(), "it is whole");
+    open.close().unwrap();
+    generations.remove(made[2]).unwrap();
+    generations.remove(made[2]).unwrap();
+    assert_eq!(generations.list().unwrap(), made[..2]);
+    // A removal that was cut off: the number is free, and what is left goes.
+    fs::rename(generations.path(made[0]), generations.root.join("gen-000001.gone")).unwrap();
+    assert_eq!(generations.list().unwrap(), made[1..2]);
+    assert_eq!((generations.remove_gone().unwrap(), generations.remove_gone().unwrap()), (1, 0));
+    assert_eq!(generations.names().unwrap().len(), 2, "the pointer and what it names");
+}
+
+#[test]
+fn a_mark_says_what_was_written_last_and_none_is_none() {
+    let (_dir, generations) = root();
+    let first = generations.create_next().unwrap();
+    assert_eq!(generations.marked(first, Mark::Finished).unwrap(), None);
+    generations.mark(first, Mark::Finished, b"one").unwrap();
+    generations.mark(first, Mark::Finished, b"two").unwrap();
+    generations.mark(first, Mark::Begun, b"three").unwrap();
+    assert_eq!(generations.marked(first, Mark::Finished).unwrap().unwrap(), b"two");
+    assert_eq!(fs::read(generations.path(first).join("finished.json")).unwrap(), b"two");
+    fs::write(generations.path(first).join("rebuild.json"), vec![b' '; 100_000]).unwrap();
+    assert_eq!(generations.marked(first, Mark::Begun).unwrap().unwrap().len(), 64 << 10);
 }
 
 #[test]
