@@ -315,6 +315,10 @@ impl Annals {
             Ok(finished) if finished.switched => (Arc::clone(&build.store), build.generation),
             _ => (Arc::clone(&old), former),
         };
+        // From here on an older copy of this one is to be noticed. It is a hint: without it the store answers all the same.
+        if let Err(error) = store.watch(&self.directory.seen_file()) {
+            tracing::warn!(%error, "how far the store is cannot be read");
+        }
         let next = Serving::start(&self.journal, store, generation, &self.options);
         let before = mem::replace(&mut *self.serving.write().unwrap_or_else(PoisonError::into_inner), next);
         drop(resting);

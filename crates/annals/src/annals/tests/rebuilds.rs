@@ -64,7 +64,7 @@ fn going_back_and_rebuilding_never_loses_a_generation_that_is_kept() {
     remove_generation(dir.path(), "gen-000003").unwrap();
     assert_eq!(shown(dir.path()), with(&[("gen-000004", "answers")]));
     assert_eq!(held(&Annals::open(dir.path()).unwrap()).0, [STORE_CURSOR]);
-    assert!(verify_at(dir.path(), &mut |_, _, _| {}).unwrap().is_ok());
+    assert!(verify_at(dir.path(), VerifyParts::default(), &mut |_, _, _| {}).unwrap().is_ok());
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_store_that_cannot_be_used_is_kept_too_when_somebody_goes_back() {
     fs::write(dir.path().join("store/gen-000002/index.redb"), b"no index").unwrap();
     assert_eq!(rollback(dir.path()).unwrap().from.as_deref(), Some("gen-000002"));
     assert_eq!(shown(dir.path()), with(&[("gen-000001", "answers"), ("gen-000002", "kept")]));
-    assert!(verify_at(dir.path(), &mut |_, _, _| {}).unwrap().is_ok());
+    assert!(verify_at(dir.path(), VerifyParts::default(), &mut |_, _, _| {}).unwrap().is_ok());
     // Back to the broken one is refused, and changes nothing.
     assert!(matches!(rollback(dir.path()), Err(Error::Store(_))));
     assert_eq!(shown(dir.path()), with(&[("gen-000001", "answers"), ("gen-000002", "kept")]));
@@ -115,7 +115,7 @@ fn a_rebuild_that_was_cut_off_is_gone_on_with_unless_it_is_to_start_over() {
         assert_eq!(first, Some((from, 0)), "progress begins where it went on");
         assert_eq!(shown(dir.path()).len(), 1);
     }
-    assert!(verify_at(dir.path(), &mut |_, _, _| {}).unwrap().is_ok());
+    assert!(verify_at(dir.path(), VerifyParts::default(), &mut |_, _, _| {}).unwrap().is_ok());
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn g5_what_was_begun_from_another_log_or_cannot_be_read_is_begun_anew() {
     fs::write(here.path().join("store/gen-000004/index.redb"), b"no index").unwrap();
     let rebuilt = rebuild_at(here.path());
     assert_eq!((rebuilt.resumed_at, rebuilt.same), (None, Some(true)));
-    assert!(verify_at(here.path(), &mut |_, _, _| {}).unwrap().is_ok());
+    assert!(verify_at(here.path(), VerifyParts::default(), &mut |_, _, _| {}).unwrap().is_ok());
 }
 
 #[test]
@@ -269,4 +269,17 @@ fn what_is_gone_on_with_may_be_ahead_of_the_worker_and_waits_for_it() {
     assert!(behind, "the worker had not caught up");
     assert_eq!((rebuilt.resumed_at, rebuilt.records), (Some(end), 0));
     assert_eq!((rebuilt.same, rebuilt.switched), (Some(true), true), "{:?}", rebuilt.difference);
+}
+
+#[test]
+fn after_a_switch_it_is_the_new_store_of_which_an_older_copy_would_be_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let annals = filled(dir.path());
+    assert!(annals.rebuild(&RebuildOptions::default(), &mut |_| {}).unwrap().switched);
+    annals.append(&claim(200)).unwrap();
+    annals.catch_up().unwrap();
+    let end = annals.journal().durable();
+    annals.close().unwrap();
+    let store = HybridStore::open_existing(dir.path().join("store/gen-000002")).unwrap();
+    assert_eq!(store.seen_at(&dir.path().join("store.seen")).unwrap(), Some(end));
 }
