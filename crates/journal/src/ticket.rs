@@ -45,9 +45,9 @@ impl Ticket {
     }
 
     /// The id of a record by its number in the group, if it was hashed with the group and the group is over.
-    pub(crate) fn id(&self, number: u32) -> Option<RecordId> {
+    pub(crate) fn id(&self, number: usize) -> Option<RecordId> {
         let (ids, _) = self.ids.get()?.as_chunks();
-        ids.get(number as usize).map(|id| RecordId::from_bytes(*id))
+        ids.get(number).map(|id| RecordId::from_bytes(*id))
     }
 
     /// Keeps the ids of the group's records, for those who did not know theirs. To be called once, before its end.
