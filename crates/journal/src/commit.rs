@@ -53,6 +53,7 @@ pub(crate) struct Placed {
     /// The group to wait for; none if it is done, or nobody has to wait.
     pub(crate) ticket: Option<Arc<Ticket>>,
     /// The number of its first record in the group.
+    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "tasks come with the feature"))]
     pub(crate) number: usize,
 }
 
