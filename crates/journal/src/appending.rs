@@ -39,7 +39,7 @@ enum State<P> {
         appended: Appended,
         ticket: Option<Arc<Ticket>>,
         /// Its number in the group, if its id is not known before the group is over.
-        unhashed: Option<u32>,
+        unhashed: Option<usize>,
     },
     Failed(Error),
     Over,

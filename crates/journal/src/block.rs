@@ -24,13 +24,14 @@ impl Blocks {
         &mut self.bytes[self.start..]
     }
 
-    /// Forgets what it holds; its memory stays, up to `most` bytes.
-    pub(crate) fn clear(&mut self, most: usize) {
+    /// Forgets what it holds but for its first `len` bytes, which are to be written over: of what it held, or zeros. Its
+    /// memory stays, up to `most` bytes.
+    pub(crate) fn forget(&mut self, len: usize, most: usize) {
         if self.bytes.capacity() > most + BLOCK {
             *self = Self::default();
-        } else {
-            self.bytes.truncate(self.start);
         }
+        self.bytes.truncate(self.start + len);
+        self.fill_to(len);
     }
 
     /// Appends pieces, one behind the other.
@@ -76,7 +77,9 @@ mod tests {
         assert!(blocks.as_slice() == expected);
         blocks.fill_to(expected.len() + 5000);
         assert!(blocks.as_slice()[expected.len()..].iter().all(|byte| *byte == 0));
-        blocks.clear(usize::MAX - BLOCK);
+        blocks.forget(7, usize::MAX - BLOCK);
+        assert_eq!(blocks.as_slice(), &expected[..7]);
+        blocks.forget(0, usize::MAX - BLOCK);
         assert_eq!(blocks.len(), 0);
         blocks.extend([b"aga", b"in"]);
         assert_eq!(blocks.as_slice(), b"again");

@@ -53,7 +53,8 @@ pub(crate) struct Placed {
     /// The group to wait for; none if it is done, or nobody has to wait.
     pub(crate) ticket: Option<Arc<Ticket>>,
     /// The number of its first record in the group.
-    pub(crate) number: u32,
+    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "tasks come with the feature"))]
+    pub(crate) number: usize,
 }
 
 /// What came of an attempt to place an append.
@@ -63,8 +64,10 @@ pub(crate) enum Attempt {
     Wait(Arc<Ticket>, Role),
 }
 
-/// What is left to do for whoever placed something.
+/// What is left to do for whoever placed something. A word, as all that goes with it: a byte among words is handed on in
+/// pieces, and the processor waits until they are together again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
 pub(crate) enum Role {
     /// Wait, if there is something to wait for.
     Follow,
@@ -125,9 +128,11 @@ impl GroupCommit {
     }
 
     /// Appends, and returns once the append is what its policy promises.
+    #[inline(always)]
     pub(crate) fn append(self: &Arc<Self>, frames: &Frames<'_>, ask: Ask<'_>) -> Result<Placed, Error> {
         loop {
             match self.attempt(frames, ask, Waits::Thread)? {
+                Attempt::Placed(placed, Role::Follow) if placed.ticket.is_none() => return Ok(placed),
                 Attempt::Placed(placed, role) => {
                     self.see_through(placed.ticket.as_deref(), role)?;
                     return Ok(placed);
@@ -138,6 +143,7 @@ impl GroupCommit {
     }
 
     /// Places an append if there is room for it.
+    #[inline(always)]
     pub(crate) fn attempt(
         self: &Arc<Self>,
         frames: &Frames<'_>,
@@ -177,7 +183,7 @@ impl GroupCommit {
         if !must_wait && (is_much || starts_interval.is_some()) {
             self.keeper.start(self)?;
         }
-        let number = stage.load.records;
+        let number = stage.load.records as usize;
         let first = stage.place(frames);
         if let Some(key) = ask.key {
             stage.keys.add(key.id, key.content, first, Some(Arc::clone(&stage.ticket)));

@@ -79,7 +79,7 @@ pub(crate) struct Load {
     header: Arc<SegmentHeader>,
     stamp: Stamp,
     blocks: Blocks,
-    /// How many acknowledged bytes of its first block go before it. They are zeros here until it is written.
+    /// How many acknowledged bytes of its first block go before it. They stand here only once it is written.
     lead_in: usize,
     unhashed: Vec<Unhashed>,
     pub(crate) start: Offset,
@@ -125,8 +125,7 @@ impl Load {
         start: Offset,
     ) -> Self {
         let lead_in = (header.file_pos(start).0 % BLOCK as u64) as usize;
-        blocks.clear(KEPT_BYTES);
-        blocks.fill_to(lead_in);
+        blocks.forget(lead_in, KEPT_BYTES);
         ids.clear();
         unhashed.clear();
         Self {

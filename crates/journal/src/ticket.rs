@@ -11,6 +11,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
 
+#[cfg(feature = "tokio")]
 use annals_record::RecordId;
 
 use crate::error::Error;
@@ -45,9 +46,10 @@ impl Ticket {
     }
 
     /// The id of a record by its number in the group, if it was hashed with the group and the group is over.
-    pub(crate) fn id(&self, number: u32) -> Option<RecordId> {
+    #[cfg(feature = "tokio")]
+    pub(crate) fn id(&self, number: usize) -> Option<RecordId> {
         let (ids, _) = self.ids.get()?.as_chunks();
-        ids.get(number as usize).map(|id| RecordId::from_bytes(*id))
+        ids.get(number).map(|id| RecordId::from_bytes(*id))
     }
 
     /// Keeps the ids of the group's records, for those who did not know theirs. To be called once, before its end.

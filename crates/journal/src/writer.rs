@@ -230,8 +230,10 @@ impl Writer {
             Err(error) => return Err(self.poison("write to", error)),
         }
         self.active.touched = self.active.touched.max(end + zeros as u64);
-        self.last_block.clear();
-        self.last_block.extend_from_slice(load.rest(len));
+        // A small group ends in the block it began in.
+        let known = if self.last_block.len() + len < BLOCK { self.last_block.len() } else { 0 };
+        self.last_block.truncate(known);
+        self.last_block.extend_from_slice(&load.rest(len)[known..]);
         Ok(())
     }
 
