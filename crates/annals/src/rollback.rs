@@ -11,6 +11,7 @@ use annals_record::{Log, Offset};
 use annals_storage::{Generation, HybridStore};
 
 use crate::annals::open_journal;
+use crate::digest::Sums;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::lineage::{Lineage, release};
@@ -134,7 +135,8 @@ fn look(
         // Words about another generation were said before this one answered: it stands where it was left.
         let said = read_words(&directory.status_file()).filter(|words| words.generation == name);
         if let Some(words) = said.filter(|words| words.cursor != as_of) {
-            (as_of, digest) = (words.cursor, None);
+            let sums = words.digests.filter(Sums::are_digests);
+            (as_of, digest) = (words.cursor, sums.map(|sums| sums.all));
         }
     }
     Ok(GenerationStatus {

@@ -66,7 +66,7 @@ pub(crate) struct Words {
     application: u64,
     /// Not in what an earlier version wrote.
     #[serde(default)]
-    digests: Option<Sums>,
+    pub(crate) digests: Option<Sums>,
     worker_error: Option<String>,
 }
 

@@ -1,5 +1,7 @@
 //! Generations made, kept, gone back to, and cut off in their making.
 
+use annals_storage::KvStore;
+
 use super::*;
 use crate::{generations, remove_generation, rollback};
 
@@ -282,4 +284,7 @@ fn after_a_switch_it_is_the_new_store_of_which_an_older_copy_would_be_noticed() 
     annals.close().unwrap();
     let store = HybridStore::open_existing(dir.path().join("store/gen-000002")).unwrap();
     assert_eq!(store.seen_at(&dir.path().join("store.seen")).unwrap(), Some(end));
+    // Its owner's last word is what the list of generations says of it.
+    let status = generations(dir.path()).unwrap().remove(0);
+    assert_eq!((status.as_of, status.digest), (Some(end), Some(store.digests().unwrap().to_string())));
 }
