@@ -4,7 +4,7 @@
 
 use std::io::ErrorKind;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
@@ -83,16 +83,15 @@ fn tasks_and_threads_that_share_their_groups_lose_nothing_to_a_power_cut() {
         let plan = Plan::any(rng);
         let shared: Arc<dyn Disk> = Arc::new(disk.clone());
         let journal = history::open(&shared, plan.options).unwrap();
-        disk.cut_power_after(disk.steps() + rng.u64(..150));
-        let appender = {
-            let journal = journal.clone();
-            thread::spawn(move || history::append_until_refused(&journal, 0).0)
-        };
+        // The tasks are under way before the power is about to go: on a busy machine they would come too late.
+        let under_way = Arc::new(Barrier::new(3));
         let tasks: Vec<_> = (0..2)
             .map(|_| {
                 let (journal, mut rng) = (journal.clone(), rng.fork());
+                let under_way = Arc::clone(&under_way);
                 thread::spawn(move || {
-                    let mut kept = Vec::new();
+                    let mut kept = fly(&journal, "task ", 8, &mut rng).0;
+                    under_way.wait();
                     loop {
                         let count = rng.usize(1..40);
                         let (more, refusal) = fly(&journal, "task ", count, &mut rng);
@@ -104,7 +103,9 @@ fn tasks_and_threads_that_share_their_groups_lose_nothing_to_a_power_cut() {
                 })
             })
             .collect();
-        let by_threads = appender.join().unwrap();
+        under_way.wait();
+        disk.cut_power_after(disk.steps() + rng.u64(..150));
+        let by_threads = history::append_until_refused(&journal, 0).0;
         let by_tasks: Vec<_> = tasks.into_iter().map(|task| task.join().unwrap()).collect();
         let image: Arc<dyn Disk> = Arc::new(disk.crash(Survival::any(rng), rng));
         let recovered = history::open(&image, plan.options).unwrap();
