@@ -235,8 +235,9 @@ fn check(room: &Path) {
     annals.catch_up().unwrap();
     let digests = annals.store().digests().unwrap();
     annals.close().unwrap();
-    let kept = annals::generations(&data).unwrap();
-    assert!(kept.len() <= 3, "one answers, one is kept, one is being built: {kept:?}");
+    // A kill before the older ones are taken away leaves them kept, until a rebuild comes that far again: see the end.
+    let listed = annals::generations(&data).unwrap();
+    assert!(listed.iter().filter(|listed| !listed.finished).count() <= 1, "one is being built: {listed:?}");
     // A store that was made in one go from the same journal.
     let fresh = tempfile::tempdir().unwrap();
     copied(&data.join("annals.json"), fresh.path());
@@ -270,6 +271,12 @@ fn a_rebuild_that_is_killed_leaves_the_old_store_or_the_new_one_and_no_question_
         }
         check(room);
     }
+    let annals = Annals::open_existing(data(room)).unwrap();
+    let keep_old = RebuildOptions { keep_old: true, ..RebuildOptions::default() };
+    assert!(annals.rebuild(&keep_old, &mut |_| {}).unwrap().switched);
+    annals.close().unwrap();
+    let left = annals::generations(&data(room)).unwrap();
+    assert_eq!(left.len(), 2, "one answers, and one is kept: {left:?}");
     let answered = fs::metadata(answered(room)).unwrap().len();
     eprintln!(
         "fell into {fell:?} of {PHASES:?}; {resumed} were gone on with; {answered} questions were answered"
