@@ -171,7 +171,12 @@ fn threads_that_share_their_syncs_lose_nothing_to_a_power_cut_either() {
 #[test]
 fn zeros_that_go_ahead_of_the_log_take_nothing_with_them_in_a_power_cut() {
     let (mut rolls, mut filled) = (0, 0);
-    for seed in 0..cases(24) {
+    for seed in 0.. {
+        // How far the filling thread comes before the cut is the scheduler's choice: on a busy machine it takes more lives.
+        let enough = rolls > 4 && filled > 100;
+        if seed >= cases(24) && (enough || seed >= 40 * cases(24)) {
+            break;
+        }
         let _case = Case::new(format!("seed {seed} (a thread fills: may need several runs)"));
         let (rng, disk) = (&mut Rng::with_seed(seed), SimDisk::new().past_cache());
         let options = Options { segment_bytes: 1 << 20, ..Options::default() };
