@@ -6,7 +6,7 @@
 mod model;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use annals_record::{Log, Offset, ReadLimit, Stance};
@@ -26,6 +26,10 @@ enum Happening {
     Step(usize),
     /// The worker makes a checkpoint.
     Checkpoint,
+    /// It makes one for what is due, which may be no more than what is folded.
+    CheckpointTo(usize),
+    /// What is collected in memory is folded.
+    Fold,
     /// The index file is put aside as it stands on disk: a later kill may leave this one.
     Remember,
     /// The store is closed and opened.
@@ -52,6 +56,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         6 => prop::collection::vec(entry(), 1..40).prop_map(Happening::Append),
         6 => (1..60_usize).prop_map(Happening::Step),
         2 => Just(Happening::Checkpoint),
+        2 => (0..3_usize).prop_map(Happening::CheckpointTo),
+        2 => Just(Happening::Fold),
         2 => Just(Happening::Remember),
         1 => Just(Happening::Close),
         3 => Just(Happening::Kill),
@@ -61,7 +67,7 @@ fn happening() -> impl Strategy<Value = Happening> {
 /// A store that a history happens to.
 struct Play {
     dir: tempfile::TempDir,
-    /// How often it was killed: each time it goes on in a copy.
+    /// How often it was killed.
     lives: usize,
     log: Arc<MemoryLog>,
     model: Model,
@@ -81,11 +87,14 @@ impl Play {
     }
 
     fn path(&self) -> PathBuf {
-        self.dir.path().join(format!("life-{}", self.lives))
+        self.dir.path().join("store")
     }
 
     fn open(&mut self) {
-        let store = Arc::new(HybridStore::open(self.path()).unwrap());
+        // Layers of every life fill at another size, some with each batch.
+        let layer_bytes = [1, 4 << 10, 64 << 20][self.lives % 3];
+        let options = annals_storage::Options { layer_bytes, ..annals_storage::Options::default() };
+        let store = Arc::new(HybridStore::open_with(self.path(), options).unwrap());
         self.projector = Some((Projector::new(Arc::clone(&self.log), Arc::clone(&store)).unwrap(), store));
     }
 
@@ -101,6 +110,11 @@ impl Play {
             }
             Happening::Step(records) => projector.step_of(*records),
             Happening::Checkpoint => store.checkpoint().unwrap(),
+            Happening::CheckpointTo(thirds) => {
+                let at_least = Offset::new(projector.cursor().next.get() / 3 * *thirds as u64);
+                assert!(store.checkpoint_to(at_least).unwrap() >= at_least);
+            }
+            Happening::Fold => store.fold().unwrap(),
             Happening::Remember => {
                 let aside = self.dir.path().join("index.aside");
                 fs::copy(self.path().join("index.redb"), &aside).unwrap();
@@ -116,17 +130,16 @@ impl Play {
         }
     }
 
-    /// Goes on in a copy of the directory as a kill leaves it: everything written is there, nothing else.
+    /// Goes on with what a kill leaves.
     fn kill(&mut self) {
-        let dead = self.path();
+        let (_, store) = self.projector.take().unwrap();
+        let Some(store) = Arc::into_inner(store) else { panic!("the projector has gone") };
+        store.abandon();
         self.lives += 1;
-        copy_directory(&dead, &self.path());
         // Content may be as much newer than the index as it likes, never older.
         if let Some(aside) = self.remembered.take() {
             fs::copy(aside, self.path().join("index.redb")).unwrap();
         }
-        self.projector = None;
-        fs::remove_dir_all(dead).unwrap();
         self.open();
     }
 }
@@ -135,19 +148,6 @@ impl Projector<MemoryLog, HybridStore> {
     fn step_of(&mut self, records: usize) {
         self.set_limit(ReadLimit { records, bytes: usize::MAX });
         self.step().unwrap();
-    }
-}
-
-fn copy_directory(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_directory(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
     }
 }
 

@@ -10,11 +10,9 @@ pub struct Options {
     /// How much is applied at once. Larger means fewer commits; smaller means that the first record of a batch is
     /// visible sooner and less memory. Default: 10,000 records or 8 MiB.
     pub batch: ReadLimit,
-    /// How long what was applied may wait for a checkpoint while more keeps coming: this much of the log is applied
-    /// again after a crash. Default: 1 s.
+    /// How long what was applied may wait for a checkpoint while more keeps coming: this much of the log, at most, is
+    /// applied again after a crash. How much memory it may take meanwhile is the store's to say. Default: 1 s.
     pub checkpoint_every: Duration,
-    /// How many payload bytes may wait for a checkpoint. Default: 64 MiB.
-    pub checkpoint_bytes: u64,
     /// How long the log has to be quiet before what was applied is checkpointed at once; also how often a waiting
     /// worker looks whether it should stop. Default: 100 ms.
     pub idle: Duration,
@@ -29,7 +27,6 @@ impl Default for Options {
         Self {
             batch: ReadLimit::default(),
             checkpoint_every: Duration::from_secs(1),
-            checkpoint_bytes: 64 << 20,
             idle: Duration::from_millis(100),
             backoff_first: Duration::from_millis(10),
             backoff_cap: Duration::from_secs(5),

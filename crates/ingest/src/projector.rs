@@ -112,6 +112,14 @@ impl<L: Log, S: KvStore> Projector<L, S> {
         Ok(self.store.checkpoint()?)
     }
 
+    /// Makes at least everything before `at_least` durable, as it costs the store least; says how far it is durable now.
+    ///
+    /// # Errors
+    /// Kind Stop: the store has to be opened again.
+    pub fn checkpoint_to(&self, at_least: Offset) -> Result<Offset, Error> {
+        Ok(self.store.checkpoint_to(at_least)?)
+    }
+
     /// Steps until the cursor has reached `until` or the log ends, with checkpoints as a worker makes them and one at
     /// the end. `go_on` hears of every step and ends the run early by returning false.
     ///
@@ -126,14 +134,13 @@ impl<L: Log, S: KvStore> Projector<L, S> {
         let mut rhythm = Rhythm::new(options);
         while self.cursor.next < until {
             let progress = self.step()?;
-            let Progress::Applied { bytes, .. } = progress else { break };
-            rhythm.applied(bytes, Instant::now());
+            let Progress::Applied { next, .. } = progress else { break };
+            rhythm.applied(next, Instant::now());
             if !go_on(&progress) {
                 break;
             }
-            if rhythm.is_due(Instant::now()) {
-                self.checkpoint()?;
-                rhythm.checkpointed();
+            if let Some(due) = rhythm.due(Instant::now()) {
+                rhythm.checkpointed(self.checkpoint_to(due)?);
             }
         }
         self.checkpoint()?;

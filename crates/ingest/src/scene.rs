@@ -251,6 +251,10 @@ impl KvStore for FaultyStore {
         self.store.checkpoint()
     }
 
+    fn checkpoint_to(&self, at_least: Offset) -> Result<Offset, StoreError> {
+        self.store.checkpoint_to(at_least)
+    }
+
     fn counts(&self) -> Result<Counts, StoreError> {
         self.store.counts()
     }

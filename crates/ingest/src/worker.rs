@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use annals_record::{Kind, Log};
+use annals_record::{Kind, Log, Offset};
 use annals_storage::KvStore;
 
 use crate::backoff::Backoff;
@@ -118,11 +118,10 @@ impl<L: Log, S: KvStore> Work<'_, L, S> {
             let passed = projector.holes();
             let Some(progress) = self.retrying(|| projector.step())? else { break };
             let holes = projector.holes() - passed;
-            let checkpoint = match progress {
-                Progress::Applied { bytes, .. } => {
+            match progress {
+                Progress::Applied { next, .. } => {
                     self.post_applied(&projector, &progress, holes);
-                    rhythm.applied(bytes, Instant::now());
-                    rhythm.is_due(Instant::now())
+                    rhythm.applied(next, Instant::now());
                 }
                 Progress::Idle => {
                     if !std::mem::replace(&mut caught_up, true) {
@@ -132,12 +131,14 @@ impl<L: Log, S: KvStore> Work<'_, L, S> {
                         );
                     }
                     board.post(|status| status.state = State::CaughtUp);
-                    let quiet = self.wait_for_more(log, &projector)?;
-                    rhythm.is_pending() && (quiet || rhythm.is_due(Instant::now()))
+                    if self.wait_for_more(log, &projector)? && rhythm.is_pending() {
+                        self.checkpoint(&projector, &mut rhythm)?;
+                    }
                 }
-            };
-            if checkpoint {
-                self.checkpoint(&projector, &mut rhythm)?;
+            }
+            if let Some(due) = rhythm.due(Instant::now()) {
+                let durable = projector.checkpoint_to(due)?;
+                self.post_checkpoint(&mut rhythm, durable);
             }
         }
         self.checkpoint(&projector, &mut rhythm)
@@ -145,9 +146,13 @@ impl<L: Log, S: KvStore> Work<'_, L, S> {
 
     fn checkpoint(&self, projector: &Projector<L, S>, rhythm: &mut Rhythm) -> Result<(), Error> {
         projector.checkpoint()?;
-        rhythm.checkpointed();
-        self.shared.board.post(|status| status.checkpointed = Some(projector.cursor().next));
+        self.post_checkpoint(rhythm, projector.cursor().next);
         Ok(())
+    }
+
+    fn post_checkpoint(&self, rhythm: &mut Rhythm, durable: Offset) {
+        rhythm.checkpointed(durable);
+        self.shared.board.post(|status| status.checkpointed = Some(durable));
     }
 
     /// Waits until the log has more, or for as long as it takes to call it quiet; then says so.

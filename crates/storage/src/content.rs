@@ -1,10 +1,12 @@
 //! The bytes of records under content-addressed keys, in fjall.
 //!
-//! A value is the offset at which the record was applied first (u64, little-endian), then its payload. Writes come in
-//! batches that are atomic and survive a killed process at once; [`Content::persist`] makes them survive a power cut.
+//! A value is the offset at which the record was applied first (u64, little-endian), then its payload. Whole layers come
+//! sorted and go into tables of their own, past fjall's journal: atomic, and durable at once. What little is written
+//! otherwise comes in batches, which [`Content::persist`] makes durable.
 
 use std::ops::{Deref, RangeInclusive};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use annals_record::{Cursor, EpochId, Offset, RecordId};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice};
@@ -12,7 +14,9 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistM
 use crate::Error;
 use crate::cursor_bytes::Reach;
 use crate::identity::StoreId;
-use crate::keys::{self, readable};
+use crate::keys::{self, assertion_key, epoch_key, place_key, readable, vote_key};
+use crate::layer::{ById, Held};
+use crate::value::Value;
 
 const OFFSET_BYTES: usize = 8;
 
@@ -22,6 +26,8 @@ pub(crate) struct Content {
     keyspace: Keyspace,
     /// The store it belongs to, once that is known.
     store: Option<StoreId>,
+    /// Whether a batch was written since the last sync.
+    unsynced: AtomicBool,
     path: PathBuf,
 }
 
@@ -33,7 +39,7 @@ pub(crate) struct Kept {
 
 /// The payload of a stored record, shared with the store's cache.
 #[derive(Clone)]
-pub struct Payload(Slice);
+pub struct Payload(Value);
 
 /// Where a vote or an epoch record stands, found by its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,9 +55,9 @@ pub(crate) enum Home {
     Epoch(EpochId),
 }
 
-/// Proof that a batch is in content; without it nothing goes into the index (S1).
+/// Proof that a layer is in content and durable there; without it nothing of it goes into the index (S1).
 #[must_use]
-pub(crate) struct Written(());
+pub(crate) struct Folded(());
 
 /// Proof that content is durable; without it the cursor does not become so (S2).
 #[must_use]
@@ -74,7 +80,8 @@ impl Content {
         };
         let database = Database::builder(path).cache_size(cache_bytes).open().map_err(open)?;
         let keyspace = database.keyspace("content", KeyspaceCreateOptions::default).map_err(open)?;
-        Ok(Self { database, keyspace, store: None, path: path.to_owned() })
+        let unsynced = AtomicBool::new(false);
+        Ok(Self { database, keyspace, store: None, unsynced, path: path.to_owned() })
     }
 
     /// Says whose content this is, from the next batch on.
@@ -96,23 +103,18 @@ impl Content {
     /// What stands under a key of `H:`, `V:` or `E:`.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Kept>, Error> {
         match self.keyspace.get(key).map_err(self.reading())? {
-            Some(value) => Kept::read(key, value).map(Some),
+            Some(value) => Kept::read(key, value.into()).map(Some),
             None => Ok(None),
         }
     }
 
     /// Where a vote or an epoch record stands.
     pub(crate) fn place(&self, id: &RecordId) -> Result<Option<Place>, Error> {
-        let key = keys::place_key(id);
+        let key = place_key(id);
         match self.keyspace.get(key).map_err(self.reading())? {
             Some(value) => Place::read(&key, &value).map(Some),
             None => Ok(None),
         }
-    }
-
-    /// Everything under keys that begin so, in the order of keys; from either end.
-    pub(crate) fn prefix(&self, prefix: &[u8]) -> Entries<'_> {
-        Entries { entries: self.keyspace.prefix(prefix), content: self }
     }
 
     /// Everything under these keys, in their order; from either end.
@@ -128,24 +130,50 @@ impl Content {
         }
     }
 
-    /// Writes a batch, and with it how far the log's effects reach now.
-    pub(crate) fn commit(&self, mut batch: ContentBatch, reach: &Cursor) -> Result<Written, Error> {
+    /// Puts a layer into tables of its own, and with it how far the log's effects reach now: all or nothing, durable on
+    /// return.
+    pub(crate) fn fold(&self, held: &Held, reach: &Cursor) -> Result<Folded, Error> {
+        let engine = |error| Error::engine("content", "fold", &self.path, error);
+        let mut ingestion = self.keyspace.start_ingestion().map_err(engine)?;
+        // Strictly in the order of keys: E:, H:, I:, R:, V:.
+        let mut versions: Vec<_> = held.epochs.iter().collect();
+        versions.sort_unstable_by_key(|(epoch, _)| **epoch);
+        for (epoch, versions) in versions {
+            for (offset, value) in versions {
+                ingestion.write(epoch_key(epoch, *offset), &value[..]).map_err(engine)?;
+            }
+        }
+        for (id, value) in sorted(&held.assertions) {
+            ingestion.write(assertion_key(id), &value[..]).map_err(engine)?;
+        }
+        for (id, place) in sorted(&held.places) {
+            ingestion.write(place_key(id), place.to_bytes().as_slice()).map_err(engine)?;
+        }
         let reach = Reach { cursor: *reach, store: self.store };
-        batch.batch.insert(&self.keyspace, keys::REACH, reach.to_bytes());
-        let batch = batch.batch.durability(Some(PersistMode::Buffer));
-        let committed = batch.commit().map(|()| Written(()));
-        committed.map_err(|error| Error::engine("content", "commit", &self.path, error))
+        ingestion.write(keys::REACH, reach.to_bytes()).map_err(engine)?;
+        for (assertion, votes) in sorted(&held.votes_on) {
+            let mut votes = votes.clone();
+            votes.sort_unstable();
+            for vote in votes {
+                ingestion.write(vote_key(assertion, &vote), &held.votes[&vote][..]).map_err(engine)?;
+            }
+        }
+        ingestion.finish().map_err(engine)?;
+        Ok(Folded(()))
     }
 
-    #[cfg(test)]
-    pub(crate) fn commit_of_format_1(&self, mut batch: ContentBatch, reach: &Cursor) -> fjall::Result<()> {
-        let reach = Reach { cursor: *reach, store: None };
-        batch.batch.insert(&self.keyspace, keys::REACH, reach.to_bytes());
-        batch.batch.commit()
+    /// Writes a batch.
+    pub(crate) fn commit(&self, batch: ContentBatch) -> Result<(), Error> {
+        self.unsynced.store(true, Ordering::Release);
+        let committed = batch.batch.durability(Some(PersistMode::Buffer)).commit();
+        committed.map_err(|error| Error::engine("content", "commit", &self.path, error))
     }
 
     /// Makes every batch so far survive a power cut.
     pub(crate) fn persist(&self) -> Result<Synced, Error> {
+        if !self.unsynced.swap(false, Ordering::AcqRel) {
+            return Ok(Synced(()));
+        }
         let synced = self.database.persist(PersistMode::SyncAll).map(|()| Synced(()));
         synced.map_err(|error| Error::engine("content", "sync", &self.path, error))
     }
@@ -192,9 +220,16 @@ impl ContentBatch {
         self.batch.insert(&self.keyspace, key, value);
     }
 
+    /// Says how far the log's effects reach at most, and whose content this is.
+    pub(crate) fn reach(&mut self, cursor: &Cursor, store: Option<StoreId>) {
+        let reach = Reach { cursor: *cursor, store };
+        self.batch.insert(&self.keyspace, keys::REACH, reach.to_bytes());
+    }
+
     /// Writes down where a vote or an epoch record stands.
+    #[cfg(test)]
     pub(crate) fn place(&mut self, id: &RecordId, place: Place) {
-        self.batch.insert(&self.keyspace, keys::place_key(id), place.to_bytes().as_slice());
+        self.batch.insert(&self.keyspace, place_key(id), place.to_bytes().as_slice());
     }
 
     /// Takes a key away.
@@ -205,7 +240,7 @@ impl ContentBatch {
 
 impl Kept {
     /// Takes a value of `H:`, `V:` or `E:` apart.
-    pub(crate) fn read(key: &[u8], value: Slice) -> Result<Self, Error> {
+    pub(crate) fn read(key: &[u8], value: Value) -> Result<Self, Error> {
         match value.first_chunk::<OFFSET_BYTES>() {
             Some(offset) => {
                 Ok(Self { offset: Offset::new(u64::from_le_bytes(*offset)), payload: Payload(value) })
@@ -223,7 +258,7 @@ impl Kept {
 impl Place {
     const BYTES: usize = OFFSET_BYTES + 1 + 32;
 
-    fn to_bytes(self) -> [u8; Self::BYTES] {
+    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
         bytes[..OFFSET_BYTES].copy_from_slice(&self.offset.get().to_le_bytes());
         let (letter, id) = match &self.home {
@@ -255,10 +290,19 @@ impl Place {
     /// The key under which the record itself stands.
     pub(crate) fn key(&self, id: &RecordId) -> Vec<u8> {
         match self.home {
-            Home::Vote(assertion) => keys::vote_key(&assertion, id).to_vec(),
-            Home::Epoch(epoch) => keys::epoch_key(&epoch, self.offset).to_vec(),
+            Home::Vote(assertion) => vote_key(&assertion, id).to_vec(),
+            Home::Epoch(epoch) => epoch_key(&epoch, self.offset).to_vec(),
         }
     }
+}
+
+/// Records in the order of their ids.
+fn sorted<V>(records: &ById<V>) -> Vec<(&RecordId, &V)> {
+    // Their first bytes decide nearly always, and lie beside each other while they are sorted.
+    let prefix = |id: &RecordId| id.as_bytes().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    let mut sorted: Vec<_> = records.iter().map(|(id, value)| (prefix(id), id, value)).collect();
+    sorted.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(b.1)));
+    sorted.into_iter().map(|(_, id, value)| (id, value)).collect()
 }
 
 impl Deref for Payload {

@@ -1,26 +1,35 @@
-//! The store: content and index, and the order between them.
+//! The store: layers over content and index, and the order between them.
 //!
-//!   apply:       changes -> plan -> content batch -> index commit with the cursor
-//!   checkpoint:  content synced -> index and cursor synced
+//!   apply:       changes -> plan -> active layer, and the cursor: visible
+//!   fold:        a full layer -> content -> index -> away                          folder.rs, on a thread of its own
+//!   checkpoint:  content synced -> index, rows of what is in layers, and the cursor synced
 //!
-//! Everything that writes holds the one committer; readers take snapshots and wait for no one.
+//! Whoever applies holds the one committer; readers take snapshots and wait for no one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use annals_record::{Cursor, Offset, RecordId};
 
+use crate::chunk::ChunkWriter;
 use crate::content::Content;
 use crate::directory::{CONTENT_DIR, Found, INDEX_FILE, found_at};
+use crate::folder::{Core, Folder};
 use crate::identity::StoreId;
 use crate::index::{Index, PROJECTION};
+use crate::index_view::IndexView;
 use crate::keys::assertion_key;
+use crate::layer::{Layer, Layers};
 use crate::lock::Lock;
 use crate::order::{belong_together, follows};
 use crate::plan::{Plan, Planner};
 use crate::seen::{Seen, Sight};
+use crate::standing::Standing;
 use crate::{Change, Counts, Digests, Error, KvStore, Outcome, Snapshot};
+
+/// A layer that is being folded and lacks rows for more than this is waited for: its bytes are written once.
+const WORTH_WAITING: usize = 8 << 20;
 
 /// How a store uses memory. Nothing of it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +38,15 @@ pub struct Options {
     pub content_cache_bytes: u64,
     /// How much of the index stays in memory; what a checkpoint has not written yet is part of it. Default: 128 MiB.
     pub index_cache_bytes: usize,
+    /// How much of what was applied is collected in memory before it is folded into content and index. Up to twice as much
+    /// is held, for one layer fills while another is folded. Larger means fewer and larger tables; smaller means less
+    /// memory, and less to load when a store that was killed is opened. Default: 64 MiB.
+    pub layer_bytes: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { content_cache_bytes: 64 << 20, index_cache_bytes: 128 << 20 }
+        Self { content_cache_bytes: 64 << 20, index_cache_bytes: 128 << 20, layer_bytes: 64 << 20 }
     }
 }
 
@@ -42,23 +55,22 @@ impl Default for Options {
 /// All methods take `&self`; share it in an `Arc`. One process opens a directory at a time.
 pub struct HybridStore {
     // The order of the fields is the order in which they close: the lock goes last.
+    folder: Folder,
     committer: Mutex<Committer>,
-    pub(crate) index: Index,
-    pub(crate) content: Content,
+    pub(crate) core: Arc<Core>,
     id: StoreId,
     seen: OnceLock<Seen>,
+    layer_bytes: usize,
     _lock: Lock,
     path: PathBuf,
 }
 
-/// The right to write, and what is known about writing.
+/// The right to apply, and what only whoever applies needs to know.
 struct Committer {
-    /// How far content reaches at most; beyond the cursor after a crash.
+    /// How far content reached when the store was opened: beyond the cursor after a crash.
     reach: Option<Cursor>,
-    /// Whether anything was applied since the last checkpoint.
-    pending: bool,
-    /// What failed; nothing is written any more.
-    poison: Option<String>,
+    /// Whether content says whose it is.
+    named: bool,
 }
 
 impl HybridStore {
@@ -114,20 +126,34 @@ impl HybridStore {
         let mut content = Content::open(&path.join(CONTENT_DIR), options.content_cache_bytes)?;
         let mut index = Index::open(&path.join(INDEX_FILE), options.index_cache_bytes)?;
         let reader = index.read()?;
-        let (cursor, reach) = (reader.cursor()?, content.reach()?);
-        let id = match belong_together(path, cursor, reader.store()?, reach)? {
+        let (standing, reach) = (reader.standing()?, content.reach()?);
+        let folded = reader.folded()?;
+        let id = match belong_together(path, standing.cursor, folded, reader.store()?, reach)? {
             Some(id) => id,
             None => StoreId::draw(path)?,
         };
+        let layers = Layers::default();
+        layers.active.add(reader.recent()?, true);
         drop(reader);
         content.belongs_to(id);
         index.belongs_to(id);
+        let named = reach.is_some_and(|reach| reach.store.is_some());
         let reach = reach.map(|reach| reach.cursor);
         let place = |cursor: Option<Cursor>| cursor.map_or(0, |cursor| cursor.next.get());
-        tracing::info!(path = %path.display(), cursor = place(cursor), content = place(reach), "store opened");
-        let committer = Mutex::new(Committer { reach, pending: false, poison: None });
-        let seen = OnceLock::new();
-        Ok(Self { committer, index, content, id, seen, _lock: lock, path: path.to_owned() })
+        tracing::info!(
+            path = %path.display(), cursor = place(standing.cursor), folded = place(folded), "store opened"
+        );
+        let core = Arc::new(Core::new(content, index, layers, standing));
+        Ok(Self {
+            folder: Folder::start(&core, path)?,
+            committer: Mutex::new(Committer { reach, named }),
+            core,
+            id,
+            seen: OnceLock::new(),
+            layer_bytes: options.layer_bytes,
+            _lock: lock,
+            path: path.to_owned(),
+        })
     }
 
     /// Refuses an older copy of the store: one that has applied less of the log than it had when the file at `seen` was
@@ -176,8 +202,8 @@ impl HybridStore {
     /// # Errors
     /// When the store cannot be read.
     pub fn snapshot(&self) -> Result<Snapshot<'_>, Error> {
-        // The index first: content that comes later lies beyond the cursor that was read, and is left out (S4).
-        Snapshot::new(self.index.read()?, &self.content)
+        let (layers, index, standing) = self.core.view()?;
+        Ok(Snapshot::new(&self.core.content, layers, index, standing))
     }
 
     /// Where the record with this id stands in the log first, of whatever type. Cheaper than a snapshot and not bound
@@ -186,18 +212,35 @@ impl HybridStore {
     /// # Errors
     /// When the store cannot be read.
     pub fn first_offset(&self, id: &RecordId) -> Result<Option<Offset>, Error> {
-        if let Some(kept) = self.content.get(&assertion_key(id))? {
+        let content = crate::content_view::ContentView::new(&self.core.content, self.core.layers());
+        if let Some(kept) = content.get(&assertion_key(id))? {
             return Ok(Some(kept.offset));
         }
-        Ok(self.content.place(id)?.map(|place| place.offset))
+        Ok(content.place(id)?.map(|place| place.offset))
+    }
+
+    /// Folds everything that is collected in memory into content and index, and waits for that. It happens by itself as
+    /// layers fill; a store that is wanted in its final shape, to be measured for one, has it done at once.
+    ///
+    /// # Errors
+    /// As [`KvStore::apply`].
+    pub fn fold(&self) -> Result<(), Error> {
+        let committer = self.committer();
+        self.core.check()?;
+        let standing = self.core.standing();
+        if let Some(cursor) = standing.cursor.filter(|_| self.core.layers().active.bytes() > 0) {
+            self.core.freeze(standing, reach_of(&committer, cursor));
+        }
+        self.core.wait_folded();
+        self.core.check()
     }
 
     /// The cursor as of the last checkpoint: what a power cut would leave.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// None at present.
     pub fn durable_cursor(&self) -> Result<Option<Cursor>, Error> {
-        self.index.read()?.durable()
+        Ok(self.core.durable())
     }
 
     /// The directory.
@@ -215,102 +258,128 @@ impl HybridStore {
         self.checkpoint()
     }
 
+    /// Lets go of the store as if the process had been killed: nothing that is not durable becomes so. For tests of what
+    /// a crash leaves; an application closes.
+    pub fn abandon(self) {
+        self.core.abandon();
+    }
+
     fn committer(&self) -> MutexGuard<'_, Committer> {
-        // A panic leaves nothing half done that the poison below does not cover: it is set before a write begins.
+        // A panic leaves nothing half done that the core's poison does not cover.
         self.committer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs a write. Until it has succeeded the store counts as poisoned, so neither an error nor a panic lets
-    /// another write follow (S5), and the index is not written when it is closed.
-    fn writing<T>(
-        &self,
-        committer: &mut Committer,
-        write: impl FnOnce(&mut Committer) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        committer.poison = Some("a write did not return".to_owned());
-        let written = write(committer);
-        committer.poison = written.as_ref().err().map(ToString::to_string);
-        if written.is_err() {
-            self.index.shut();
+    /// Makes everything that stands in layers, or only what is folded, durable with its cursor.
+    fn sync(&self, committer: &mut Committer, layers: &Layers, standing: &Standing) -> Result<(), Error> {
+        let Some(cursor) = standing.cursor else { return Ok(()) };
+        let unkept: Vec<_> = layers.oldest_first().map(|layer| (layer, layer.unkept())).collect();
+        self.core.writing(|core| {
+            if !committer.named {
+                let mut batch = core.content.batch(1);
+                batch.reach(&reach_of(committer, cursor), Some(self.id));
+                core.content.commit(batch)?;
+            }
+            let synced = core.content.persist()?;
+            committer.named = true;
+            let chunks: Vec<_> = unkept.iter().flat_map(|(_, chunks)| chunks).cloned().collect();
+            core.index.checkpoint(&synced, &chunks, standing)
+        })?;
+        unkept.iter().for_each(|(layer, chunks)| layer.keep(chunks.len()));
+        self.core.durable_at(cursor);
+        if let Some(seen) = self.seen.get() {
+            seen.note(Sight::of(self.id, &cursor));
         }
-        written
+        Ok(())
     }
 }
 
-impl Committer {
-    fn check(&self) -> Result<(), Error> {
-        match &self.poison {
-            Some(reason) => Err(Error::Poisoned { reason: reason.clone() }),
-            None => Ok(()),
-        }
-    }
+/// How far content reaches at most once everything before this cursor is folded.
+fn reach_of(committer: &Committer, cursor: Cursor) -> Cursor {
+    committer.reach.filter(|reach| reach.next > cursor.next).unwrap_or(cursor)
 }
 
 impl KvStore for HybridStore {
     fn cursor(&self) -> Result<Option<Cursor>, Error> {
-        self.index.read()?.cursor()
+        Ok(self.core.standing().cursor)
     }
 
     fn reach(&self) -> Result<Option<Cursor>, Error> {
-        Ok(self.committer().reach)
+        let cursor = self.core.standing().cursor;
+        let beyond = self.committer().reach.filter(|reach| cursor.is_none_or(|cursor| cursor.next < reach.next));
+        Ok(beyond.or(cursor))
     }
 
     fn apply(&self, changes: &[Change<'_>], cursor: &Cursor) -> Result<Outcome, Error> {
-        let mut committer = self.committer();
-        committer.check()?;
-        let index = self.index.read()?;
-        let at = index.cursor()?;
-        follows(at, changes, cursor)?;
-        let base = at.map_or(Offset::ZERO, |at| at.next);
-        let Plan { batch, edits, outcome } = Planner::plan(changes, base, &self.content, &index)?;
+        let committer = self.committer();
+        self.core.check()?;
+        let (layers, index, before) = self.core.view()?;
+        follows(before.cursor, changes, cursor)?;
+        let index = IndexView::new(index, layers.clone(), before.next());
+        let plan = Planner::plan(changes, before.next(), &self.core.content, &layers, &index)?;
         drop(index);
-        let reach = committer.reach.filter(|reach| reach.next > cursor.next).unwrap_or(*cursor);
-        self.writing(&mut committer, |committer| {
-            let written = self.content.commit(batch, &reach)?;
-            self.index.commit(&written, &edits, cursor)?;
-            committer.reach = Some(reach);
-            committer.pending = true;
-            Ok(outcome)
-        })
+        let Plan { pieces, repairs, counts, digests, outcome } = plan;
+        if let Some(repairs) = repairs {
+            self.core.writing(|core| core.content.commit(repairs))?;
+        }
+        let mut chunks = ChunkWriter::default();
+        pieces.iter().for_each(|piece| chunks.push(piece));
+        // What is added stands at or beyond the cursor: it does not show before the cursor has moved.
+        layers.active.add(chunks.finish(), false);
+        let mut standing = Standing { cursor: Some(*cursor), ..before };
+        standing.counts.merge(&counts);
+        standing.digests.merge(&digests);
+        self.core.stand(standing);
+        if layers.active.bytes() >= self.layer_bytes {
+            self.core.freeze(standing, reach_of(&committer, *cursor));
+        }
+        Ok(outcome)
     }
 
     fn checkpoint(&self) -> Result<(), Error> {
         let mut committer = self.committer();
-        committer.check()?;
-        if !committer.pending {
+        self.core.check()?;
+        if self.core.is_durable(self.core.standing().next()) {
             return Ok(());
         }
-        let Some(cursor) = self.index.read()?.cursor()? else {
-            return Ok(());
-        };
-        self.writing(&mut committer, |committer| {
-            let synced = self.content.persist()?;
-            self.index.checkpoint(&synced, &cursor)?;
-            committer.pending = false;
-            if let Some(seen) = self.seen.get() {
-                seen.note(Sight::of(self.id, &cursor));
+        let unkept = |layer: &Arc<Layer>| layer.unkept().iter().map(crate::chunk::Chunk::row_len).sum::<usize>();
+        if self.core.layers().frozen.as_ref().is_some_and(|frozen| unkept(frozen) > WORTH_WAITING) {
+            self.core.wait_folded();
+            self.core.check()?;
+        }
+        self.sync(&mut committer, &self.core.layers(), &self.core.standing())
+    }
+
+    fn checkpoint_to(&self, at_least: Offset) -> Result<Offset, Error> {
+        let mut committer = self.committer();
+        self.core.check()?;
+        if !self.core.is_durable(at_least) {
+            match self.core.folded().filter(|folded| folded.next() >= at_least) {
+                // What is folded needs no rows.
+                Some(folded) => self.sync(&mut committer, &Layers::default(), &folded)?,
+                None => self.sync(&mut committer, &self.core.layers(), &self.core.standing())?,
             }
-            Ok(())
-        })
+        }
+        Ok(self.core.durable().map_or(Offset::ZERO, |durable| durable.next))
     }
 
     fn counts(&self) -> Result<Counts, Error> {
-        self.index.read()?.counts()
+        Ok(self.core.standing().counts)
     }
 
     fn digests(&self) -> Result<Digests, Error> {
-        self.index.read()?.digests()
+        Ok(self.core.standing().digests)
     }
 }
 
 impl Drop for HybridStore {
     fn drop(&mut self) {
+        self.folder.stop();
         match self.checkpoint() {
             Ok(()) => {}
             // It was reported when it happened; the log has what was not kept.
-            Err(Error::Poisoned { .. }) => self.index.shut(),
+            Err(Error::Poisoned { .. }) => self.core.index.shut(),
             Err(error) => {
-                self.index.shut();
+                self.core.index.shut();
                 tracing::warn!(path = %self.path.display(), %error, "the store was closed without a checkpoint");
             }
         }

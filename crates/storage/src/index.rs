@@ -1,8 +1,10 @@
-//! Subjects, epochs, dead letters, counts, digests and the cursor, in redb.
+//! Subjects, epochs, dead letters, counts, digests and the cursor, in redb; and the rows of what is not folded yet.
 //!
-//! [`Index::commit`] makes a batch's effects visible at once, together with the cursor; [`Index::checkpoint`] makes
-//! all commits so far durable. There is no third way to write, so nothing but a checkpoint ever moves the durable
-//! cursor.
+//!   fold:       a layer's subjects in slices -> names, dead letters, how far content is folded; its rows go
+//!   checkpoint: rows of what no fold has reached, counts, digests, cursor -> synced with everything before
+//!
+//! Only a checkpoint syncs, so nothing else ever moves the durable cursor, and what it covers is folded or has its rows.
+//! A fold adds to a subject only what lies behind its last entry: one that was cut off is done again without a trace.
 
 mod reader;
 
@@ -12,25 +14,28 @@ use std::path::{Path, PathBuf};
 use annals_record::{Cursor, EpochId, Offset, RecordId};
 use redb::backends::FileBackend;
 use redb::{
-    Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition,
-    TableHandle, WriteTransaction,
+    Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableHandle,
+    WriteTransaction,
 };
 
-pub(crate) use reader::{IndexReader, SubjectRow};
+pub(crate) use reader::{IndexReader, damaged_subject};
 
-use crate::content::{Synced, Written};
+use crate::chunk::Chunk;
+use crate::content::{Folded, Synced};
 use crate::cursor_bytes::cursor_to_bytes;
 use crate::gate::{Gate, Shutter};
 use crate::identity::StoreId;
-use crate::plan::Edits;
-use crate::runs::{self, ENTRY_BYTES, Listed, RUN_ENTRIES, run_key};
+use crate::layer::Held;
+use crate::runs::{self, Listed, RUN_ENTRIES, Row, run_key};
+use crate::standing::Standing;
 use crate::{Counts, Digests, Error};
 
 /// The format of keys and values.
-/// Format 1 knew of no store's id; it is raised by the first checkpoint.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 /// The rules by which records become keys and values.
-pub(crate) const PROJECTION: u32 = 1;
+pub(crate) const PROJECTION: u32 = 2;
+/// How many subjects are folded in one transaction: some ten milliseconds.
+const SLICE: usize = 2048;
 /// The longest reason kept with a dead letter.
 const REASON_BYTES: usize = 512;
 
@@ -39,6 +44,7 @@ const RUNS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("S");
 const SUBJECTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("subjects");
 const EPOCHS: TableDefinition<'_, u64, &[u8; 32]> = TableDefinition::new("epochs");
 const DEAD_LETTERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("dead_letters");
+const RECENT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("recent");
 
 /// The ordered half of a store.
 pub(crate) struct Index {
@@ -88,29 +94,65 @@ impl Index {
         Ok(IndexReader::new(self.database.begin_read().at("read", &self.path)?, self.path.clone()))
     }
 
-    /// Makes a batch's effects and the cursor visible, all or nothing.
-    pub(crate) fn commit(&self, _content: &Written, edits: &Edits<'_>, cursor: &Cursor) -> Result<(), Error> {
-        let (op, path) = ("commit", &self.path);
-        let mut writing = self.database.begin_write().at(op, path)?;
-        writing.set_durability(Durability::None).at(op, path)?;
-        self.write(&writing, edits, cursor)?;
-        writing.commit().at(op, path)
+    /// Folds a layer in: visible at once, durable with the next checkpoint. `end` is the cursor behind the layer.
+    pub(crate) fn fold(&self, _content: &Folded, held: &Held, end: &Cursor) -> Result<(), Error> {
+        let mut subjects: Vec<_> = held.subjects.iter().collect();
+        // In the order of keys: neighbours share pages.
+        subjects.sort_unstable_by_key(|(subject, _)| *subject);
+        // Slice by slice, for a checkpoint may be waiting.
+        for slice in subjects.chunks(SLICE) {
+            self.fold_slice(slice)?;
+        }
+        self.writing("fold", Durability::None, |writing| self.end_fold(writing, held, end))
     }
 
-    /// Makes all commits so far durable.
-    pub(crate) fn checkpoint(&self, _content: &Synced, cursor: &Cursor) -> Result<(), Error> {
-        let (op, path) = ("checkpoint", &self.path);
-        let mut writing = self.database.begin_write().at(op, path)?;
+    /// Folds some subjects.
+    pub(crate) fn fold_slice(&self, subjects: &[(&String, &Vec<Listed>)]) -> Result<(), Error> {
+        self.writing("fold", Durability::None, |writing| self.fold_subjects(writing, subjects))
+    }
+
+    /// Makes all folds so far durable, gives `chunks` their rows, and moves the durable cursor to where the store stands.
+    pub(crate) fn checkpoint(
+        &self,
+        _content: &Synced,
+        chunks: &[Chunk],
+        standing: &Standing,
+    ) -> Result<(), Error> {
+        self.writing("checkpoint", Durability::Immediate, |writing| {
+            let (op, path) = ("checkpoint", &self.path);
+            let mut meta = writing.open_table(META).at(op, path)?;
+            let folded = reader::cursor(&meta, "folded", path)?.map_or(Offset::ZERO, |folded| folded.next);
+            let mut recent = writing.open_table(RECENT).at(op, path)?;
+            // A fold may have overtaken some of them.
+            for chunk in chunks.iter().filter(|chunk| chunk.first() >= folded) {
+                let mut row = recent.insert_reserve(chunk.first().get(), chunk.row_len()).at(op, path)?;
+                chunk.write_row(row.as_mut());
+            }
+            let Standing { cursor, counts, digests } = standing;
+            if let Some(cursor) = cursor {
+                meta.insert("cursor", cursor_to_bytes(cursor).as_slice()).at(op, path)?;
+            }
+            meta.insert("counts", counts.to_bytes().as_slice()).at(op, path)?;
+            meta.insert("digests", digests.to_bytes().as_slice()).at(op, path)?;
+            if let Some(store) = &self.store {
+                meta.insert("store", store.as_bytes().as_slice()).at(op, path)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn writing(
+        &self,
+        op: &'static str,
+        durability: Durability,
+        write: impl FnOnce(&WriteTransaction) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut writing = self.database.begin_write().at(op, &self.path)?;
+        writing.set_durability(durability).at(op, &self.path)?;
         // Without it the first open after a crash reads the whole file.
-        writing.set_quick_repair(true);
-        let mut meta = writing.open_table(META).at(op, path)?;
-        meta.insert("durable", cursor_to_bytes(cursor).as_slice()).at(op, path)?;
-        if let Some(store) = &self.store {
-            meta.insert("store", store.as_bytes().as_slice()).at(op, path)?;
-            meta.insert("format", FORMAT.to_le_bytes().as_slice()).at(op, path)?;
-        }
-        drop(meta);
-        writing.commit().at(op, path)
+        writing.set_quick_repair(matches!(durability, Durability::Immediate));
+        write(&writing)?;
+        writing.commit().at(op, &self.path)
     }
 
     #[cfg(test)]
@@ -159,89 +201,74 @@ impl Index {
             writing.open_table(SUBJECTS).at(op, path)?;
             writing.open_table(EPOCHS).at(op, path)?;
             writing.open_table(DEAD_LETTERS).at(op, path)?;
+            writing.open_table(RECENT).at(op, path)?;
         }
         writing.commit().at(op, path)
     }
 
-    fn write(&self, writing: &WriteTransaction, edits: &Edits<'_>, cursor: &Cursor) -> Result<(), Error> {
-        let (op, path) = ("write", self.path.as_path());
-        let mut meta = writing.open_table(META).at(op, path)?;
-        let mut counts = reader::counts(&meta, path)?;
-        let mut digests = reader::digests(&meta, path)?;
-
-        let mut new_subjects = 0;
-        let mut subjects = writing.open_table(SUBJECTS).at(op, path)?;
+    fn fold_subjects(
+        &self,
+        writing: &WriteTransaction,
+        subjects: &[(&String, &Vec<Listed>)],
+    ) -> Result<(), Error> {
+        let (op, path) = ("fold", &self.path);
+        let mut rows = writing.open_table(SUBJECTS).at(op, path)?;
         let mut runs = writing.open_table(RUNS).at(op, path)?;
-        // In the order of keys: neighbours share pages.
-        for (subject, entries) in &edits.subjects {
-            let row = reader::subject_row(&subjects, subject, path)?;
-            new_subjects += u64::from(row.is_none());
-            let row = row.unwrap_or(SubjectRow { count: 0, first: entries[0].offset });
-            self.append(&mut runs, subject, row.count, entries)?;
-            let row = SubjectRow { count: row.count + entries.len() as u64, ..row };
-            subjects.insert(*subject, row.to_bytes().as_slice()).at(op, path)?;
+        let mut tail = Vec::new();
+        for (subject, entries) in subjects {
+            tail.clear();
+            let stored = rows.get(subject.as_str()).at(op, path)?;
+            let before = match &stored {
+                Some(stored) => {
+                    let row = reader::parsed(subject, stored.value())?;
+                    tail.extend_from_slice(row.tail);
+                    Some((row.count, row.first, row.last))
+                }
+                None => None,
+            };
+            drop(stored);
+            let last = before.map(|(_, _, last)| last);
+            let fresh = &entries[entries.partition_point(|entry| Some(entry.offset) <= last)..];
+            let (Some(begin), Some(end)) = (fresh.first(), fresh.last()) else { continue };
+            let (mut count, first, _) = before.unwrap_or((0, begin.offset, begin.offset));
+            for entry in fresh {
+                runs::push(&mut tail, entry);
+                count += 1;
+                if count % RUN_ENTRIES == 0 {
+                    let run = u32::try_from(count / RUN_ENTRIES - 1);
+                    let run = run.map_err(|_| damaged_subject(subject, "it has too many runs"))?;
+                    runs.insert(run_key(subject, run).as_slice(), tail.as_slice()).at(op, path)?;
+                    tail.clear();
+                }
+            }
+            let row = Row { count, first, last: end.offset, tail: &tail };
+            rows.insert(subject.as_str(), row.to_bytes().as_slice()).at(op, path)?;
         }
-
-        let mut epochs = writing.open_table(EPOCHS).at(op, path)?;
-        for (offset, epoch) in &edits.epochs {
-            epochs.insert(offset.get(), EpochId::as_bytes(epoch)).at(op, path)?;
-        }
-        let mut dead_letters = writing.open_table(DEAD_LETTERS).at(op, path)?;
-        for (offset, id, reason) in &edits.dead_letters {
-            let value = [id.as_bytes(), reason_bytes(reason)].concat();
-            dead_letters.insert(offset.get(), value.as_slice()).at(op, path)?;
-        }
-
-        counts.merge(&Counts { subjects: new_subjects, ..edits.counts });
-        digests.merge(&edits.digests);
-        meta.insert("counts", counts.to_bytes().as_slice()).at(op, path)?;
-        meta.insert("digests", digests.to_bytes().as_slice()).at(op, path)?;
-        meta.insert("cursor", cursor_to_bytes(cursor).as_slice()).at(op, path)?;
         Ok(())
     }
 
-    /// Appends to the last run of a subject that has `count` entries, and opens further runs as they fill.
-    fn append(
-        &self,
-        table: &mut Table<'_, &[u8], &[u8]>,
-        subject: &str,
-        count: u64,
-        entries: &[Listed],
-    ) -> Result<(), Error> {
-        let (op, path) = ("write", &self.path);
-        let mut run = count / RUN_ENTRIES;
-        let mut filled = (count % RUN_ENTRIES) as usize;
-        let mut rest = entries;
-        while !rest.is_empty() {
-            let number =
-                u32::try_from(run).map_err(|_| reader::damaged_subject(subject, "it has too many runs"))?;
-            let key = run_key(subject, number);
-            let mut value = match filled {
-                0 => Vec::new(),
-                _ => table
-                    .get(key.as_slice())
-                    .at(op, path)?
-                    .map(|run| run.value().to_vec())
-                    .unwrap_or_default(),
-            };
-            if value.len() != filled * ENTRY_BYTES {
-                return Err(reader::damaged_subject(
-                    subject,
-                    "its last run does not hold what its count says",
-                ));
-            }
-            let (now, later) = rest.split_at(rest.len().min(RUN_ENTRIES as usize - filled));
-            now.iter().for_each(|entry| runs::push(&mut value, entry));
-            table.insert(key.as_slice(), value.as_slice()).at(op, path)?;
-            (run, filled, rest) = (run + 1, 0, later);
+    fn end_fold(&self, writing: &WriteTransaction, held: &Held, end: &Cursor) -> Result<(), Error> {
+        let (op, path) = ("fold", &self.path);
+        let mut epochs = writing.open_table(EPOCHS).at(op, path)?;
+        for (offset, epoch) in &held.names {
+            epochs.insert(offset.get(), EpochId::as_bytes(epoch)).at(op, path)?;
         }
+        let mut dead_letters = writing.open_table(DEAD_LETTERS).at(op, path)?;
+        for DeadLetter { offset, id, reason } in &held.dead_letters {
+            let value = [id.as_bytes(), reason.as_bytes()].concat();
+            dead_letters.insert(offset.get(), value.as_slice()).at(op, path)?;
+        }
+        let mut recent = writing.open_table(RECENT).at(op, path)?;
+        recent.retain_in(..end.next.get(), |_, _| false).at(op, path)?;
+        let mut meta = writing.open_table(META).at(op, path)?;
+        meta.insert("folded", cursor_to_bytes(end).as_slice()).at(op, path)?;
         Ok(())
     }
 }
 
 /// As much of a reason as is kept, cut where a character ends.
-fn reason_bytes(reason: &str) -> &[u8] {
-    &reason.as_bytes()[..reason.floor_char_boundary(REASON_BYTES)]
+pub(crate) fn kept_reason(reason: &str) -> &str {
+    &reason[..reason.floor_char_boundary(REASON_BYTES)]
 }
 
 /// A record that could not be applied, parked.

@@ -61,6 +61,27 @@ pub(crate) fn vote_of_key(key: &[u8]) -> Option<(RecordId, RecordId)> {
     Some((RecordId::from_bytes(*assertion), RecordId::from_bytes(vote)))
 }
 
+/// The assertion with which a key of `V:`, or the beginning of one, begins.
+pub(crate) fn assertion_of_votes(key: &[u8]) -> Option<RecordId> {
+    let (id, rest) = key.strip_prefix(VOTES)?.split_first_chunk::<ID>()?;
+    rest.starts_with(b":").then_some(RecordId::from_bytes(*id))
+}
+
+/// The epoch with which a key of `E:`, or the beginning of one, begins.
+pub(crate) fn epoch_of_versions(key: &[u8]) -> Option<EpochId> {
+    let prefix = key.first_chunk::<EPOCH_PREFIX>()?;
+    let hex = std::str::from_utf8(&prefix[2..EPOCH_PREFIX - 1]).ok()?;
+    let epoch: EpochId = hex.parse().ok()?;
+    (epoch_prefix(&epoch) == *prefix).then_some(epoch)
+}
+
+/// The last key that begins so: no key is longer than a vote's or an epoch's.
+pub(crate) fn last_with(prefix: &[u8]) -> Vec<u8> {
+    let mut last = prefix.to_vec();
+    last.resize(EPOCH_PREFIX + 8, 0xff);
+    last
+}
+
 /// `E:` epoch in hex `:`, the beginning of all its versions.
 pub(crate) fn epoch_prefix(epoch: &EpochId) -> [u8; EPOCH_PREFIX] {
     let mut key = [b':'; EPOCH_PREFIX];
@@ -79,11 +100,8 @@ pub(crate) fn epoch_key(epoch: &EpochId, offset: Offset) -> [u8; EPOCH_PREFIX + 
 
 /// The epoch and the offset in a key of `E:`; `None` if it is none.
 pub(crate) fn epoch_of_key(key: &[u8]) -> Option<(EpochId, Offset)> {
-    let (prefix, offset) = key.split_first_chunk::<EPOCH_PREFIX>()?;
-    let hex = std::str::from_utf8(&prefix[2..EPOCH_PREFIX - 1]).ok()?;
-    let offset = Offset::new(u64::from_be_bytes(offset.try_into().ok()?));
-    let epoch: EpochId = hex.parse().ok()?;
-    (epoch_prefix(&epoch) == *prefix).then_some((epoch, offset))
+    let offset = Offset::new(u64::from_be_bytes(key.get(EPOCH_PREFIX..)?.try_into().ok()?));
+    Some((epoch_of_versions(key)?, offset))
 }
 
 /// A content key for people: its letter, hex for raw ids, a number for an offset.

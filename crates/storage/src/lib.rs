@@ -1,12 +1,15 @@
 //! The derived store of Annals: what the log says, arranged for questions.
 //!
-//!   changes -> content (fjall) -> index and cursor (redb) -> snapshot -> answers
+//!   changes -> layer, visible -> folded: content (fjall), then index (redb) -> away
+//!                 '-> checkpoint: rows of what is not folded, and the cursor (redb)
+//!   snapshot: layers over content and index -> answers
 //!
 //! The log is the truth and this is a function of it: the store can be thrown away at any time and rebuilt to the same
 //! digests. It knows nothing of segments, threads or where changes come from.
 //!
 //! S1: Content goes before index: an entry of the index never names bytes that are not there.
-//! S2: At a checkpoint content is durable before the cursor is: a crash replays, never skips.
+//! S2: The durable cursor covers nothing but what is durable in content and index, or in a row beside the cursor: a crash
+//!     replays, never skips.
 //! S3: The same record is kept once, at the lowest offset it was applied at, however often and in whichever batches it
 //!     comes; the same changes give the same digests.
 //! S4: Every answer of a [`Snapshot`] holds exactly as of one offset, which it names.
@@ -21,26 +24,32 @@
 //! | content | `E:` epoch (64 hex digits) `:` offset (u64 big) | offset, payload |
 //! | content | `I:` id of a vote or epoch record (32) | offset, `V` or `E`, the assertion or epoch (32) |
 //! | content | `R:` | how far content reaches, as a cursor; the store's id (16) |
-//! | index `S` | subject, a zero byte, run number (u32 big) | up to 100 times offset (u64 little), id (32) |
-//! | index `subjects` | subject | count (u64 little), offset of its first assertion (u64 little) |
+//! | index `S` | subject, a zero byte, run number (u32 big) | 100 times offset (u64 little), id (32) |
+//! | index `subjects` | subject | count, first offset, last offset (u64 little each), the newest entries, up to 99 |
 //! | index `epochs` | offset of the name's first record | epoch (32) |
 //! | index `dead_letters` | offset | id (32), reason |
-//! | index `meta` | `format`, `projection`, `store`, `cursor`, `durable`, `counts`, `digests` | |
+//! | index `recent` | offset of the first record in it | records that are not folded yet |
+//! | index `meta` | `format`, `projection`, `store`, `cursor`, `folded`, `counts`, `digests` | |
 
 mod change;
+mod chunk;
 mod compare;
 mod content;
+mod content_view;
 mod counts;
 mod cursor_bytes;
 mod digest;
 mod directory;
 mod error;
+mod folder;
 mod gate;
 mod generations;
 mod hybrid;
 mod identity;
 mod index;
+mod index_view;
 mod keys;
+mod layer;
 mod lock;
 mod order;
 mod plan;
@@ -49,8 +58,10 @@ mod runs;
 mod scene;
 mod seen;
 mod snapshot;
+mod standing;
 mod store;
 mod tally;
+mod value;
 mod walk;
 
 pub use change::{Change, Effect, Subject, SubjectError};

@@ -41,11 +41,12 @@ pub(crate) fn follows(at: Option<Cursor>, changes: &[Change<'_>], cursor: &Curso
     Ok(())
 }
 
-/// Checks that content is the index's own and covers what that says was applied. Returns the store both belong to, if
-/// one of them says it.
+/// Checks that content is the index's own and has everything that the index says was folded into it. Returns the store
+/// both belong to, if one of them says it.
 pub(crate) fn belong_together(
     path: &Path,
     cursor: Option<Cursor>,
+    folded: Option<Cursor>,
     index: Option<StoreId>,
     reach: Option<Reach>,
 ) -> Result<Option<StoreId>, Error> {
@@ -62,10 +63,13 @@ pub(crate) fn belong_together(
         (_, Some(index), Some(content)) if index != content => {
             Err(Error::TwoStores { path, content: content.to_string(), index: index.to_string() })
         }
-        (Some(reach), ..) if reach.cursor.next >= cursor.next => Ok(index.or(content)),
+        (Some(reach), ..) if folded.is_none_or(|folded| folded.next <= reach.cursor.next) => {
+            Ok(index.or(content))
+        }
+        // Every checkpoint is preceded by content saying whose it is.
         (reach, ..) => Err(Error::ContentBehind {
             path,
-            cursor: cursor.next,
+            cursor: folded.unwrap_or(cursor).next,
             reach: reach.map_or(Offset::ZERO, |reach| reach.cursor.next),
         }),
     }

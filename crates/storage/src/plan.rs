@@ -1,61 +1,51 @@
-//! What a batch of changes does to content and index: decided here, written elsewhere.
+//! What a batch of changes does to a store: decided here, done elsewhere.
 //!
 //!   each change -> there already? -> a duplicate: counted, nothing written
-//!                                 -> from a batch that a crash cut off: into the index again
-//!                                 -> fresh: into content and index
+//!                                 -> not, or only what a crash has left beyond the cursor: a piece for the active layer
 //!
-//! Which of the three it is, the stored offset tells. Below the cursor everything in content is in the index too, so a
+//! Which of the two it is, the stored offset tells. Below the cursor everything in content is in the index too, so a
 //! record that stands there was applied. At or beyond the cursor content may hold what the index has lost.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use annals_record::{EpochId, Offset, RecordId};
 
-use crate::content::{Content, ContentBatch, Home, Kept, Place};
-use crate::index::IndexReader;
+use crate::chunk::{Part, Piece};
+use crate::content::{Content, ContentBatch, Home, Kept};
+use crate::content_view::ContentView;
+use crate::index::kept_reason;
+use crate::index_view::IndexView;
 use crate::keys::{assertion_key, epoch_key, epoch_prefix, readable, vote_key};
-use crate::runs::Listed;
+use crate::layer::{Layers, Spread};
 use crate::{Change, Counts, Digests, Effect, Error, Outcome, Subject};
 
 /// A batch, decided.
-pub(crate) struct Plan<'c> {
-    pub(crate) batch: ContentBatch,
-    pub(crate) edits: Edits<'c>,
-    pub(crate) outcome: Outcome,
-}
-
-/// What a batch adds to the index.
 #[derive(Default)]
-pub(crate) struct Edits<'c> {
-    /// The fresh assertions of each subject, in the log's order.
-    pub(crate) subjects: BTreeMap<&'c str, Vec<Listed>>,
-    /// Epochs whose name is new, and where.
-    pub(crate) epochs: Vec<(Offset, EpochId)>,
-    /// What is parked.
-    pub(crate) dead_letters: Vec<(Offset, RecordId, &'c str)>,
-    /// How many there are of what; of subjects only the index knows how many are new.
+pub(crate) struct Plan<'c> {
+    /// What is new.
+    pub(crate) pieces: Vec<Piece<'c>>,
+    /// What has to be put right in content at once; most batches have nothing of it.
+    pub(crate) repairs: Option<ContentBatch>,
+    /// How many there are of what is new.
     pub(crate) counts: Counts,
-    /// The sums over what is fresh.
+    /// The sums over what is new.
     pub(crate) digests: Digests,
+    pub(crate) outcome: Outcome,
 }
 
 /// Decides batches against what is stored.
 pub(crate) struct Planner<'c, 's> {
-    content: &'s Content,
-    index: &'s IndexReader,
-    /// The cursor: content below it is in the index.
+    tables: &'s Content,
+    content: ContentView<'s>,
+    layers: &'s Layers,
+    index: &'s IndexView,
+    /// The cursor: content below it was applied.
     base: Offset,
-    seen: HashSet<RecordId>,
+    seen: HashSet<RecordId, Spread>,
     named: HashSet<EpochId>,
+    /// The subjects of this batch.
+    subjects: HashSet<&'c str>,
     plan: Plan<'c>,
-}
-
-/// Where a record stands that is already in content.
-enum Known {
-    /// Below the cursor: it was applied.
-    Applied,
-    /// Not applied, and content has it at this offset or not at all.
-    Not(Option<Offset>),
 }
 
 impl<'c, 's> Planner<'c, 's> {
@@ -63,15 +53,21 @@ impl<'c, 's> Planner<'c, 's> {
     pub(crate) fn plan(
         changes: &'c [Change<'_>],
         base: Offset,
-        content: &'s Content,
-        index: &'s IndexReader,
+        tables: &'s Content,
+        layers: &'s Layers,
+        index: &'s IndexView,
     ) -> Result<Plan<'c>, Error> {
-        let plan = Plan {
-            batch: content.batch(changes.len() + 1),
-            edits: Edits::default(),
-            outcome: Outcome::default(),
+        let mut planner = Self {
+            tables,
+            content: ContentView::new(tables, layers.clone()),
+            layers,
+            index,
+            base,
+            seen: HashSet::with_capacity_and_hasher(changes.len(), Spread::default()),
+            named: HashSet::new(),
+            subjects: HashSet::new(),
+            plan: Plan { pieces: Vec::with_capacity(changes.len()), ..Plan::default() },
         };
-        let mut planner = Self { content, index, base, seen: HashSet::new(), named: HashSet::new(), plan };
         for change in changes {
             planner.change(change)?;
         }
@@ -79,110 +75,114 @@ impl<'c, 's> Planner<'c, 's> {
     }
 
     fn change(&mut self, change: &'c Change<'_>) -> Result<(), Error> {
-        let (edits, outcome) = (&mut self.plan.edits, &mut self.plan.outcome);
-        let fresh = match &change.effect {
+        let plan = &mut self.plan;
+        let part = match &change.effect {
             Effect::Application => {
-                edits.counts.application += 1;
-                outcome.application += 1;
+                plan.counts.application += 1;
+                plan.outcome.application += 1;
                 return Ok(());
             }
             Effect::DeadLetter { reason } => {
-                edits.dead_letters.push((change.offset, change.id, reason));
-                edits.counts.dead_letters += 1;
-                outcome.dead_letters += 1;
+                let (offset, id) = (change.offset, change.id);
+                let content = kept_reason(reason).as_bytes();
+                plan.pieces.push(Piece { offset, id, part: Part::DeadLetter, content });
+                plan.counts.dead_letters += 1;
+                plan.outcome.dead_letters += 1;
                 return Ok(());
             }
-            _ if !self.seen.insert(change.id) => false,
+            _ if !self.seen.insert(change.id) => None,
             Effect::Assertion { subject } => self.assertion(change, subject)?,
             Effect::Vote { assertion } => self.vote(change, assertion)?,
             Effect::Epoch { epoch } => self.epoch(change, epoch)?,
         };
-        let outcome = &mut self.plan.outcome;
-        *(if fresh { &mut outcome.fresh } else { &mut outcome.duplicates }) += 1;
+        let plan = &mut self.plan;
+        match part {
+            Some(part) => {
+                let Change { offset, id, payload, .. } = *change;
+                plan.pieces.push(Piece { offset, id, part, content: payload });
+                plan.outcome.fresh += 1;
+            }
+            None => plan.outcome.duplicates += 1,
+        }
         Ok(())
     }
 
-    fn assertion(&mut self, change: &Change<'_>, subject: &'c Subject) -> Result<bool, Error> {
+    fn assertion(&mut self, change: &Change<'_>, subject: &'c Subject) -> Result<Option<Part<'c>>, Error> {
+        if self.layers.oldest_first().any(|layer| layer.held().assertions.contains_key(&change.id)) {
+            return Ok(None);
+        }
         let key = assertion_key(&change.id);
-        let kept = self.content.get(&key)?;
         let index = self.index;
-        let known = self.known(kept, change, &key, || index.find(subject.as_str(), &change.id))?;
-        let Known::Not(stored) = known else { return Ok(false) };
-        if stored != Some(change.offset) {
-            self.plan.batch.put(&key, change.offset, change.payload);
+        let kept = self.tables.get(&key)?;
+        if self.was_applied(kept, change, &key, || index.find(subject.as_str(), &change.id))? {
+            return Ok(None);
         }
-        let edits = &mut self.plan.edits;
-        let entry = Listed { offset: change.offset, id: change.id };
-        edits.subjects.entry(subject.as_str()).or_default().push(entry);
-        edits.counts.assertions += 1;
-        edits.digests.add_assertion(&change.id);
-        edits.digests.add_subject(subject.as_str(), &change.id);
-        Ok(true)
+        let subject = subject.as_str();
+        if self.subjects.insert(subject) && !index.has_subject(subject)? {
+            self.plan.counts.subjects += 1;
+        }
+        self.plan.counts.assertions += 1;
+        self.plan.digests.add_assertion(&change.id);
+        self.plan.digests.add_subject(subject, &change.id);
+        Ok(Some(Part::Assertion { subject }))
     }
 
-    fn vote(&mut self, change: &Change<'_>, assertion: &RecordId) -> Result<bool, Error> {
+    fn vote(&mut self, change: &Change<'_>, assertion: &RecordId) -> Result<Option<Part<'c>>, Error> {
+        if self.layers.oldest_first().any(|layer| layer.held().votes.contains_key(&change.id)) {
+            return Ok(None);
+        }
         let key = vote_key(assertion, &change.id);
-        let kept = self.content.get(&key)?;
-        let content = self.content;
-        let place = || Ok(content.place(&change.id)?.map(|place| place.offset));
-        let Known::Not(stored) = self.known(kept, change, &key, place)? else { return Ok(false) };
-        if stored != Some(change.offset) {
-            self.plan.batch.put(&key, change.offset, change.payload);
-            self.plan.batch.place(&change.id, Place { offset: change.offset, home: Home::Vote(*assertion) });
+        let tables = self.tables;
+        let place = || Ok(tables.place(&change.id)?.map(|place| place.offset));
+        let kept = tables.get(&key)?;
+        if self.was_applied(kept, change, &key, place)? {
+            return Ok(None);
         }
-        self.plan.edits.counts.votes += 1;
-        self.plan.edits.digests.add_vote(assertion, &change.id);
-        Ok(true)
+        self.plan.counts.votes += 1;
+        self.plan.digests.add_vote(assertion, &change.id);
+        Ok(Some(Part::Vote { assertion: *assertion }))
     }
 
-    fn epoch(&mut self, change: &Change<'_>, epoch: &EpochId) -> Result<bool, Error> {
+    fn epoch(&mut self, change: &Change<'_>, epoch: &EpochId) -> Result<Option<Part<'c>>, Error> {
         if let Some(place) = self.content.place(&change.id)? {
             let key = epoch_key(epoch, place.offset);
             if place.offset < self.base {
                 let kept = self.content.get(&key)?;
-                if !kept.is_some_and(|kept| kept.is_intact(&change.id)) {
+                if place.home != Home::Epoch(*epoch) || !kept.is_some_and(|kept| kept.is_intact(&change.id)) {
                     self.heal(&key, place.offset, change);
                 }
-                return Ok(false);
+                return Ok(None);
             }
             if place.offset != change.offset {
-                self.plan.batch.remove(&key);
+                self.repairs().remove(&key);
             }
         }
-        let batch = &mut self.plan.batch;
-        batch.put(&epoch_key(epoch, change.offset), change.offset, change.payload);
-        batch.place(&change.id, Place { offset: change.offset, home: Home::Epoch(*epoch) });
-        if self.is_new_name(epoch)? {
-            self.plan.edits.epochs.push((change.offset, *epoch));
-            self.plan.edits.counts.epochs += 1;
-        }
-        self.plan.edits.counts.epoch_versions += 1;
-        self.plan.edits.digests.add_epoch(epoch, &change.id);
-        Ok(true)
+        let new_name = self.is_new_name(epoch)?;
+        self.plan.counts.epochs += u64::from(new_name);
+        self.plan.counts.epoch_versions += 1;
+        self.plan.digests.add_epoch(epoch, &change.id);
+        Ok(Some(Part::Epoch { epoch: *epoch, new_name }))
     }
 
-    /// Whether a record was applied before, from what stands under its key. Bytes that are not the record's are
-    /// written again from the log; then `elsewhere` knows the offset.
-    fn known(
+    /// Whether a record was applied before, from what stands under its key in the tables. Bytes that are not the
+    /// record's are written again from the log; then `elsewhere` knows the offset.
+    fn was_applied(
         &mut self,
         kept: Option<Kept>,
         change: &Change<'_>,
         key: &[u8],
         elsewhere: impl FnOnce() -> Result<Option<Offset>, Error>,
-    ) -> Result<Known, Error> {
-        let (offset, intact) = match kept {
-            None => return Ok(Known::Not(None)),
-            Some(kept) if kept.is_intact(&change.id) => (Some(kept.offset), true),
-            Some(_) => (elsewhere()?, false),
-        };
-        match offset {
+    ) -> Result<bool, Error> {
+        let Some(kept) = kept else { return Ok(false) };
+        if kept.is_intact(&change.id) {
+            return Ok(kept.offset < self.base);
+        }
+        match elsewhere()? {
             Some(offset) if offset < self.base => {
-                if !intact {
-                    self.heal(key, offset, change);
-                }
-                Ok(Known::Applied)
+                self.heal(key, offset, change);
+                Ok(true)
             }
-            offset => Ok(Known::Not(offset.filter(|_| intact))),
+            _ => Ok(false),
         }
     }
 
@@ -193,7 +193,12 @@ impl<'c, 's> Planner<'c, 's> {
             offset = offset.get(),
             "damaged record written again from the log"
         );
-        self.plan.batch.put(key, offset, change.payload);
+        self.repairs().put(key, offset, change.payload);
+    }
+
+    fn repairs(&mut self) -> &mut ContentBatch {
+        let tables = self.tables;
+        self.plan.repairs.get_or_insert_with(|| tables.batch(1))
     }
 
     /// Whether no version of an epoch was applied before this one.

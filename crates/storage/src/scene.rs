@@ -64,7 +64,7 @@ impl Scene {
 impl HybridStore {
     /// Changes a table of the index behind the store's back.
     pub(crate) fn tamper(&self, table: &str, change: impl FnOnce(&mut redb::Table<'_, &[u8], &[u8]>)) {
-        let writing = self.index.begin_write();
+        let writing = self.core.index.begin_write();
         change(&mut writing.open_table(redb::TableDefinition::new(table)).unwrap());
         writing.commit().unwrap();
     }

@@ -1,17 +1,22 @@
 //! Questions, answered as of one offset.
 //!
-//!   index as of one commit -> its cursor -> content below that cursor
+//!   cursor -> index and content below that cursor
 //!
-//! The index is a transaction's view; content is written once under each key and carries the offset it came from. So
-//! what lies below the cursor is exactly what had been applied then, whatever is applied meanwhile.
+//! Whatever is stored is written once under its key and carries the offset it came from. So what lies below the cursor is
+//! exactly what had been applied then, whatever is applied meanwhile; and what lies below any earlier offset, what had
+//! been applied by that.
 
 mod lists;
 
 use annals_record::{Cursor, DecodeError, Offset, Record, RecordId};
 
 use crate::content::{Content, Kept, Place, damaged};
+use crate::content_view::ContentView;
 use crate::index::IndexReader;
+use crate::index_view::IndexView;
 use crate::keys::{IdPrefix, assertion_key, id_of_key, place_key};
+use crate::layer::Layers;
+use crate::standing::Standing;
 use crate::{Counts, Digests, Error, Payload};
 
 pub use lists::{EpochEntry, SubjectEntry};
@@ -20,9 +25,11 @@ pub use lists::{EpochEntry, SubjectEntry};
 ///
 /// It keeps pages of the index from being used again, so take one per question.
 pub struct Snapshot<'s> {
-    pub(crate) index: IndexReader,
-    pub(crate) content: &'s Content,
-    cursor: Option<Cursor>,
+    pub(crate) index: IndexView,
+    pub(crate) content: ContentView<'s>,
+    standing: Standing,
+    /// The offset it reflects, if that lies before the cursor.
+    past: Option<Offset>,
 }
 
 /// A record as it is stored.
@@ -50,29 +57,48 @@ impl Stored {
 const CANDIDATES: usize = 10;
 
 impl<'s> Snapshot<'s> {
-    pub(crate) fn new(index: IndexReader, content: &'s Content) -> Result<Self, Error> {
-        let cursor = index.cursor()?;
-        Ok(Self { index, content, cursor })
+    /// `index` was read while `layers` were the layers and `standing` was where the store stood.
+    pub(crate) fn new(content: &'s Content, layers: Layers, index: IndexReader, standing: Standing) -> Self {
+        let index = IndexView::new(index, layers.clone(), standing.next());
+        Self { index, content: ContentView::new(content, layers), standing, past: None }
+    }
+
+    /// The same store as of an earlier offset: every answer is what it was when everything before `offset` had been
+    /// applied and nothing else, tallies and epochs included. An offset at or beyond the cursor changes nothing.
+    ///
+    /// Answers cost what they cost now, but for [`Snapshot::counts`] and [`Snapshot::digests`], which are only kept for
+    /// the cursor: of the past they are found by reading everything.
+    #[must_use]
+    pub fn at(mut self, offset: Offset) -> Self {
+        if offset < self.as_of() {
+            self.index = self.index.up_to(offset);
+            self.past = Some(offset);
+        }
+        self
     }
 
     /// The offset this snapshot reflects: everything before it, nothing at or after it.
     #[must_use]
     pub fn as_of(&self) -> Offset {
-        self.cursor.map_or(Offset::ZERO, |cursor| cursor.next)
+        self.past.unwrap_or(self.standing.next())
     }
 
-    /// The cursor this snapshot reflects; `None` before anything was applied.
+    /// The cursor this snapshot was taken at; `None` before anything was applied. After [`Snapshot::at`] it still is.
     #[must_use]
     pub fn cursor(&self) -> Option<Cursor> {
-        self.cursor
+        self.standing.cursor
     }
 
-    /// How much the store holds.
+    /// How much the store holds. As of the past, records of the application's own types are not counted: the store does
+    /// not keep them.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn counts(&self) -> Result<Counts, Error> {
-        self.index.counts()
+        match self.past {
+            None => Ok(self.standing.counts),
+            Some(_) => Ok(self.walk(&mut |_, _| {})?.counts),
+        }
     }
 
     /// What the store holds, as sums to compare.
@@ -80,7 +106,20 @@ impl<'s> Snapshot<'s> {
     /// # Errors
     /// When the store cannot be read.
     pub fn digests(&self) -> Result<Digests, Error> {
-        self.index.digests()
+        match self.past {
+            None => Ok(self.standing.digests),
+            Some(_) => Ok(self.walk(&mut |_, _| {})?.digests),
+        }
+    }
+
+    /// How much the store holds at its cursor.
+    pub(crate) fn newest_counts(&self) -> Counts {
+        self.standing.counts
+    }
+
+    /// What the cursor's transaction says, if the snapshot reflects the cursor.
+    pub(crate) fn stored(&self) -> Option<Standing> {
+        self.past.is_none().then_some(self.standing)
     }
 
     /// The record with this id, of whatever type; `None` if there is none.

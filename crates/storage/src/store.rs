@@ -1,6 +1,6 @@
 //! What a worker needs from a store.
 
-use annals_record::Cursor;
+use annals_record::{Cursor, Offset};
 
 use crate::{Change, Counts, Digests, Error};
 
@@ -35,6 +35,13 @@ pub trait KvStore: Send + Sync {
     /// # Errors
     /// Kind Stop: nothing more is written until the store is opened again.
     fn checkpoint(&self) -> Result<(), Error>;
+
+    /// Makes at least everything before `at_least` durable, in the way that costs the store least, and says how far it is
+    /// durable now.
+    ///
+    /// # Errors
+    /// As [`KvStore::checkpoint`].
+    fn checkpoint_to(&self, at_least: Offset) -> Result<Offset, Error>;
 
     /// How much the store holds.
     ///

@@ -3,6 +3,7 @@ mod identity;
 use std::fs;
 
 use annals_record::{Kind, LogId, RecordId, Stance};
+use redb::ReadableTable;
 
 use super::*;
 use crate::content::Place;
@@ -27,10 +28,9 @@ fn everything() -> Scene {
     Scene::new(payloads)
 }
 
-/// Kills the process, as far as the store can tell: what is not durable in the index is gone.
+/// Kills the process, as far as the store can tell.
 fn kill(store: HybridStore) {
-    store.index.shut();
-    drop(store);
+    store.abandon();
 }
 
 /// What a store holds, to compare.
@@ -99,11 +99,13 @@ fn s2_a_kill_loses_what_was_not_checkpointed_and_replay_brings_it_back() {
         scene.apply(&store, 0..checkpoint);
         store.checkpoint().unwrap();
         scene.apply(&store, checkpoint..17);
-        assert_eq!(store.durable_cursor().unwrap(), Some(scene.cursor(checkpoint)));
+        let durable = (checkpoint > 0).then(|| scene.cursor(checkpoint));
+        assert_eq!(store.durable_cursor().unwrap(), durable);
+        store.fold().unwrap();
         kill(store);
 
         let store = scene.open();
-        assert_eq!(store.cursor().unwrap(), Some(scene.cursor(checkpoint)));
+        assert_eq!(store.cursor().unwrap(), durable);
         assert_eq!(store.reach().unwrap(), Some(scene.cursor(17)));
         // What content has beyond the cursor does not show.
         assert_eq!(store.snapshot().unwrap().get(&scene.id(16)).unwrap(), None);
@@ -114,23 +116,136 @@ fn s2_a_kill_loses_what_was_not_checkpointed_and_replay_brings_it_back() {
 
 #[test]
 fn s1_a_crash_between_content_and_index_shows_nothing_and_replays() {
+    for folded_before in [false, true] {
+        let scene = everything();
+        let store = scene.open();
+        scene.apply(&store, 0..9);
+        if folded_before {
+            store.fold().unwrap();
+        }
+        store.checkpoint().unwrap();
+        scene.apply(&store, 9..20);
+        let layer = store.core.layers().active;
+        _ = store.core.content.fold(&layer.held(), &scene.cursor(20)).unwrap();
+        kill(store);
+
+        let store = scene.open();
+        assert_eq!(store.snapshot().unwrap().get(&scene.id(15)).unwrap(), None);
+        assert_eq!(store.snapshot().unwrap().as_of(), offset(9));
+        assert_eq!(store.reach().unwrap(), Some(scene.cursor(20)));
+        assert_eq!(scene.apply(&store, 9..20).fresh, 11);
+        assert_eq!(contents(&store), contents(&everything().filled()));
+    }
+}
+
+#[test]
+fn s1_a_fold_that_is_cut_off_between_any_two_of_its_steps_is_done_again() {
+    let expected = contents(&everything().filled());
+    for steps in 0..3 {
+        let scene = everything();
+        let store = scene.open();
+        scene.apply(&store, 0..9);
+        store.fold().unwrap();
+        scene.apply(&store, 9..17);
+        // The rows of what is in the layer are durable, and so is what of the fold was done when they were written.
+        let layer = store.core.layers().active;
+        if steps > 0 {
+            _ = store.core.content.fold(&layer.held(), &scene.cursor(17)).unwrap();
+        }
+        if steps > 1 {
+            let held = layer.held();
+            let subjects: Vec<_> = held.subjects.iter().take(1).collect();
+            store.core.index.fold_slice(&subjects).unwrap();
+        }
+        store.checkpoint().unwrap();
+        kill(store);
+        let store = scene.open();
+        assert_eq!(store.cursor().unwrap(), Some(scene.cursor(17)));
+        assert_eq!(contents(&store).2, Some(scene.cursor(17)));
+        store.fold().unwrap();
+        scene.apply(&store, 17..20);
+        assert_eq!(contents(&store), expected, "after {steps} steps");
+        store.fold().unwrap();
+        assert_eq!(contents(&store), expected, "after {steps} steps, folded");
+    }
+}
+
+#[test]
+fn what_is_folded_and_what_is_not_give_the_same_answers_wherever_they_part() {
+    let expected = contents(&everything().filled());
+    for part in 0..=20 {
+        let scene = everything();
+        let store = scene.open();
+        scene.apply(&store, 0..part);
+        store.fold().unwrap();
+        scene.apply(&store, part..20);
+        assert_eq!(contents(&store), expected, "parted at {part}");
+        store.close().unwrap();
+        let store = scene.open();
+        assert_eq!(contents(&store), expected, "parted at {part}, opened again");
+        store.fold().unwrap();
+        assert_eq!(contents(&store), expected, "parted at {part}, folded");
+    }
+}
+
+#[test]
+fn layers_fold_by_themselves_as_they_fill_and_are_read_meanwhile() {
+    let scene = Scene::new((0..3000).map(|n| assertion(if n % 3 == 0 { "hot" } else { "others" }, n)));
+    let options = Options { layer_bytes: 4 << 10, ..Options::default() };
+    let store = HybridStore::open_with(scene.dir.path().join("store"), options).unwrap();
+    let mut folds = 0;
+    for from in (0..3000).step_by(10) {
+        scene.apply(&store, from..from + 10);
+        let snapshot = store.snapshot().unwrap();
+        assert_eq!(snapshot.subject("hot", None, usize::MAX).unwrap().len(), (from + 10).div_ceil(3));
+        assert!(snapshot.get(&scene.id(from)).unwrap().is_some());
+        folds = folds.max(usize::from(store.core.folded().is_some()));
+    }
+    assert!(folds > 0, "nothing was folded");
+    let (counts, digests, _) = contents(&store);
+    assert_eq!(counts.assertions, 3000);
+    drop(store);
+    assert_eq!(contents(&scene.open()).1, digests);
+}
+
+#[test]
+fn a_checkpoint_up_to_what_is_folded_writes_no_rows() {
     let scene = everything();
     let store = scene.open();
     scene.apply(&store, 0..9);
-    store.checkpoint().unwrap();
-    let index = store.index.read().unwrap();
-    let changes = scene.changes(9..20);
-    let plan = Planner::plan(&changes, offset(9), &store.content, &index).unwrap();
-    _ = store.content.commit(plan.batch, &scene.cursor(20)).unwrap();
-    drop(index);
-    assert_eq!(store.snapshot().unwrap().get(&scene.id(15)).unwrap(), None);
+    store.fold().unwrap();
+    scene.apply(&store, 9..20);
+    assert_eq!(store.durable_cursor().unwrap(), None);
+    assert_eq!(store.checkpoint_to(offset(5)).unwrap(), offset(9));
+    assert_eq!(store.checkpoint_to(offset(9)).unwrap(), offset(9));
+    assert_eq!(store.core.index.read().unwrap().recent().unwrap().len(), 0);
+    let durable = store.durable_cursor().unwrap();
     kill(store);
-
     let store = scene.open();
-    assert_eq!(store.snapshot().unwrap().as_of(), offset(9));
-    assert_eq!(store.reach().unwrap(), Some(scene.cursor(20)));
-    assert_eq!(scene.apply(&store, 9..20).fresh, 11);
+    assert_eq!((store.cursor().unwrap(), durable), (Some(scene.cursor(9)), Some(scene.cursor(9))));
+    scene.apply(&store, 9..20);
+    assert_eq!(store.checkpoint_to(offset(10)).unwrap(), offset(20));
+    assert!(!store.core.index.read().unwrap().recent().unwrap().is_empty());
     assert_eq!(contents(&store), contents(&everything().filled()));
+}
+
+#[test]
+fn a_row_of_what_is_not_folded_that_does_not_verify_is_refused() {
+    let scene = everything();
+    scene.filled().close().unwrap();
+    let path = scene.dir.path().join("store");
+    let database = redb::Database::open(path.join(INDEX_FILE)).unwrap();
+    let writing = database.begin_write().unwrap();
+    {
+        let mut recent = writing.open_table(redb::TableDefinition::<u64, &[u8]>::new("recent")).unwrap();
+        let mut row = recent.get(0).unwrap().unwrap().value().to_vec();
+        row[60] ^= 1;
+        recent.insert(0, row.as_slice()).unwrap();
+    }
+    writing.commit().unwrap();
+    drop(database);
+    let damaged = HybridStore::open(&path).err().unwrap();
+    assert!(matches!(&damaged, Error::Damaged { key, .. } if key == "recent 0"), "{damaged}");
 }
 
 #[test]
@@ -168,9 +283,11 @@ fn the_reach_of_content_does_not_shrink_while_a_crash_is_replayed() {
     scene.apply(&store, 0..1);
     store.checkpoint().unwrap();
     scene.apply(&store, 1..20);
+    store.fold().unwrap();
     kill(store);
     let store = scene.open();
     scene.apply(&store, 1..5);
+    store.fold().unwrap();
     assert_eq!(store.reach().unwrap(), Some(scene.cursor(20)));
     drop(store);
     assert_eq!(scene.open().reach().unwrap(), Some(scene.cursor(20)));
@@ -183,7 +300,7 @@ fn s5_after_a_failed_write_nothing_more_is_written_until_reopened() {
     scene.apply(&store, 0..5);
     store.checkpoint().unwrap();
     scene.apply(&store, 5..10);
-    store.index.shut();
+    store.core.index.shut();
     let failed = store.checkpoint().unwrap_err();
     assert!(matches!(failed, Error::Engine { engine: "index", .. }), "{failed}");
     assert_eq!(failed.kind(), Kind::Stop);
@@ -202,17 +319,18 @@ fn s5_after_a_failed_write_nothing_more_is_written_until_reopened() {
 fn bytes_that_are_not_the_record_are_written_again_from_the_log() {
     let scene = everything();
     let store = scene.filled();
+    store.fold().unwrap();
     let expected = contents(&store);
     let (a, v, e) = (scene.id(0), scene.id(1), scene.id(2));
     let keys = [
         assertion_key(&a).to_vec(),
         vote_key(&a, &v).to_vec(),
-        Place::key(&store.content.place(&e).unwrap().unwrap(), &e),
+        Place::key(&store.core.content.place(&e).unwrap().unwrap(), &e),
     ];
-    let mut batch = store.content.batch(3);
+    let mut batch = store.core.content.batch(3);
     // An offset that is wrong too: the index and the places know better.
     keys.iter().for_each(|key| batch.put(key, offset(19), b"something else"));
-    _ = store.content.commit(batch, &scene.cursor(20)).unwrap();
+    store.core.content.commit(batch).unwrap();
     assert!(!store.snapshot().unwrap().walk(&mut |_, _| {}).unwrap().is_sound());
 
     // The same three records once more, at the log's end.
@@ -349,10 +467,10 @@ fn check_version(name: &str, number: u32) -> Error {
 
 #[test]
 fn a_store_of_another_version_is_refused() {
-    let newer = check_version("format", 3);
-    assert!(matches!(newer, Error::NewerFormat { found: 3, known: 2, .. }), "{newer}");
+    let newer = check_version("format", 4);
+    assert!(matches!(newer, Error::NewerFormat { found: 4, known: 3, .. }), "{newer}");
     let other = check_version("projection", 0);
-    assert!(matches!(other, Error::OtherProjection { found: 0, known: 1, .. }), "{other}");
+    assert!(matches!(other, Error::OtherProjection { found: 0, known: 2, .. }), "{other}");
 }
 
 #[test]
@@ -381,6 +499,7 @@ fn an_index_without_the_content_it_covers_is_refused() {
 fn a_lost_index_is_built_again_over_the_content_that_is_left() {
     let scene = everything();
     let store = scene.filled();
+    store.fold().unwrap();
     let expected = contents(&store);
     store.close().unwrap();
     fs::remove_file(scene.dir.path().join("store").join(INDEX_FILE)).unwrap();

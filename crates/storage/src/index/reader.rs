@@ -1,45 +1,50 @@
 //! The index as of one commit.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use annals_record::{Cursor, EpochId, Offset, RecordId};
-use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata};
+use redb::{
+    AccessGuard, Range, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata,
+};
 
-use super::{At, DEAD_LETTERS, DeadLetter, EPOCHS, META, RUNS, SUBJECTS};
+use super::{At, DEAD_LETTERS, DeadLetter, EPOCHS, META, RECENT, RUNS, SUBJECTS};
+use crate::chunk::Chunk;
 use crate::cursor_bytes::cursor_from_bytes;
 use crate::identity::StoreId;
-use crate::runs::{self, Listed, RUN_ENTRIES, run_key, run_of_key};
+use crate::runs::{self, Listed, Row, run_key, run_of_key};
+use crate::standing::Standing;
 use crate::{Counts, Digests, Error};
 
 /// The index as of one commit; later ones do not change it. It holds pages of the file, so it should not live long.
 pub(crate) struct IndexReader {
     reading: ReadTransaction,
+    // Opening a table costs as much as looking something up in it.
+    rows: OnceLock<ReadOnlyTable<&'static str, &'static [u8]>>,
+    runs: OnceLock<ReadOnlyTable<&'static [u8], &'static [u8]>>,
     path: PathBuf,
 }
 
-/// What is known of a subject as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SubjectRow {
-    /// How many assertions it has.
-    pub(crate) count: u64,
-    /// Where the first one stands.
-    pub(crate) first: Offset,
+/// A subject's row, held.
+pub(crate) struct HeldRow {
+    subject: String,
+    value: AccessGuard<'static, &'static [u8]>,
 }
 
-impl SubjectRow {
-    pub(crate) fn to_bytes(self) -> [u8; 16] {
-        (u128::from(self.first.get()) << 64 | u128::from(self.count)).to_le_bytes()
-    }
+/// Hears of a subject's entries: those of a full run with its number, or the newest ones.
+pub(crate) type VisitEntries<'v> =
+    &'v mut dyn FnMut(&str, Option<u32>, &mut dyn Iterator<Item = Listed>) -> Result<(), Error>;
 
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let both = u128::from_le_bytes(bytes.try_into().ok()?);
-        Some(Self { count: both as u64, first: Offset::new((both >> 64) as u64) })
+impl HeldRow {
+    /// What it says.
+    pub(crate) fn row(&self) -> Result<Row<'_>, Error> {
+        parsed(&self.subject, self.value.value())
     }
 }
 
 impl IndexReader {
     pub(super) fn new(reading: ReadTransaction, path: PathBuf) -> Self {
-        Self { reading, path }
+        Self { reading, rows: OnceLock::new(), runs: OnceLock::new(), path }
     }
 
     /// A version number of the store.
@@ -50,12 +55,25 @@ impl IndexReader {
         bytes.map(u32::from_le_bytes).ok_or_else(|| damaged_meta(name))
     }
 
-    /// How far the log is applied.
-    pub(crate) fn cursor(&self) -> Result<Option<Cursor>, Error> {
-        self.cursor_named("cursor")
+    /// Where the store stood at the last checkpoint.
+    pub(crate) fn standing(&self) -> Result<Standing, Error> {
+        let meta = self.reading.open_table(META).at("read", &self.path)?;
+        let value = |name| meta.get(name).at("read", &self.path);
+        let counts = value("counts")?.and_then(|value| Counts::from_bytes(value.value()));
+        let digests = value("digests")?.and_then(|value| Digests::from_bytes(value.value()));
+        Ok(Standing {
+            cursor: cursor(&meta, "cursor", &self.path)?,
+            counts: counts.ok_or_else(|| damaged_meta("counts"))?,
+            digests: digests.ok_or_else(|| damaged_meta("digests"))?,
+        })
     }
 
-    /// The store it belongs to; `None` in one of format 1.
+    /// How far content and index are folded.
+    pub(crate) fn folded(&self) -> Result<Option<Cursor>, Error> {
+        cursor(&self.reading.open_table(META).at("read", &self.path)?, "folded", &self.path)
+    }
+
+    /// The store it belongs to; `None` before the first checkpoint.
     pub(crate) fn store(&self) -> Result<Option<StoreId>, Error> {
         let meta = self.reading.open_table(META).at("read", &self.path)?;
         match meta.get("store").at("read", &self.path)? {
@@ -64,121 +82,64 @@ impl IndexReader {
         }
     }
 
-    /// How far that was durable as of this view.
-    pub(crate) fn durable(&self) -> Result<Option<Cursor>, Error> {
-        self.cursor_named("durable")
-    }
-
-    fn cursor_named(&self, name: &'static str) -> Result<Option<Cursor>, Error> {
-        let meta = self.reading.open_table(META).at("read", &self.path)?;
-        match meta.get(name).at("read", &self.path)? {
-            Some(value) => cursor_from_bytes(value.value()).map(Some).ok_or_else(|| damaged_meta(name)),
-            None => Ok(None),
+    /// What is not folded yet, in the log's order.
+    pub(crate) fn recent(&self) -> Result<Vec<Chunk>, Error> {
+        let table: ReadOnlyTable<u64, &[u8]> = self.reading.open_table(RECENT).at("read", &self.path)?;
+        let mut chunks = Vec::new();
+        for row in table.range::<u64>(..).at("read", &self.path)? {
+            let (first, row) = row.at("read", &self.path)?;
+            let first = Offset::new(first.value());
+            let chunk = Chunk::from_row(row.value()).filter(|chunk| chunk.first() == first);
+            chunks.push(chunk.ok_or_else(|| Error::Damaged {
+                key: format!("recent {first}"),
+                detail: "its checksum does not hold; the store has to be rebuilt".to_owned(),
+            })?);
         }
+        Ok(chunks)
     }
 
-    pub(crate) fn counts(&self) -> Result<Counts, Error> {
-        counts(&self.reading.open_table(META).at("read", &self.path)?, &self.path)
+    /// A subject's row.
+    pub(crate) fn row(&self, subject: &str) -> Result<Option<HeldRow>, Error> {
+        let value = self.rows()?.get(subject).at("read", &self.path)?;
+        Ok(value.map(|value| HeldRow { subject: subject.to_owned(), value }))
     }
 
-    pub(crate) fn digests(&self) -> Result<Digests, Error> {
-        digests(&self.reading.open_table(META).at("read", &self.path)?, &self.path)
+    /// Whether a subject has a row.
+    pub(crate) fn has_row(&self, subject: &str) -> Result<bool, Error> {
+        Ok(self.rows()?.get(subject).at("read", &self.path)?.is_some())
     }
 
-    /// What is known of a subject as a whole; `None` if it has no assertion.
-    pub(crate) fn subject(&self, subject: &str) -> Result<Option<SubjectRow>, Error> {
-        subject_row(&self.reading.open_table(SUBJECTS).at("read", &self.path)?, subject, &self.path)
+    /// The rows of subjects from this one on, in the order of their bytes.
+    pub(crate) fn rows_from(&self, from: &str) -> Result<Rows<'_>, Error> {
+        Ok(Rows { rows: self.rows()?.range(from..).at("read", &self.path)?, reader: self })
     }
 
-    /// Subjects that begin so, after the one given, in the order of their bytes.
-    pub(crate) fn subjects(
+    /// A full run of a subject.
+    pub(crate) fn run(&self, subject: &str, run: u64) -> Result<Vec<Listed>, Error> {
+        let missing = || damaged_subject(subject, &format!("run {run} is missing"));
+        let number = u32::try_from(run).map_err(|_| missing())?;
+        let value = self.runs()?.get(run_key(subject, number).as_slice()).at("read", &self.path)?;
+        Ok(entries_of(subject, value.ok_or_else(missing)?.value())?.collect())
+    }
+
+    /// The entries of every subject, those of one subject one after the other: its runs, then its row. A run without a
+    /// row is shown too; what cannot be read at all is named.
+    pub(crate) fn each_subject(
         &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<(String, SubjectRow)>, Error> {
-        let table = self.reading.open_table(SUBJECTS).at("read", &self.path)?;
-        let from = after.map_or(prefix, |after| after.max(prefix));
-        let mut found = Vec::new();
-        for row in table.range(from..).at("read", &self.path)? {
+        visit: VisitEntries<'_>,
+        damaged: &mut dyn FnMut(Error),
+    ) -> Result<(), Error> {
+        let mut runs = RunsOf { runs: self.runs()?.range::<&[u8]>(..).at("read", &self.path)?, ahead: None, reader: self };
+        for row in self.rows()?.range::<&str>(..).at("read", &self.path)? {
             let (subject, value) = row.at("read", &self.path)?;
             let subject = subject.value();
-            if !subject.starts_with(prefix) || found.len() >= limit {
-                break;
-            }
-            if Some(subject) != after {
-                found.push((subject.to_owned(), SubjectRow::read(subject, value.value())?));
-            }
-        }
-        Ok(found)
-    }
-
-    /// A subject's assertions after an offset, in the log's order.
-    pub(crate) fn listed(
-        &self,
-        subject: &str,
-        after: Option<Offset>,
-        limit: usize,
-    ) -> Result<Vec<Listed>, Error> {
-        let Some(row) = self.subject(subject)? else {
-            return Ok(Vec::new());
-        };
-        let table = self.reading.open_table(RUNS).at("read", &self.path)?;
-        let first = match after {
-            Some(after) => self.run_around(&table, subject, row.count, after)?,
-            None => 0,
-        };
-        // Not sized by the count, which comes from the disk.
-        let mut listed = Vec::new();
-        let (low, high) = (run_key(subject, first), run_key(subject, u32::MAX));
-        for run in table.range(low.as_slice()..=high.as_slice()).at("read", &self.path)? {
-            let (_, value) = run.at("read", &self.path)?;
-            let entries = entries_of(subject, value.value())?;
-            let left = limit - listed.len();
-            listed.extend(entries.filter(|entry| Some(entry.offset) > after).take(left));
-            if listed.len() == limit {
-                break;
-            }
-        }
-        Ok(listed)
-    }
-
-    /// Where a subject's assertion with this id stands, by looking through all of them.
-    pub(crate) fn find(&self, subject: &str, id: &RecordId) -> Result<Option<Offset>, Error> {
-        let table = self.reading.open_table(RUNS).at("read", &self.path)?;
-        let (low, high) = (run_key(subject, 0), run_key(subject, u32::MAX));
-        for run in table.range(low.as_slice()..=high.as_slice()).at("read", &self.path)? {
-            let (_, value) = run.at("read", &self.path)?;
-            let mut entries = entries_of(subject, value.value())?;
-            if let Some(entry) = entries.find(|entry| entry.id == *id) {
-                return Ok(Some(entry.offset));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Every run of every subject, in the order of keys: subject, run number, entries.
-    pub(crate) fn each_run(
-        &self,
-        mut visit: impl FnMut(&str, u32, &mut dyn Iterator<Item = Listed>) -> Result<(), Error>,
-        mut damaged: impl FnMut(Error),
-    ) -> Result<(), Error> {
-        let table = self.reading.open_table(RUNS).at("read", &self.path)?;
-        for run in table.range::<&[u8]>(..).at("read", &self.path)? {
-            let (key, value) = run.at("read", &self.path)?;
-            let Some((subject, number)) = run_of_key(key.value()) else {
-                damaged(Error::Damaged {
-                    key: format!("S:{}", key.value().escape_ascii()),
-                    detail: "it is no subject and run number".to_owned(),
-                });
-                continue;
-            };
-            match entries_of(subject, value.value()) {
-                Ok(mut entries) => visit(subject, number, &mut entries)?,
+            runs.up_to(subject, visit, damaged)?;
+            match parsed(subject, value.value()) {
+                Ok(row) => visit(subject, None, &mut row.entries())?,
                 Err(error) => damaged(error),
             }
         }
-        Ok(())
+        runs.rest(visit, damaged)
     }
 
     /// How many subjects there are.
@@ -207,6 +168,18 @@ impl IndexReader {
         self.reading.open_table(EPOCHS).at("read", &self.path)?.len().at("read", &self.path)
     }
 
+    /// Whether an epoch's name came first at this offset.
+    pub(crate) fn has_epoch(&self, offset: Offset) -> Result<bool, Error> {
+        let table = self.reading.open_table(EPOCHS).at("read", &self.path)?;
+        Ok(table.get(offset.get()).at("read", &self.path)?.is_some())
+    }
+
+    /// Whether a dead letter of this offset is there.
+    pub(crate) fn has_dead_letter(&self, offset: Offset) -> Result<bool, Error> {
+        let table = self.reading.open_table(DEAD_LETTERS).at("read", &self.path)?;
+        Ok(table.get(offset.get()).at("read", &self.path)?.is_some())
+    }
+
     /// Dead letters in the log's order, after an offset.
     pub(crate) fn dead_letters(&self, after: Option<Offset>, limit: usize) -> Result<Vec<DeadLetter>, Error> {
         let table: ReadOnlyTable<u64, &[u8]> =
@@ -229,71 +202,114 @@ impl IndexReader {
         self.reading.open_table(DEAD_LETTERS).at("read", &self.path)?.len().at("read", &self.path)
     }
 
-    /// The last run that begins at or before an offset, or the first run.
-    fn run_around(
-        &self,
-        table: &ReadOnlyTable<&'static [u8], &'static [u8]>,
+    fn rows(&self) -> Result<&ReadOnlyTable<&'static str, &'static [u8]>, Error> {
+        if self.rows.get().is_none() {
+            // Whoever was faster opened the same.
+            let _ = self.rows.set(self.reading.open_table(SUBJECTS).at("read", &self.path)?);
+        }
+        self.rows.get().ok_or_else(|| damaged_meta("subjects"))
+    }
+
+    fn runs(&self) -> Result<&ReadOnlyTable<&'static [u8], &'static [u8]>, Error> {
+        if self.runs.get().is_none() {
+            let _ = self.runs.set(self.reading.open_table(RUNS).at("read", &self.path)?);
+        }
+        self.runs.get().ok_or_else(|| damaged_meta("S"))
+    }
+}
+
+/// Rows of subjects, one after the other.
+pub(crate) struct Rows<'r> {
+    rows: Range<'static, &'static str, &'static [u8]>,
+    reader: &'r IndexReader,
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Result<(String, HeldRow), Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.rows.next()?.at("read", &self.reader.path);
+        Some(row.map(|(subject, value)| {
+            let subject = subject.value().to_owned();
+            (subject.clone(), HeldRow { subject, value })
+        }))
+    }
+}
+
+/// Runs while rows are passed in the same order.
+struct RunsOf<'r> {
+    runs: Range<'static, &'static [u8], &'static [u8]>,
+    ahead: Option<(AccessGuard<'static, &'static [u8]>, AccessGuard<'static, &'static [u8]>)>,
+    reader: &'r IndexReader,
+}
+
+impl RunsOf<'_> {
+    /// Shows all runs of subjects up to and with this one.
+    fn up_to(
+        &mut self,
         subject: &str,
-        count: u64,
-        offset: Offset,
-    ) -> Result<u32, Error> {
-        let runs = u32::try_from(count.div_ceil(RUN_ENTRIES))
-            .map_err(|_| damaged_subject(subject, "it has too many runs"))?;
-        let (mut low, mut high) = (0, runs.max(1));
-        // The run sought is in low..high.
-        while high - low > 1 {
-            let middle = low + (high - low) / 2;
-            let run = table.get(run_key(subject, middle).as_slice()).at("read", &self.path)?;
-            let run = run.ok_or_else(|| damaged_subject(subject, "a run is missing"))?;
-            let first = entries_of(subject, run.value())?.next();
-            if first.is_some_and(|first| first.offset <= offset) {
-                low = middle;
-            } else {
-                high = middle;
+        visit: VisitEntries<'_>,
+        damaged: &mut dyn FnMut(Error),
+    ) -> Result<(), Error> {
+        self.each(|run| run <= subject, visit, damaged)
+    }
+
+    /// Shows what is left.
+    fn rest(&mut self, visit: VisitEntries<'_>, damaged: &mut dyn FnMut(Error)) -> Result<(), Error> {
+        self.each(|_| true, visit, damaged)
+    }
+
+    fn each(
+        &mut self,
+        mut wanted: impl FnMut(&str) -> bool,
+        visit: VisitEntries<'_>,
+        damaged: &mut dyn FnMut(Error),
+    ) -> Result<(), Error> {
+        loop {
+            let ahead = match self.ahead.take() {
+                Some(ahead) => ahead,
+                None => match self.runs.next() {
+                    Some(run) => run.at("read", &self.reader.path)?,
+                    None => return Ok(()),
+                },
+            };
+            match run_of_key(ahead.0.value()) {
+                None => damaged(Error::Damaged {
+                    key: format!("S:{}", ahead.0.value().escape_ascii()),
+                    detail: "it is no subject and run number".to_owned(),
+                }),
+                Some((subject, _)) if !wanted(subject) => {
+                    self.ahead = Some(ahead);
+                    return Ok(());
+                }
+                Some((subject, run)) => match entries_of(subject, ahead.1.value()) {
+                    Ok(mut entries) => visit(subject, Some(run), &mut entries)?,
+                    Err(error) => damaged(error),
+                },
             }
         }
-        Ok(low)
     }
 }
 
-impl SubjectRow {
-    fn read(subject: &str, value: &[u8]) -> Result<Self, Error> {
-        Self::from_bytes(value).ok_or_else(|| damaged_subject(subject, "its count is no count"))
-    }
-}
-
-/// The counts in a meta table.
-pub(super) fn counts(
+/// A cursor in a meta table.
+pub(super) fn cursor(
     meta: &impl ReadableTable<&'static str, &'static [u8]>,
+    name: &'static str,
     path: &Path,
-) -> Result<Counts, Error> {
-    let value = meta.get("counts").at("read", path)?;
-    value.and_then(|value| Counts::from_bytes(value.value())).ok_or_else(|| damaged_meta("counts"))
-}
-
-/// The digests in a meta table.
-pub(super) fn digests(
-    meta: &impl ReadableTable<&'static str, &'static [u8]>,
-    path: &Path,
-) -> Result<Digests, Error> {
-    let value = meta.get("digests").at("read", path)?;
-    value.and_then(|value| Digests::from_bytes(value.value())).ok_or_else(|| damaged_meta("digests"))
-}
-
-/// A subject's row in a table of them.
-pub(super) fn subject_row(
-    table: &impl ReadableTable<&'static str, &'static [u8]>,
-    subject: &str,
-    path: &Path,
-) -> Result<Option<SubjectRow>, Error> {
-    match table.get(subject).at("read", path)? {
-        Some(row) => SubjectRow::read(subject, row.value()).map(Some),
+) -> Result<Option<Cursor>, Error> {
+    match meta.get(name).at("read", path)? {
+        Some(value) => cursor_from_bytes(value.value()).map(Some).ok_or_else(|| damaged_meta(name)),
         None => Ok(None),
     }
 }
 
+/// A subject's row, taken apart.
+pub(super) fn parsed<'v>(subject: &str, value: &'v [u8]) -> Result<Row<'v>, Error> {
+    Row::read(value).ok_or_else(|| damaged_subject(subject, "its row does not hold what its count says"))
+}
+
 /// What stands under a subject cannot be.
-pub(super) fn damaged_subject(subject: &str, detail: &str) -> Error {
+pub(crate) fn damaged_subject(subject: &str, detail: &str) -> Error {
     Error::Damaged { key: format!("S:{subject}"), detail: detail.to_owned() }
 }
 
@@ -305,7 +321,7 @@ fn entries_of(
     subject: &str,
     value: &[u8],
 ) -> Result<impl DoubleEndedIterator<Item = Listed> + ExactSizeIterator, Error> {
-    runs::entries(value).ok_or_else(|| damaged_subject(subject, "a run holds no whole number of entries"))
+    runs::entries(value).ok_or_else(|| damaged_subject(subject, "a run does not hold as many entries as a run has"))
 }
 
 fn dead_letter(offset: Offset, value: &[u8]) -> Option<DeadLetter> {
@@ -320,7 +336,7 @@ fn first_after(after: Option<Offset>) -> u64 {
 
 /// Whether a row stands at the very offset after which a listing begins.
 fn is_at<V: redb::Value + 'static>(
-    row: &Result<(redb::AccessGuard<'_, u64>, redb::AccessGuard<'_, V>), redb::StorageError>,
+    row: &Result<(AccessGuard<'_, u64>, AccessGuard<'_, V>), redb::StorageError>,
     after: Option<Offset>,
 ) -> bool {
     matches!((row, after), (Ok((offset, _)), Some(after)) if offset.value() == after.get())

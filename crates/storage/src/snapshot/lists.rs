@@ -80,7 +80,7 @@ impl Snapshot<'_> {
         limit: usize,
     ) -> Result<Vec<SubjectEntry>, Error> {
         let rows = self.index.subjects(prefix, after, limit)?;
-        let entry = |(subject, row): (String, crate::index::SubjectRow)| SubjectEntry {
+        let entry = |(subject, row): (String, crate::index_view::SubjectRow)| SubjectEntry {
             subject,
             assertions: row.count,
             first: row.first,

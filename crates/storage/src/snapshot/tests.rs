@@ -3,7 +3,7 @@ use annals_record::{EpochId, Stance};
 use super::*;
 use crate::keys;
 use crate::scene::{Scene, assertion, epoch, offset, vote};
-use crate::{KvStore, SubjectEntry};
+use crate::{HybridStore, SubjectEntry};
 
 /// Where these records stand.
 fn offsets(records: &[Stored]) -> Vec<u64> {
@@ -224,11 +224,12 @@ fn bytes_that_do_not_hash_to_their_id_are_not_given_out() {
     let id = RecordId::of(&claim);
     let scene = Scene::new([claim, vote(id, "ann", 1, Stance::For, 1), epoch("e", "1")]);
     let store = scene.filled();
-    let mut batch = store.content.batch(3);
+    store.fold().unwrap();
+    let mut batch = store.core.content.batch(3);
     batch.put(&assertion_key(&id), offset(0), &assertion("a", 2));
     batch.put(&keys::vote_key(&id, &scene.id(1)), offset(1), &vote(id, "ann", 1, Stance::Against, 1));
     batch.put(&keys::epoch_key(&EpochId::of("e"), offset(2)), offset(2), &epoch("e", "2"));
-    _ = store.content.commit(batch, &store.cursor().unwrap().unwrap()).unwrap();
+    store.core.content.commit(batch).unwrap();
     let snapshot = store.snapshot().unwrap();
     let damaged = |error: Error| assert!(matches!(error, Error::Damaged { .. }), "{error}");
     damaged(snapshot.get(&id).unwrap_err());
@@ -238,4 +239,56 @@ fn bytes_that_do_not_hash_to_their_id_are_not_given_out() {
     damaged(snapshot.votes(&id, None, 1).unwrap_err());
     damaged(snapshot.epochs(None, 1).unwrap_err());
     damaged(snapshot.get(&scene.id(2)).unwrap_err());
+}
+
+#[test]
+fn as_of_any_past_offset_the_answers_are_those_that_were_given_then() {
+    // Enough of one subject for full runs, and something of everything between.
+    let mut payloads = Vec::new();
+    for n in 0..260 {
+        payloads.push(assertion(if n % 9 == 0 { "other" } else { "hot" }, n / 2));
+        match n % 40 {
+            3 => payloads.push(vote(RecordId::of(&assertion("hot", n / 2)), "ann", n as u64, Stance::For, 1)),
+            7 => payloads.push(vote(RecordId::of(&assertion("hot", 1)), &format!("v{n}"), 1, Stance::For, 1)),
+            9 => payloads.push(epoch(&format!("e{}", n % 3), &n.to_string())),
+            11 => payloads.push(vec![9, n as u8]),
+            _ => {}
+        }
+    }
+    let records = payloads.len();
+    let scene = Scene::new(payloads);
+    let answers = |snapshot: &Snapshot<'_>| {
+        let claim = RecordId::of(&assertion("hot", 1));
+        let mut counts = snapshot.counts().unwrap();
+        counts.application = 0;
+        (
+            (counts, snapshot.digests().unwrap(), snapshot.as_of()),
+            (snapshot.subject_entry("hot").unwrap(), snapshot.subject_entry("other").unwrap()),
+            snapshot.subjects("", None, 10).unwrap(),
+            snapshot.subject_ids("hot", None, usize::MAX).unwrap(),
+            snapshot.subject("hot", Some(offset(150)), 5).unwrap(),
+            (snapshot.tally(&claim).unwrap(), snapshot.votes(&claim, None, 100).unwrap().len()),
+            (snapshot.epochs(None, 10).unwrap(), snapshot.epoch_versions(&EpochId::of("e0"), None, 9).unwrap()),
+            snapshot.dead_letters(None, 100).unwrap(),
+            (0..records).step_by(7).map(|n| snapshot.get(&scene.id(n)).unwrap()).collect::<Vec<_>>(),
+        )
+    };
+    for (part, folds) in [(records, true), (records / 2, true), (records, false)] {
+        let store = HybridStore::open(scene.dir.path().join(format!("{part} {folds}"))).unwrap();
+        let mut then = Vec::new();
+        for n in 0..records {
+            scene.apply(&store, n..n + 1);
+            if n % 23 == 0 {
+                then.push((n + 1, answers(&store.snapshot().unwrap())));
+            }
+            if n + 1 == part && folds {
+                store.fold().unwrap();
+            }
+        }
+        for (n, expected) in then {
+            let snapshot = store.snapshot().unwrap().at(offset(n));
+            assert_eq!(answers(&snapshot), expected, "as of record {n}, folded up to {part}: {folds}");
+            assert!(snapshot.walk(&mut |_, _| {}).unwrap().is_sound());
+        }
+    }
 }

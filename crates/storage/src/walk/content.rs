@@ -63,7 +63,7 @@ impl Walker<'_> {
         })?;
         self.counts.epochs = names;
         let listed = self.snapshot.index.epochs_len()?;
-        if listed != names {
+        if listed != names && self.snapshot.stored().is_some() {
             let detail = format!("the index lists {listed} epochs, content has {names}");
             self.found.add(Family::Epochs, "epochs", detail);
         }

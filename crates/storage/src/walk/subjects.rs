@@ -19,36 +19,38 @@ struct Reading {
 }
 
 impl Walker<'_> {
-    /// Every run of every subject: numbered without a gap, full but for the last, in the log's order, as many entries
-    /// as the subject's count says.
+    /// Every entry of every subject: full runs numbered without a gap, in the log's order, as many as the subject's count
+    /// says.
     pub(super) fn subjects(&mut self) -> Result<(), Error> {
         let index = &self.snapshot.index;
         let mut reading = Reading::default();
         let mut unreadable = Vec::new();
-        let visit = |subject: &str, run: u32, entries: &mut dyn Iterator<Item = Listed>| {
+        let mut visit = |subject: &str, run: Option<u32>, entries: &mut dyn Iterator<Item = Listed>| {
             if reading.subject != subject {
                 self.end_subject(&reading)?;
                 reading = Reading { subject: subject.to_owned(), ..Reading::default() };
             }
-            if u64::from(run) != reading.runs || reading.count != reading.runs * RUN_ENTRIES {
-                let detail =
-                    format!("run {run} follows {} runs with {} entries", reading.runs, reading.count);
-                self.found.add(Family::Subjects, format!("S:{subject}"), detail);
+            if let Some(run) = run {
+                if u64::from(run) != reading.runs || reading.count != reading.runs * RUN_ENTRIES {
+                    let detail =
+                        format!("run {run} follows {} runs with {} entries", reading.runs, reading.count);
+                    self.found.add(Family::Subjects, format!("S:{subject}"), detail);
+                }
+                reading.runs = u64::from(run) + 1;
             }
-            reading.runs = u64::from(run) + 1;
             for entry in entries {
                 self.step();
                 self.entry(&mut reading, &entry);
             }
             Ok(())
         };
-        index.each_run(visit, |error| unreadable.push(error))?;
+        index.each_subject(&mut visit, &mut |error| unreadable.push(error))?;
         self.end_subject(&reading)?;
         for error in unreadable {
             self.found.take::<()>(Family::Subjects, Err(error))?;
         }
         let listed = index.subjects_len()?;
-        if listed != self.counts.subjects {
+        if listed != self.counts.subjects && self.snapshot.stored().is_some() {
             let detail = format!("{listed} subjects have a count, {} have assertions", self.counts.subjects);
             self.found.add(Family::Subjects, "subjects", detail);
         }
@@ -84,7 +86,7 @@ impl Walker<'_> {
     pub(super) fn match_subjects(&mut self) -> Result<(), Error> {
         let snapshot = self.snapshot;
         let found = &mut self.found;
-        let visit = |subject: &str, _: u32, entries: &mut dyn Iterator<Item = Listed>| {
+        let mut visit = |subject: &str, _: Option<u32>, entries: &mut dyn Iterator<Item = Listed>| {
             for entry in entries {
                 let kept =
                     found.take(Family::Subjects, snapshot.content.get(&assertion_key(&entry.id)))?.flatten();
@@ -104,7 +106,7 @@ impl Walker<'_> {
             Ok(())
         };
         // Unreadable runs were named when they were met first.
-        snapshot.index.each_run(visit, |_| {})?;
+        snapshot.index.each_subject(&mut visit, &mut |_| {})?;
         self.match_assertions()
     }
 

@@ -1,16 +1,6 @@
-//! Which store it is: two of one log, an older copy, one of format 1.
-
-use redb::ReadableTable;
+//! Which store it is: two of one log, an older copy.
 
 use super::*;
-
-/// The meta table of a closed store, changed.
-fn meta(path: &Path, change: impl FnOnce(&mut redb::Table<'_, &str, &[u8]>)) {
-    let database = redb::Database::open(path.join(INDEX_FILE)).unwrap();
-    let writing = database.begin_write().unwrap();
-    change(&mut writing.open_table(redb::TableDefinition::new("meta")).unwrap());
-    writing.commit().unwrap();
-}
 
 #[test]
 fn content_and_index_of_two_stores_of_one_log_are_refused() {
@@ -30,45 +20,6 @@ fn content_and_index_of_two_stores_of_one_log_are_refused() {
 }
 
 #[test]
-fn a_store_of_format_1_opens_and_is_raised_by_its_first_checkpoint() {
-    let scene = everything();
-    let store = scene.open();
-    scene.apply(&store, 0..9);
-    let mut batch = store.content.batch(1);
-    batch.put(&assertion_key(&scene.id(0)), offset(0), &assertion("a", 0));
-    // As format 1 wrote them: a reach without an id, an index without one.
-    let written = store.content.commit_of_format_1(batch, &scene.cursor(9));
-    assert!(written.is_ok());
-    store.close().unwrap();
-    let path = scene.dir.path().join("store");
-    meta(&path, |meta| {
-        meta.insert("format", 1_u32.to_le_bytes().as_slice()).unwrap();
-        meta.remove("store").unwrap();
-    });
-
-    let store = scene.open();
-    assert_eq!(store.content.reach().unwrap().unwrap().store, None);
-    let id = store.id;
-    scene.apply(&store, 9..20);
-    kill(store);
-    // Content says already whose it is, the index not yet.
-    let store = scene.open();
-    assert_eq!((store.id, store.index.read().unwrap().store().unwrap()), (id, None));
-    scene.apply(&store, 9..20);
-    store.close().unwrap();
-    meta(&path, |meta| {
-        let stored = |name| meta.get(name).unwrap().unwrap().value().to_vec();
-        assert_eq!(
-            (stored("format"), stored("store")),
-            (2_u32.to_le_bytes().to_vec(), id.as_bytes().to_vec())
-        );
-    });
-    let store = scene.open();
-    assert_eq!(store.content.reach().unwrap().unwrap().store, Some(id));
-    assert_eq!(contents(&store), contents(&everything().filled()));
-}
-
-#[test]
 fn what_was_seen_lags_and_never_leads() {
     let scene = everything();
     let seen = scene.dir.path().join("seen");
@@ -79,7 +30,7 @@ fn what_was_seen_lags_and_never_leads() {
     assert_eq!(store.seen_at(&seen).unwrap(), Some(offset(5)));
     scene.apply(&store, 5..9);
     assert_eq!(store.seen_at(&seen).unwrap(), Some(offset(5)));
-    store.index.shut();
+    store.core.index.shut();
     assert!(store.checkpoint().is_err(), "the commit failed");
     assert_eq!(store.seen_at(&seen).unwrap(), Some(offset(5)), "nothing was durable");
     drop(store);
@@ -132,8 +83,9 @@ fn an_older_copy_is_refused_until_it_is_taken_as_it_is() {
     store.watch(&seen).unwrap();
     scene.apply(&store, 0..3);
     // It is killed once that is durable, and before it is written down.
-    let synced = store.content.persist().unwrap();
-    store.index.checkpoint(&synced, &scene.cursor(3)).unwrap();
+    let synced = store.core.content.persist().unwrap();
+    let chunks = store.core.layers().active.unkept();
+    store.core.index.checkpoint(&synced, &chunks, &store.core.standing()).unwrap();
     kill(store);
     filled(9);
 }
