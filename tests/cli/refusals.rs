@@ -173,20 +173,8 @@ fn content_of_another_log() {
 
 #[test]
 fn content_of_another_store_of_the_same_log() {
-    let data = Data::of(&claims(2));
-    let content = kept(&data, "store/gen-000001/content");
-    data.json("rebuild").ends(0);
-    put(content, data.path().join("store/gen-000002/content"));
-    check(&data, "two_stores", MIXED, "of two stores of one log");
-    rebuilt(&data);
-}
-
-#[test]
-fn content_older_than_the_index() {
-    let data = Data::of(&claims(2));
-    let content = kept(&data, "store/gen-000001/content");
-    data.import(claims(4)).ends(0);
-    put(content, data.path().join("store/gen-000001/content"));
+    let data = Data::of(&claims(4));
+    fs::remove_dir_all(data.path().join("store/gen-000001/content")).unwrap();
     check(&data, "content_behind", MIXED, "but its content ends at");
     rebuilt(&data);
 }

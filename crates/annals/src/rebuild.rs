@@ -157,6 +157,8 @@ impl<'l> Build<'l> {
         options: &RebuildOptions,
         meter: &Meter<'_>,
     ) -> Result<Rebuilt, Error> {
+        // In its final shape: what is still in memory goes into its tables.
+        self.store.fold()?;
         let (counts, digests) = (self.store.counts()?, self.store.digests()?);
         let difference = match old {
             None => None,

@@ -305,7 +305,8 @@ impl KvStore for HybridStore {
 
     fn reach(&self) -> Result<Option<Cursor>, Error> {
         let cursor = self.core.standing().cursor;
-        let beyond = self.committer().reach.filter(|reach| cursor.is_none_or(|cursor| cursor.next < reach.next));
+        let beyond =
+            self.committer().reach.filter(|reach| cursor.is_none_or(|cursor| cursor.next < reach.next));
         Ok(beyond.or(cursor))
     }
 
@@ -341,7 +342,8 @@ impl KvStore for HybridStore {
         if self.core.is_durable(self.core.standing().next()) {
             return Ok(());
         }
-        let unkept = |layer: &Arc<Layer>| layer.unkept().iter().map(crate::chunk::Chunk::row_len).sum::<usize>();
+        let unkept =
+            |layer: &Arc<Layer>| layer.unkept().iter().map(crate::chunk::Chunk::row_len).sum::<usize>();
         if self.core.layers().frozen.as_ref().is_some_and(|frozen| unkept(frozen) > WORTH_WAITING) {
             self.core.wait_folded();
             self.core.check()?;

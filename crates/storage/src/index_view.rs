@@ -179,7 +179,8 @@ impl IndexView {
                 if run.is_none()
                     && let Some(entries) = above.remove(subject)
                 {
-                    let last = self.reader.row(subject)?.map(|held| held.row().map(|row| row.last)).transpose()?;
+                    let last =
+                        self.reader.row(subject)?.map(|held| held.row().map(|row| row.last)).transpose()?;
                     visit(subject, None, &mut entries.into_iter().filter(|entry| Some(entry.offset) > last))?;
                 }
                 Ok(())
@@ -266,7 +267,9 @@ impl IndexView {
             let begin = entries.partition_point(|entry| Some(entry.offset) <= last);
             let end = entries.partition_point(|entry| entry.offset < self.bound);
             let shown = entries.get(begin..end).unwrap_or_default();
-            if whole.count == 0 && let Some(first) = shown.first() {
+            if whole.count == 0
+                && let Some(first) = shown.first()
+            {
                 whole.first = first.offset;
             }
             whole.count += shown.len() as u64;

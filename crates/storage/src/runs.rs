@@ -71,7 +71,8 @@ impl<'r> Row<'r> {
         let mut fields = head.as_chunks::<8>().0.iter().map(|field| u64::from_le_bytes(*field));
         let mut field = || fields.next().unwrap_or_default();
         let (count, first, last) = (field(), Offset::new(field()), Offset::new(field()));
-        let fits = tail.len() as u64 == count % RUN_ENTRIES * ENTRY_BYTES as u64 && count > 0 && first <= last;
+        let fits =
+            tail.len() as u64 == count % RUN_ENTRIES * ENTRY_BYTES as u64 && count > 0 && first <= last;
         fits.then_some(Self { count, first, last, tail })
     }
 

@@ -1,9 +1,9 @@
+mod folding;
 mod identity;
 
 use std::fs;
 
 use annals_record::{Kind, LogId, RecordId, Stance};
-use redb::ReadableTable;
 
 use super::*;
 use crate::content::Place;
@@ -136,116 +136,6 @@ fn s1_a_crash_between_content_and_index_shows_nothing_and_replays() {
         assert_eq!(scene.apply(&store, 9..20).fresh, 11);
         assert_eq!(contents(&store), contents(&everything().filled()));
     }
-}
-
-#[test]
-fn s1_a_fold_that_is_cut_off_between_any_two_of_its_steps_is_done_again() {
-    let expected = contents(&everything().filled());
-    for steps in 0..3 {
-        let scene = everything();
-        let store = scene.open();
-        scene.apply(&store, 0..9);
-        store.fold().unwrap();
-        scene.apply(&store, 9..17);
-        // The rows of what is in the layer are durable, and so is what of the fold was done when they were written.
-        let layer = store.core.layers().active;
-        if steps > 0 {
-            _ = store.core.content.fold(&layer.held(), &scene.cursor(17)).unwrap();
-        }
-        if steps > 1 {
-            let held = layer.held();
-            let subjects: Vec<_> = held.subjects.iter().take(1).collect();
-            store.core.index.fold_slice(&subjects).unwrap();
-        }
-        store.checkpoint().unwrap();
-        kill(store);
-        let store = scene.open();
-        assert_eq!(store.cursor().unwrap(), Some(scene.cursor(17)));
-        assert_eq!(contents(&store).2, Some(scene.cursor(17)));
-        store.fold().unwrap();
-        scene.apply(&store, 17..20);
-        assert_eq!(contents(&store), expected, "after {steps} steps");
-        store.fold().unwrap();
-        assert_eq!(contents(&store), expected, "after {steps} steps, folded");
-    }
-}
-
-#[test]
-fn what_is_folded_and_what_is_not_give_the_same_answers_wherever_they_part() {
-    let expected = contents(&everything().filled());
-    for part in 0..=20 {
-        let scene = everything();
-        let store = scene.open();
-        scene.apply(&store, 0..part);
-        store.fold().unwrap();
-        scene.apply(&store, part..20);
-        assert_eq!(contents(&store), expected, "parted at {part}");
-        store.close().unwrap();
-        let store = scene.open();
-        assert_eq!(contents(&store), expected, "parted at {part}, opened again");
-        store.fold().unwrap();
-        assert_eq!(contents(&store), expected, "parted at {part}, folded");
-    }
-}
-
-#[test]
-fn layers_fold_by_themselves_as_they_fill_and_are_read_meanwhile() {
-    let scene = Scene::new((0..3000).map(|n| assertion(if n % 3 == 0 { "hot" } else { "others" }, n)));
-    let options = Options { layer_bytes: 4 << 10, ..Options::default() };
-    let store = HybridStore::open_with(scene.dir.path().join("store"), options).unwrap();
-    let mut folds = 0;
-    for from in (0..3000).step_by(10) {
-        scene.apply(&store, from..from + 10);
-        let snapshot = store.snapshot().unwrap();
-        assert_eq!(snapshot.subject("hot", None, usize::MAX).unwrap().len(), (from + 10).div_ceil(3));
-        assert!(snapshot.get(&scene.id(from)).unwrap().is_some());
-        folds = folds.max(usize::from(store.core.folded().is_some()));
-    }
-    assert!(folds > 0, "nothing was folded");
-    let (counts, digests, _) = contents(&store);
-    assert_eq!(counts.assertions, 3000);
-    drop(store);
-    assert_eq!(contents(&scene.open()).1, digests);
-}
-
-#[test]
-fn a_checkpoint_up_to_what_is_folded_writes_no_rows() {
-    let scene = everything();
-    let store = scene.open();
-    scene.apply(&store, 0..9);
-    store.fold().unwrap();
-    scene.apply(&store, 9..20);
-    assert_eq!(store.durable_cursor().unwrap(), None);
-    assert_eq!(store.checkpoint_to(offset(5)).unwrap(), offset(9));
-    assert_eq!(store.checkpoint_to(offset(9)).unwrap(), offset(9));
-    assert_eq!(store.core.index.read().unwrap().recent().unwrap().len(), 0);
-    let durable = store.durable_cursor().unwrap();
-    kill(store);
-    let store = scene.open();
-    assert_eq!((store.cursor().unwrap(), durable), (Some(scene.cursor(9)), Some(scene.cursor(9))));
-    scene.apply(&store, 9..20);
-    assert_eq!(store.checkpoint_to(offset(10)).unwrap(), offset(20));
-    assert!(!store.core.index.read().unwrap().recent().unwrap().is_empty());
-    assert_eq!(contents(&store), contents(&everything().filled()));
-}
-
-#[test]
-fn a_row_of_what_is_not_folded_that_does_not_verify_is_refused() {
-    let scene = everything();
-    scene.filled().close().unwrap();
-    let path = scene.dir.path().join("store");
-    let database = redb::Database::open(path.join(INDEX_FILE)).unwrap();
-    let writing = database.begin_write().unwrap();
-    {
-        let mut recent = writing.open_table(redb::TableDefinition::<u64, &[u8]>::new("recent")).unwrap();
-        let mut row = recent.get(0).unwrap().unwrap().value().to_vec();
-        row[60] ^= 1;
-        recent.insert(0, row.as_slice()).unwrap();
-    }
-    writing.commit().unwrap();
-    drop(database);
-    let damaged = HybridStore::open(&path).err().unwrap();
-    assert!(matches!(&damaged, Error::Damaged { key, .. } if key == "recent 0"), "{damaged}");
 }
 
 #[test]

@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use annals_record::{Cursor, EpochId, Offset, RecordId};
-use redb::{
-    AccessGuard, Range, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata,
-};
+use redb::{AccessGuard, Range, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata};
 
 use super::{At, DEAD_LETTERS, DeadLetter, EPOCHS, META, RECENT, RUNS, SUBJECTS};
 use crate::chunk::Chunk;
@@ -129,7 +127,11 @@ impl IndexReader {
         visit: VisitEntries<'_>,
         damaged: &mut dyn FnMut(Error),
     ) -> Result<(), Error> {
-        let mut runs = RunsOf { runs: self.runs()?.range::<&[u8]>(..).at("read", &self.path)?, ahead: None, reader: self };
+        let mut runs = RunsOf {
+            runs: self.runs()?.range::<&[u8]>(..).at("read", &self.path)?,
+            ahead: None,
+            reader: self,
+        };
         for row in self.rows()?.range::<&str>(..).at("read", &self.path)? {
             let (subject, value) = row.at("read", &self.path)?;
             let subject = subject.value();
@@ -321,7 +323,8 @@ fn entries_of(
     subject: &str,
     value: &[u8],
 ) -> Result<impl DoubleEndedIterator<Item = Listed> + ExactSizeIterator, Error> {
-    runs::entries(value).ok_or_else(|| damaged_subject(subject, "a run does not hold as many entries as a run has"))
+    runs::entries(value)
+        .ok_or_else(|| damaged_subject(subject, "a run does not hold as many entries as a run has"))
 }
 
 fn dead_letter(offset: Offset, value: &[u8]) -> Option<DeadLetter> {

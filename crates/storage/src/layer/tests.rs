@@ -9,9 +9,8 @@ use crate::scene::{assertion, offset, vote};
 fn layer() -> (Layer, Vec<RecordId>) {
     let claims: Vec<_> = (0..40).map(|n| assertion("s", n)).collect();
     let ids: Vec<_> = claims.iter().map(|claim| RecordId::of(claim)).collect();
-    let votes: Vec<_> = (0..20)
-        .map(|n| (n % 2, vote(ids[n % 2], &format!("voter {n}"), 1, Stance::For, 1)))
-        .collect();
+    let votes: Vec<_> =
+        (0..20).map(|n| (n % 2, vote(ids[n % 2], &format!("voter {n}"), 1, Stance::For, 1))).collect();
     let mut writer = ChunkWriter::default();
     let mut place = 0..;
     let mut push = |part, content: &[u8]| {

@@ -268,7 +268,10 @@ fn as_of_any_past_offset_the_answers_are_those_that_were_given_then() {
             snapshot.subject_ids("hot", None, usize::MAX).unwrap(),
             snapshot.subject("hot", Some(offset(150)), 5).unwrap(),
             (snapshot.tally(&claim).unwrap(), snapshot.votes(&claim, None, 100).unwrap().len()),
-            (snapshot.epochs(None, 10).unwrap(), snapshot.epoch_versions(&EpochId::of("e0"), None, 9).unwrap()),
+            (
+                snapshot.epochs(None, 10).unwrap(),
+                snapshot.epoch_versions(&EpochId::of("e0"), None, 9).unwrap(),
+            ),
             snapshot.dead_letters(None, 100).unwrap(),
             (0..records).step_by(7).map(|n| snapshot.get(&scene.id(n)).unwrap()).collect::<Vec<_>>(),
         )
