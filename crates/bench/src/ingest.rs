@@ -52,7 +52,7 @@ use crate::table::verdicts;
 /// What to measure and what to make of it.
 #[derive(Args)]
 pub(crate) struct Ingest {
-    /// 200,000 records and three repetitions: under three minutes. So small a set shows what works, not how fast.
+    /// 100,000 records and three repetitions: under three minutes. So small a set shows what works, not how fast.
     #[arg(long)]
     quick: bool,
     /// One JSON object per cell, a line each, instead of the table.
@@ -73,7 +73,7 @@ pub(crate) struct Ingest {
     /// Repetitions of each cell. Default: 5, or 3 with --quick.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     repeat: Option<u32>,
-    /// Records of the set. Default: 2,000,000, or 200,000 with --quick.
+    /// Records of the set. Default: 2,000,000, or 100,000 with --quick.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(10_000..))]
     records: Option<u64>,
     /// Measure sets of 1, 3 and 10 times as many records, and compare them; ours and the limit alone unless --who says
@@ -117,7 +117,7 @@ impl Ingest {
 
     fn scale(&self) -> Scale {
         let (records, repeat, visible_millis) =
-            if self.quick { (200_000, 3, 1500) } else { (2_000_000, 5, 5000) };
+            if self.quick { (100_000, 3, 1500) } else { (2_000_000, 5, 5000) };
         Scale {
             records: self.records.unwrap_or(records),
             repeat: self.repeat.unwrap_or(repeat),

@@ -1,10 +1,10 @@
 //! The course of a run: which steps, in which order, so that what is compared is measured at the same time.
 //!
 //!   journal and questions -> for each repetition, for each ingest, for each contender: fill, ask, remove
-//!                         -> rebuilds -> stores abandoned, then opened in turn -> visible
+//!                         -> rebuilds -> stores abandoned, copies of them opened in turn -> visible
 //!
-//! A store is gone as soon as it has been measured; only those that are opened after a kill stand side by side.
-
+//! A store is gone as soon as it has been measured; only those that a kill has left stand side by side,
+/// and a copy of one.
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 use super::contender::{self, Contender};
 use super::goal::Facts;
-use super::place::{Place, disk_bytes, remove};
+use super::place::{Place, copy, disk_bytes, remove};
 use super::question::Questions;
 use super::row::{Cells, Row};
 use super::sample::Sample;
@@ -22,7 +22,8 @@ use crate::outcome::Outcome;
 
 /// Bytes of a record in the journal.
 const JOURNAL_ROOM: u64 = 400;
-/// Bytes of a record in a store, while it writes: those that are opened after a kill stand side by side.
+/// Bytes of a record in a store, while it writes: those that a kill has left stand side by side,
+/// and a copy of one.
 const STORE_ROOM: u64 = 800;
 /// Space that must be left.
 const SPARE_BYTES: u64 = 2 << 30;
@@ -73,7 +74,7 @@ pub(crate) fn run(scale: &Scale, place: &Place) -> Outcome<Found> {
     fs::create_dir_all(place.root())?;
     let free = rustix::fs::statvfs(place.root())?;
     let stores = scale.takers(&Work::ALL).len() as u64;
-    let needed = scale.records * (JOURNAL_ROOM + STORE_ROOM * stores) + SPARE_BYTES;
+    let needed = scale.records * (JOURNAL_ROOM + STORE_ROOM * (stores + 1)) + SPARE_BYTES;
     if free.f_bavail * free.f_frsize < needed {
         let (records, root) = (scale.records, place.root().display());
         let way_out =
@@ -137,25 +138,30 @@ impl Course<'_> {
         Ok(())
     }
 
-    /// Returns what our store takes on disk, if it is among them.
+    /// Returns what our store takes on disk, if it is among them. Each time what is opened is a copy of what the killed
+    /// process has left: some stores need long for the first open and not for the next.
     fn reopens(&mut self) -> Outcome<Option<u64>> {
         let takers = self.scale.takers(&[Work::Reopen]);
         let mut ours = None;
         for contender in &takers {
-            let who = contender.name();
+            let (who, place) = (contender.name(), self.place);
             progress(&format!("a store of {who}, to be abandoned"));
             self.step(Task::Abandon, Work::Reopen, who)?;
-            let bytes = disk_bytes(&self.place.store(who))?;
+            fs::rename(place.store(who), place.abandoned(who))?;
+            let bytes = disk_bytes(&place.abandoned(who))?;
             progress(&format!("  {bytes} bytes on disk"));
             ours = ours.or((who == "annals").then_some(bytes));
         }
         for round in 1..=self.scale.repeat {
-            progress(&format!("reopen, {round} of {}", self.scale.repeat));
             for contender in &takers {
-                self.step(Task::Reopen, Work::Reopen, contender.name())?;
+                let (who, place) = (contender.name(), self.place);
+                progress(&format!("reopen of {who}, {round} of {}", self.scale.repeat));
+                copy(&place.abandoned(who), &place.store(who))?;
+                self.step(Task::Reopen, Work::Reopen, who)?;
+                remove(&place.store(who))?;
             }
         }
-        takers.iter().try_for_each(|contender| remove(&self.place.store(contender.name())))?;
+        takers.iter().try_for_each(|contender| remove(&self.place.abandoned(contender.name())))?;
         Ok(ours)
     }
 
@@ -182,7 +188,7 @@ impl Course<'_> {
             .stderr(Stdio::inherit())
             .output()?;
         let was_killed = output.status.signal() == Some(KILLED);
-        if !(output.status.success() || task.is_killed() && was_killed) {
+        if !(output.status.success() || task == Task::Abandon && was_killed) {
             return Err(format!("{} of {who} ended with {}", task.name(), output.status).into());
         }
         for line in String::from_utf8(output.stdout)?.lines() {

@@ -1,6 +1,8 @@
 //! Any store of keys and values, filled from the journal as ours is: read, decoded by the same code, written a batch at
 //! a time, each batch in one piece with how far it reaches.
 
+mod puts;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,8 +11,9 @@ use annals_journal::Reader;
 use annals_record::{Batch, Log as _, Offset, ReadLimit};
 
 use super::contender::{Answers, Store, Syncs};
-use super::keys::Puts;
 use crate::outcome::Outcome;
+
+pub(crate) use puts::{CURSOR, Puts, subject};
 
 /// A store of keys and values.
 pub(crate) trait Keyed {

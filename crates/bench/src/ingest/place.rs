@@ -2,7 +2,7 @@
 //!
 //!   data/        a data directory that has a journal and no store
 //!   questions    what the stores are asked
-//!   WHO/         a contender's store, while it is measured
+//!   WHO/         a contender's store, while it is measured; WHO.abandoned/ as a kill has left it
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -49,6 +49,11 @@ impl Place {
         self.0.join(who)
     }
 
+    /// A contender's store, as the process that was killed has left it.
+    pub(crate) fn abandoned(&self, who: &str) -> PathBuf {
+        self.0.join(format!("{who}.abandoned"))
+    }
+
     /// Takes away what a rebuild has left in the data directory: everything but the journal.
     pub(crate) fn forget_store(&self) -> Outcome<()> {
         let data = self.data();
@@ -66,6 +71,21 @@ pub(crate) fn disk_bytes(dir: &Path) -> Outcome<u64> {
         sum += fs::metadata(path)?.blocks() * BLOCK_BYTES;
     }
     Ok(sum)
+}
+
+/// Copies a directory and all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) -> Outcome<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to)?;
+        } else {
+            fs::copy(from, to)?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes a file or a directory, if it is there.

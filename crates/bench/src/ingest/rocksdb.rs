@@ -11,8 +11,8 @@ use rocksdb::{
 };
 
 use super::contender::{Answers, Contender, Store};
-use super::keyed::{Filled, Keyed, cursor};
-use super::keys::{self, CURSOR, Puts};
+use super::keyed::{CURSOR, Filled, Keyed, Puts, cursor, subject};
+use super::keys;
 use super::work::Work;
 use crate::outcome::Outcome;
 
@@ -113,9 +113,9 @@ impl Answers for Asked<'_> {
         Ok(found.is_some_and(|value| !std::hint::black_box(&value).is_empty()))
     }
 
-    fn list(&mut self, subject: &str) -> Outcome<usize> {
+    fn list(&mut self, of: &str) -> Outcome<usize> {
         self.key.clear();
-        keys::subject(&mut self.key, subject);
+        subject(&mut self.key, of);
         let mut end = self.key.clone();
         // The zero byte that ends the subject.
         if let Some(last) = end.last_mut() {

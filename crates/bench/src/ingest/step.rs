@@ -32,7 +32,7 @@ pub(crate) enum Task {
     Ask,
     /// Fills most of a store, synced, then a little that is not, and is killed.
     Abandon,
-    /// Opens a store that was abandoned, adds a little that is not synced, and is killed.
+    /// Opens a store that was abandoned.
     Reopen,
     /// Makes a store anew from the journal.
     Rebuild,
@@ -52,11 +52,6 @@ impl Task {
             Self::Rebuild => "rebuild",
             Self::Visible => "visible",
         }
-    }
-
-    /// Whether its process ends by being killed.
-    pub(crate) fn is_killed(self) -> bool {
-        matches!(self, Self::Abandon | Self::Reopen)
     }
 }
 
@@ -181,7 +176,9 @@ fn ask(place: &Place, who: &dyn Contender) -> Outcome<Vec<Sample>> {
     let (ids, absent) = (&questions.ids, questions.absent());
     let names: Vec<String> =
         questions.subjects.iter().map(|(rank, _)| set::subject(*rank as usize)).collect();
-    let hot = vec![set::subject(0); HOT_LISTS];
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let hottest = set::subject(0);
+    let hot = [hottest.as_str(); HOT_LISTS];
     let listed = questions.subjects.iter().map(|(_, count)| u64::from(*count)).sum();
     let answers = &mut *answers;
     Ok(vec![
@@ -196,7 +193,7 @@ fn get(answers: &mut dyn Answers, id: &RecordId) -> Outcome<u64> {
     answers.get(id).map(u64::from)
 }
 
-fn list(answers: &mut dyn Answers, subject: &String) -> Outcome<u64> {
+fn list(answers: &mut dyn Answers, subject: &&str) -> Outcome<u64> {
     answers.list(subject).map(|ids| ids as u64)
 }
 
@@ -225,14 +222,12 @@ fn rate<Q>(
 }
 
 fn reopen(place: &Place, who: &dyn Contender) -> Outcome<()> {
-    let (dir, log) = (place.store(who.name()), log(place)?);
+    let dir = place.store(who.name());
     directory::warm(&dir)?;
     let since = Instant::now();
-    let mut store = who.open(&dir)?;
+    let store = who.open(&dir)?;
     say(&[Sample::of(Work::Reopen, since.elapsed().as_secs_f64() * 1e3)])?;
-    // For whoever opens it next.
-    store.pour(&log, Some(UNSYNCED_BATCHES), Syncs::Never)?;
-    die()
+    store.close()
 }
 
 fn say(samples: &[Sample]) -> Outcome<()> {

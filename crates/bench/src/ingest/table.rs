@@ -49,7 +49,9 @@ fn more(row: &Row) -> String {
             Some(bytes) => format!("{:.0} MiB at most", bytes as f64 / MIB),
             None => String::new(),
         },
-        Work::Ingest => contender::named(row.who).map(|who| who.promise()).unwrap_or_default().to_owned(),
+        Work::Ingest => {
+            contender::named(row.who).map(contender::Contender::promise).unwrap_or_default().to_owned()
+        }
         _ => String::new(),
     }
 }

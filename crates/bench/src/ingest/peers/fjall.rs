@@ -6,8 +6,8 @@ use annals_record::RecordId;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _, Snapshot};
 
 use super::super::contender::{Answers, Contender, Store};
-use super::super::keyed::{Filled, Keyed, cursor};
-use super::super::keys::{self, CURSOR, Puts};
+use super::super::keyed::{CURSOR, Filled, Keyed, Puts, cursor, subject};
+use super::super::keys;
 use super::super::work::Work;
 use super::CACHE_BYTES;
 use crate::outcome::Outcome;
@@ -84,9 +84,9 @@ impl Answers for Asked<'_> {
         Ok(found.is_some_and(|value| !std::hint::black_box(&value).is_empty()))
     }
 
-    fn list(&mut self, subject: &str) -> Outcome<usize> {
+    fn list(&mut self, of: &str) -> Outcome<usize> {
         self.key.clear();
-        keys::subject(&mut self.key, subject);
+        subject(&mut self.key, of);
         let mut count = 0;
         for entry in self.snapshot.prefix(self.keyspace, &self.key) {
             std::hint::black_box(entry.key()?.last());

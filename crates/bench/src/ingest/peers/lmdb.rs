@@ -11,8 +11,8 @@ use lmdb::{
 };
 
 use super::super::contender::{Answers, Contender, Store};
-use super::super::keyed::{Filled, Keyed, cursor};
-use super::super::keys::{self, CURSOR, Puts};
+use super::super::keyed::{CURSOR, Filled, Keyed, Puts, cursor, subject};
+use super::super::keys;
 use super::super::work::Work;
 use crate::outcome::Outcome;
 
@@ -99,9 +99,9 @@ impl Answers for Asked<'_> {
         }
     }
 
-    fn list(&mut self, subject: &str) -> Outcome<usize> {
+    fn list(&mut self, of: &str) -> Outcome<usize> {
         self.key.clear();
-        keys::subject(&mut self.key, subject);
+        subject(&mut self.key, of);
         let mut cursor = self.transaction.open_ro_cursor(self.database)?;
         let mut count = 0;
         for entry in cursor.iter_from(&self.key) {

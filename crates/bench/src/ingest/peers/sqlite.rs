@@ -7,8 +7,8 @@ use annals_record::RecordId;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 
 use super::super::contender::{Answers, Contender, Store};
-use super::super::keyed::{Filled, Keyed, cursor};
-use super::super::keys::{self, CURSOR, Puts};
+use super::super::keyed::{CURSOR, Filled, Keyed, Puts, cursor, subject};
+use super::super::keys;
 use super::super::work::Work;
 use super::CACHE_BYTES;
 use crate::outcome::Outcome;
@@ -104,9 +104,9 @@ impl Answers for Asked<'_> {
         Ok(!std::hint::black_box(row.get_ref(0)?.as_blob()?).is_empty())
     }
 
-    fn list(&mut self, subject: &str) -> Outcome<usize> {
+    fn list(&mut self, of: &str) -> Outcome<usize> {
         self.key.clear();
-        keys::subject(&mut self.key, subject);
+        subject(&mut self.key, of);
         let mut end = self.key.clone();
         // The zero byte that ends the subject.
         if let Some(last) = end.last_mut() {
