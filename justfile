@@ -30,6 +30,10 @@ crash cases="2000":
 bench *arguments:
     cargo run --release -p annals-bench --features peers -- journal {{arguments}}
 
+# From the journal into a store, beside other stores: docs/performance.md. For example: just bench-ingest --quick
+bench-ingest *arguments:
+    cargo run --release -p annals-bench --features peers -- ingest {{arguments}}
+
 # Instructions of the journal's hot paths, compared with those on record (needs valgrind).
 counts *arguments:
     cargo run --release -p annals-bench -- counts {{arguments}}

@@ -15,7 +15,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("annals", &["annals-ingest", "annals-journal", "annals-record", "annals-storage"]),
     ("annals-cli", &["annals"]),
     ("annals-testkit", &["annals-journal", "annals-record"]),
-    ("annals-bench", &["annals-journal"]),
+    ("annals-bench", &["annals", "annals-ingest", "annals-journal", "annals-record", "annals-storage"]),
 ];
 
 /// A manifest as text, and the names of its normal dependencies.
@@ -79,8 +79,8 @@ fn the_journal_stays_small_and_knows_nothing_of_records() {
 }
 
 #[test]
-fn other_logs_are_pulled_in_by_the_bench_alone_and_only_when_asked() {
-    let peers = ["okaywal", "open-wal", "raft-engine", "rusqlite", "seglog", "wal-db"];
+fn other_logs_and_stores_are_pulled_in_by_the_bench_alone_and_only_when_asked() {
+    let peers = ["lmdb-rkv", "okaywal", "open-wal", "raft-engine", "rocksdb", "rusqlite", "seglog", "wal-db"];
     for (name, (text, used)) in manifests() {
         for peer in peers {
             assert_eq!(used.contains(peer), name == "annals-bench", "{name} and {peer}");

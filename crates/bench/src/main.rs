@@ -1,9 +1,10 @@
-//! Measures the journal beside other logs and the limits of the machine, all in one run.
+//! Measures the journal beside other logs, the store beside other stores, and the limits of the machine, each in one run.
 //!
 //! ```text
 //!   journal -> plan -> each repetition a process of its own: cell -> one sample
 //!                |                                                        |
 //!                `--- round robin over the contenders        rows -> table | json | svg | targets
+//!   ingest  -> journal once -> fill, ask, remove, round robin -> the same
 //!   counts  -> instructions of the hot paths
 //!   stress  -> writers, readers in two processes, purges and scrubs at once -> an audit
 //! ```
@@ -17,6 +18,7 @@ mod count;
 mod directory;
 mod hog;
 mod hot;
+mod ingest;
 mod json;
 mod latency;
 mod memory_disk;
@@ -46,7 +48,7 @@ use crate::work::Work;
 
 /// The command line.
 #[derive(Parser)]
-#[command(about = "Measures the journal of Annals beside other logs and the limits of this machine")]
+#[command(about = "Measures Annals beside other logs, other stores and the limits of this machine")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -56,6 +58,9 @@ struct Cli {
 enum Command {
     /// Measure the journal, its peers (feature `peers`) and the raw limits, interleaved.
     Journal(Journal),
+    /// Measure the store and its worker, from the journal on, beside other stores (features `peers`, `rocksdb`) and the
+    /// one-pass limit.
+    Ingest(ingest::Ingest),
     /// Count the instructions of the hot paths and compare them with `counts.json`; needs valgrind.
     Counts(count::Counts),
     /// Writers, readers in two processes, rolls, purges and scrubs at once: every reader sees every durable record once,
@@ -67,6 +72,9 @@ enum Command {
     /// One repetition of one cell, in this process; prints one line of JSON.
     #[command(hide = true)]
     Cell(cell::Cell),
+    /// One step of an ingest run, in this process; prints a line of JSON for each sample.
+    #[command(hide = true)]
+    IngestStep(ingest::Step),
     /// Burns a core until it is killed or its time is over.
     #[command(hide = true)]
     Hog(hog::Hog),
@@ -104,6 +112,8 @@ struct Journal {
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Journal(options) => journal(&options),
+        Command::Ingest(ingest) => ingest.run(),
+        Command::IngestStep(step) => step.run(),
         Command::Counts(counts) => counts.run(),
         Command::Stress(stress) => stress.run(),
         Command::StressReaders(readers) => readers.run(),
@@ -125,7 +135,7 @@ fn journal(options: &Journal) -> Outcome<()> {
     let groups = plan::groups(&scale, &options.only, &options.who);
     let rows = run::all(&groups, &scale, &options.dir)?;
     if let Some(path) = &options.svg {
-        std::fs::write(path, svg::draw(&rows))?;
+        std::fs::write(path, svg::draw(&row::panels(&rows), "Measurements of the journal", "other logs"))?;
     }
     let text = if options.json {
         json::lines(&rows)

@@ -2,6 +2,8 @@
 
 use crate::contender::Promise;
 use crate::sample::Sample;
+use crate::svg::{Bar, Panel, Side};
+use crate::table::heading;
 use crate::work::Work;
 
 /// A cell, measured.
@@ -44,6 +46,23 @@ impl Row {
     pub(crate) fn is_peer(&self) -> bool {
         !self.is_limit() && !self.is_ours()
     }
+}
+
+/// All rows as panels of bars, one for each cell.
+pub(crate) fn panels(rows: &[Row]) -> Vec<Panel> {
+    let bar = |row: &Row| {
+        let side = if row.is_ours() {
+            Side::Ours
+        } else if row.is_limit() {
+            Side::Limit
+        } else {
+            Side::Peer
+        };
+        Bar { who: row.who, side, median: row.median, min: row.min, max: row.max }
+    };
+    rows.chunk_by(|a, b| (a.work, a.size, a.threads) == (b.work, b.size, b.threads))
+        .map(|rows| Panel { heading: heading(&rows[0]), bars: rows.iter().map(bar).collect() })
+        .collect()
 }
 
 /// The middle of some values; the mean of the two in the middle if they are even.

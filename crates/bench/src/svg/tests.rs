@@ -1,6 +1,6 @@
 use super::draw;
 use crate::contender::Promise;
-use crate::row::Row;
+use crate::row::{Row, panels};
 use crate::work::Work;
 
 fn row(who: &'static str, median: f64, threads: usize) -> Row {
@@ -12,7 +12,7 @@ fn row(who: &'static str, median: f64, threads: usize) -> Row {
 #[test]
 fn every_row_has_a_bar_within_the_picture() {
     let rows = [row("annals", 200.0, 1), row("okaywal", 100.0, 1), row("raw-group", 50.0, 8)];
-    let picture = draw(&rows);
+    let picture = draw(&panels(&rows), "Logs", "other logs");
     assert_eq!(picture.matches("<rect").count(), rows.len());
     assert_eq!(picture.matches("class=\"h\"").count(), 2, "a panel for each cell");
     let widths = picture.split("width=\"").skip(2).filter_map(|rest| rest.split('"').next());
