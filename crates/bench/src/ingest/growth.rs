@@ -115,7 +115,9 @@ fn goals(lines: &[Line<'_>]) -> Vec<Verdict> {
 }
 
 const COLUMNS: usize = 4;
-const WIDTH: f64 = 215.0;
+const WIDTH: f64 = 240.0;
+/// What is left of a panel's width is for the names.
+const PLOT_WIDTH: f64 = 130.0;
 const HEIGHT: f64 = 150.0;
 const LEFT: f64 = 16.0;
 const PLOT: f64 = 110.0;
@@ -149,7 +151,7 @@ fn draw_panel(body: &mut String, panel: &[Line<'_>], left: f64, top: f64) {
         (low.min(row.records as f64), high.max(row.records as f64))
     });
     let span = (largest / fewest).ln().max(f64::MIN_POSITIVE);
-    let across = |row: &Row| left + (row.records as f64 / fewest).ln() / span * (WIDTH - 75.0);
+    let across = |row: &Row| left + (row.records as f64 / fewest).ln() / span * PLOT_WIDTH;
     let up = |value: f64| top + 14.0 + (1.0 - value / most) * (PLOT - 20.0);
     let first = panel[0].first();
     let _ = writeln!(
@@ -175,7 +177,7 @@ fn draw_panel(body: &mut String, panel: &[Line<'_>], left: f64, top: f64) {
         }
     }
     let base = top + PLOT;
-    let x = left + WIDTH - 75.0;
+    let x = left + PLOT_WIDTH;
     let _ = writeln!(
         body,
         "<line class=\"s\" x1=\"{left:.0}\" x2=\"{x:.0}\" y1=\"{base:.0}\" y2=\"{base:.0}\"/>\
