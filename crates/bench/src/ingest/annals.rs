@@ -53,7 +53,7 @@ impl Store for Open {
             Syncs::AtEnd => Duration::MAX,
             Syncs::Every(time) => time,
         };
-        let options = Options { checkpoint_every, checkpoint_bytes: u64::MAX, ..Options::default() };
+        let options = Options { checkpoint_every, ..Options::default() };
         projector.run_to(Offset::new(u64::MAX), &options, &mut |_| {
             left -= 1;
             left > 0
