@@ -6,6 +6,7 @@
 //!   `- first place that retention left
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -191,6 +192,12 @@ pub struct Lag {
     pub bytes: u64,
     /// The age of the oldest record not yet read, in seconds of the log's clock; 0 when there is none.
     pub seconds: f64,
+}
+
+impl fmt::Display for Lag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} records, {} bytes, {:.3} s", self.records, self.bytes, self.seconds)
+    }
 }
 
 /// Why a log could not do it.
