@@ -8,6 +8,7 @@ use super::*;
 use crate::{AppendOptions, Bucket, Reader, SealPolicy, segment};
 
 mod asking;
+mod conforming;
 
 /// Small segments, so that a few records roll.
 const SMALL: Options = Options {
