@@ -1,6 +1,6 @@
 //! What holds appends back while the store is too far behind the journal.
 //!
-//!   append -> surely within the bound? (three loads) -> journal
+//!   append -> surely within the bound? (a few loads) -> journal
 //!                 `-> look: cursor, lag -> within -> journal
 //!                                      `-> beyond: fail | wait until the cursor moves, look again
 //!
@@ -121,7 +121,8 @@ impl Valve {
         if bound.holds(&lag) {
             return Ok(Verdict::Pass);
         }
-        let waited = since.elapsed();
+        // Whoever is not to wait has not waited.
+        let waited = since.elapsed().min(timeout);
         let behind = |worker| Error::Behind { lag, bound: *bound, waited, worker };
         match progress.state {
             State::Failed => Err(behind(Some(progress.last_error.unwrap_or_else(|| stopped(cursor))))),
