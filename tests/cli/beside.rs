@@ -1,9 +1,10 @@
 //! Beside a process that has the data: the journal can be followed, and the status asked.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::{Data, claims};
 
@@ -106,4 +107,33 @@ fn a_reader_that_has_enough_ends_a_list_quietly() {
         let run = super::Run::from(child.wait_with_output().unwrap()).ends(0);
         assert!(!first.is_empty() && run.err.is_empty(), "{line}: {run:?}");
     }
+}
+
+#[test]
+fn a_status_beside_an_owner_that_is_behind_says_when_it_will_have_caught_up() {
+    let data = Data::of(&claims(100));
+    let owner = data.start("import -");
+    let said = || fs::read(data.path().join("status.json")).unwrap();
+    let words = || serde_json::from_slice::<Json>(&said()).unwrap();
+    while words()["owner"] != format!("process {}", owner.id()) {}
+    // It has nothing new to say, so what it said last may as well be what an owner says that is behind.
+    let mut words = words();
+    let end = words["cursor"].as_u64().unwrap();
+    let offset = data.json("tail").lines()[40]["offset"].as_u64().unwrap();
+    words["cursor"] = offset.into();
+    let status = |applied: u64, appended: u64| {
+        let mut words = words.clone();
+        words["pace"] = json!({"applied_bytes_per_second": applied, "appended_bytes_per_second": appended});
+        fs::write(data.path().join("status.json"), serde_json::to_vec(&words).unwrap()).unwrap();
+        (data.json("status").ends(0).report()["lag"].clone(), data.run("status").ends(0).out)
+    };
+    let (lag, text) = status(end - offset + 1_000, 1_000);
+    assert_eq!([&lag["records"], &lag["bytes"]], [60, end - offset]);
+    assert!(lag["seconds"].as_f64().unwrap() > 0.0, "{lag}");
+    assert_eq!(lag["catch_up_seconds"], 1.0);
+    assert!(text.contains("60 records") && text.contains("in about 1.00 s"), "{text}");
+    let (lag, text) = status(1_000, 1_000);
+    assert!(lag["catch_up_seconds"].is_null(), "{lag}");
+    assert!(text.contains("gains nothing on the appends"), "{text}");
+    drop(owner.wait_with_output());
 }

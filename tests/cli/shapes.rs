@@ -49,14 +49,14 @@ fn status_tells_of_journal_cursor_lag_and_store() {
         &report["journal"],
         &["uuid", "start", "next", "durable", "segments", "bytes", "records", "durability"],
     );
-    has(&report["lag"], &["records", "bytes", "seconds"]);
+    has(&report["lag"], &["records", "bytes", "seconds", "catch_up_seconds"]);
     let store = &report["store"];
     assert_eq!(
         ["assertions", "votes", "epochs", "subjects", "dead_letters"].map(|key| store[key].as_u64().unwrap()),
         [20, 2, 1, 1, 0]
     );
     assert_eq!(report["cursor"], report["journal"]["next"]);
-    assert_eq!(report["lag"], json!({"records": 0, "bytes": 0, "seconds": 0.0}));
+    assert_eq!(report["lag"], json!({"records": 0, "bytes": 0, "seconds": 0.0, "catch_up_seconds": 0.0}));
     assert_eq!(report["journal"]["records"], 24);
     assert_eq!(report["journal"]["durability"], "synced");
     assert!(report["owner"].is_null());

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use annals_ingest::Ingestor;
 use annals_journal::Journal;
 use annals_record::{Appended, EpochId, Log, Offset, Record, RecordId, check_encoding};
-use annals_storage::{Generation, HybridStore, Stored, Tally};
+use annals_storage::{Generation, HybridStore, KvStore, Stored, Tally};
 
+use crate::applied::AppliedCount;
 use crate::digest::DigestReport;
 use crate::directory::Directory;
 use crate::error::Error;
@@ -19,15 +20,16 @@ use crate::lineage::Lineage;
 use crate::options::Options;
 use crate::rebuild::{Build, Meter, RebuildOptions, RebuildPhase, RebuildProgress, Rebuilt, reached};
 use crate::status::{Status, StatusFile, StoreStatus};
+use crate::valve::Valve;
+#[cfg(feature = "tokio")]
+use crate::valve::turnstile::Turnstile;
 use crate::verify::{self, Verified, VerifyParts};
+use crate::waiting;
 
 /// What a rebuild leaves for the moment in which the worker rests: applied in a few milliseconds.
 const LAST_STRETCH_BYTES: u64 = 1 << 20;
 /// How often a rebuild catches up with a worker that goes on meanwhile, before the worker rests in any case.
 const CATCH_UPS: u32 = 20;
-
-/// How long a wait holds on to the worker before it looks whether a rebuild has put another one in its place.
-const WAIT_SLICE: Duration = Duration::from_millis(100);
 
 /// The named cursor of the journal that stands for the store. It stays at the log's beginning, so that retention removes
 /// nothing that a rebuild needs, until an operator removes it: then what is purged is gone from the next rebuild. It is
@@ -39,10 +41,13 @@ pub const STORE_CURSOR: &str = "store";
 /// All methods take `&self`; share it in an `Arc`. One process owns a data directory at a time.
 pub struct Annals {
     // The order of the fields is the order in which they close: the worker and the store before the journal's lock.
+    #[cfg(feature = "tokio")]
+    turnstile: Turnstile,
+    pub(crate) valve: Arc<Valve>,
     status_file: StatusFile,
     serving: Arc<RwLock<Serving>>,
     rebuilding: Mutex<()>,
-    handover: Handover,
+    handover: Arc<Handover>,
     lineage: Arc<Lineage>,
     journal: Journal,
     directory: Directory,
@@ -55,6 +60,10 @@ pub(crate) struct Serving {
     pub(crate) ingestor: Arc<Ingestor<Journal, HybridStore>>,
     pub(crate) store: Arc<HybridStore>,
     pub(crate) generation: Generation,
+    /// Where the store stood when the worker was started.
+    pub(crate) start: Offset,
+    /// How many records it has applied.
+    pub(crate) count: AppliedCount,
 }
 
 impl Annals {
@@ -103,11 +112,17 @@ impl Annals {
         let words = directory.status_file();
         let status_file =
             StatusFile::keep(words, journal.clone(), Arc::clone(&serving), Arc::clone(&lineage))?;
+        let handover = Arc::new(Handover::default());
+        let (held, followed) = (journal.clone(), Arc::clone(&serving));
+        let valve = Arc::new(Valve::new(options.backpressure, held, followed, Arc::clone(&handover)));
         Ok(Self {
+            #[cfg(feature = "tokio")]
+            turnstile: Turnstile::new(Arc::clone(&valve), directory.root().to_owned()),
+            valve,
             status_file,
             serving,
             rebuilding: Mutex::default(),
-            handover: Handover::default(),
+            handover,
             lineage,
             journal,
             directory,
@@ -124,17 +139,21 @@ impl Annals {
     /// Appends a record and returns once it is durable. It is applied soon after: see [`Annals::wait_for`].
     ///
     /// # Errors
-    /// [`Error::Record`] if it breaks a limit; otherwise as [`Journal::append`].
+    /// [`Error::Record`] if it breaks a limit; [`Error::Behind`] if [`Options::backpressure`] holds it back; otherwise as
+    /// [`Journal::append`].
     pub fn append(&self, record: &Record) -> Result<Appended, Error> {
-        Ok(self.journal.append(record.payload()?)?)
+        let payload = record.payload()?;
+        self.valve.pass()?;
+        Ok(self.journal.append(payload)?)
     }
 
     /// Appends records as one atomic batch and returns once all are durable.
     ///
     /// # Errors
-    /// As [`Annals::append`]; then none is there, unless the journal says that this is unknown.
+    /// As [`Annals::append`], for the batch as a whole; then none is there, unless the journal says that this is unknown.
     pub fn append_batch(&self, records: &[Record]) -> Result<Vec<Appended>, Error> {
         let payloads = records.iter().map(Record::payload).collect::<Result<Vec<_>, _>>()?;
+        self.valve.pass()?;
         Ok(self.journal.append_batch(&payloads)?)
     }
 
@@ -145,6 +164,7 @@ impl Annals {
     #[cfg(feature = "tokio")]
     pub async fn append_async(&self, record: &Record) -> Result<Appended, Error> {
         let payload = record.payload()?;
+        self.turnstile.pass().await?;
         Ok(self.journal.append_async(payload).await?)
     }
 
@@ -162,24 +182,7 @@ impl Annals {
     /// # Errors
     /// [`Error::Timeout`] if it takes longer; [`Error::Ingest`] with the worker's reason if it has stopped.
     pub fn wait_for(&self, offset: Offset, timeout: Duration) -> Result<(), Error> {
-        let until = Instant::now().checked_add(timeout);
-        loop {
-            let left = until.map_or(WAIT_SLICE, |until| until.saturating_duration_since(Instant::now()));
-            let slice = left.min(WAIT_SLICE);
-            let handovers = self.handover.ended();
-            let waited = self.serving().ingestor.wait_for(offset, slice);
-            match waited {
-                Ok(()) => return Ok(()),
-                Err(annals_ingest::Error::Timeout { cursor, .. }) if left.is_zero() => {
-                    return Err(Error::Timeout { offset, applied: cursor, waited: timeout });
-                }
-                Err(annals_ingest::Error::Timeout { .. }) => {}
-                // A rebuild has stopped it, to put another one in its place.
-                Err(annals_ingest::Error::Stopped { .. })
-                    if !left.is_zero() && self.handover.is_over_soon(handovers, slice) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        waiting::wait_for(&self.serving, &self.handover, offset, timeout)
     }
 
     /// Waits, however long it takes, until everything that is durable now can be asked for.
@@ -249,7 +252,8 @@ impl Annals {
         let serving = self.serving();
         let store = StoreStatus::of(&serving)?;
         let lag = self.journal.lag(store.cursor.unwrap_or(Offset::ZERO))?;
-        Ok(Status { journal: self.journal.status(), store: Some(store), lag, owner: None })
+        let catch_up = self.status_file.catch_up(&lag);
+        Ok(Status { journal: self.journal.status(), store: Some(store), lag, catch_up, owner: None })
     }
 
     /// What the store holds, as sums to compare with those of another machine, as of how far the worker has come.
@@ -288,7 +292,7 @@ impl Annals {
             self.rebuilding.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = Instant::now();
         let mut meter = Meter::new(progress);
-        let Serving { ingestor, store: old, generation: former } = self.serving();
+        let Serving { ingestor, store: old, generation: former, .. } = self.serving();
         let walk = old.snapshot()?.walk(&mut |done, all| meter.step(0, done, all))?;
         let target = reached(&old)?;
         let build = Build::begin(&self.lineage, &self.journal, self.options.store, options.start_over)?;
@@ -352,8 +356,11 @@ impl Serving {
     fn start(journal: &Journal, store: Arc<HybridStore>, generation: Generation, options: &Options) -> Self {
         let mut ingestor =
             Ingestor::with_options(Arc::new(journal.clone()), Arc::clone(&store), options.ingest);
+        let oldest = || journal.bounds().map_or(Offset::ZERO, |bounds| bounds.oldest);
+        // Whether it can be read, and belongs to this journal, the worker finds out.
+        let start = store.cursor().ok().flatten().map_or_else(oldest, |cursor| cursor.next);
         ingestor.start();
-        Self { ingestor: Arc::new(ingestor), store, generation }
+        Self { ingestor: Arc::new(ingestor), store, generation, start, count: AppliedCount::default() }
     }
 }
 

@@ -131,7 +131,7 @@ impl DigestReport {
 /// # Errors
 /// As [`crate::status_beside`].
 pub fn digest_beside(dir: &Path) -> Result<Option<DigestReport>, Error> {
-    let Beside { reader, store, owner } = beside(dir)?;
+    let Beside { reader, store, owner, .. } = beside(dir)?;
     let log = reader.status()?.log;
     let said = store.and_then(|mut store| store.sums.take().map(|sums| (store, sums)));
     Ok(said.map(|(store, sums)| DigestReport::of(store, sums, log, owner)))

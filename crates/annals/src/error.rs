@@ -2,9 +2,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use annals_record::{EncodingMismatch, Kind, LogError, Offset, RecordError, Refusal};
+use annals_record::{EncodingMismatch, Kind, Lag, LogError, Offset, RecordError, Refusal};
+
+use crate::backpressure::LagBound;
 
 /// Why Annals could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +89,18 @@ pub enum Error {
         /// How long was waited.
         waited: Duration,
     },
+    /// The store is further behind the journal than the bound of [`crate::Backpressure`]; nothing was appended.
+    #[error("{}", behind(lag, bound, *waited, worker.as_deref()))]
+    Behind {
+        /// How far it is behind.
+        lag: Lag,
+        /// How far it may be.
+        bound: LagBound,
+        /// How long the append has waited.
+        waited: Duration,
+        /// Why the worker has stopped, if it has: then waiting longer is no use.
+        worker: Option<Arc<annals_ingest::Error>>,
+    },
     /// A file could not be read or written.
     #[error("cannot {op} {path}: {source}")]
     Io {
@@ -106,6 +121,7 @@ impl Error {
         match self {
             Self::Store(error) => error.refusal(),
             Self::Ingest(error) => error.refusal(),
+            Self::Behind { worker: Some(error), .. } => error.refusal(),
             _ => None,
         }
     }
@@ -126,6 +142,7 @@ impl Error {
             Self::Log(error) => error.kind(),
             Self::Store(error) => error.kind(),
             Self::Ingest(error) => error.kind(),
+            Self::Behind { worker, .. } => worker.as_ref().map_or(Kind::Retry, |error| error.kind()),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => Kind::Retry,
             Self::Io { .. } => Kind::Stop,
         }
@@ -134,5 +151,24 @@ impl Error {
     /// For use in `map_err`.
     pub(crate) fn io(op: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { op, path: path.to_owned(), source }
+    }
+}
+
+/// How far the store is behind, how far it may be, and what to do about it.
+fn behind(lag: &Lag, bound: &LagBound, waited: Duration, worker: Option<&annals_ingest::Error>) -> String {
+    let state = format!("the store is {lag} behind the journal, and appends go on up to {bound}");
+    match worker {
+        Some(error @ annals_ingest::Error::Stopped { .. }) => {
+            format!("{state}; nothing was appended: {error}")
+        }
+        Some(error) => format!("{state}; nothing was appended, for the worker has stopped: {error}"),
+        None if waited.is_zero() => {
+            format!(
+                "{state}; nothing was appended: append again once the store has caught up, or wait for that"
+            )
+        }
+        None => format!(
+            "{state}; nothing was appended within {waited:.1?}: the worker goes on, append again later"
+        ),
     }
 }

@@ -28,6 +28,8 @@
 //! ```
 
 mod annals;
+mod applied;
+mod backpressure;
 mod bounded;
 mod digest;
 mod directory;
@@ -41,7 +43,9 @@ mod refill;
 mod rewind;
 mod rollback;
 mod status;
+mod valve;
 mod verify;
+mod waiting;
 
 pub use annals::{Annals, STORE_CURSOR};
 pub use annals_ingest::Ingestor;
@@ -55,6 +59,7 @@ pub use annals_storage::{
     Compared, Counts, Digest, Digests, EpochEntry, Family, HybridStore, IdPrefix, KvStore,
     Options as StoreOptions, Snapshot, Stored, SubjectEntry, Tally, Walk,
 };
+pub use backpressure::{Backpressure, LagBound};
 pub use digest::{DigestReport, FamilyDigest, Sums, digest_beside};
 pub use directory::journal_dir;
 pub use error::Error;

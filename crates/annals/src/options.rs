@@ -1,5 +1,7 @@
 //! What a caller may choose.
 
+use crate::backpressure::Backpressure;
+
 /// Settings of the whole pipeline; each part checks its own.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -11,6 +13,8 @@ pub struct Options {
     pub store: annals_storage::Options,
     /// The worker's settings.
     pub ingest: annals_ingest::Options,
+    /// What an append does while the store is too far behind the journal. Default: it goes on.
+    pub backpressure: Backpressure,
 }
 
 impl Default for Options {
@@ -20,6 +24,7 @@ impl Default for Options {
             journal: annals_journal::Options::default(),
             store: annals_storage::Options::default(),
             ingest: annals_ingest::Options::default(),
+            backpressure: Backpressure::None,
         }
     }
 }

@@ -5,8 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use annals_ingest::{Pace, State};
 use annals_journal::{Journal, Reader};
 use annals_record::{Lag, Log, Offset};
 use annals_storage::Counts;
@@ -31,6 +32,9 @@ pub struct Status {
     pub store: Option<StoreStatus>,
     /// How far the store is behind the journal.
     pub lag: Lag,
+    /// When it will have caught up, by the rate of the worker at work less the rate of appends, both smoothed over about
+    /// ten seconds. Zero if it has; none if it does not catch up, if no worker works, or if the rates are not known yet.
+    pub catch_up: Option<Duration>,
     /// The process that owns the data, if it is another one.
     pub owner: Option<String>,
 }
@@ -68,6 +72,16 @@ pub(crate) struct Words {
     #[serde(default)]
     pub(crate) digests: Option<Sums>,
     worker_error: Option<String>,
+    /// Said only while the store is behind; not in what an earlier version wrote.
+    #[serde(default)]
+    pace: Option<Rates>,
+}
+
+/// How fast the worker is and how fast the journal grows, in bytes of the journal a second.
+#[derive(Serialize, Deserialize, PartialEq, Clone, Copy)]
+struct Rates {
+    applied_bytes_per_second: u64,
+    appended_bytes_per_second: u64,
 }
 
 impl StoreStatus {
@@ -80,7 +94,7 @@ impl StoreStatus {
     pub(crate) fn with_sums(serving: &Serving) -> Result<(Self, Sums), Error> {
         let snapshot = serving.store.snapshot()?;
         let progress = serving.ingestor.progress();
-        let failed = progress.state == annals_ingest::State::Failed;
+        let failed = progress.state == State::Failed;
         let status = Self {
             cursor: snapshot.cursor().map(|cursor| cursor.next),
             counts: snapshot.counts()?,
@@ -91,7 +105,7 @@ impl StoreStatus {
         Ok((status, Sums::of(&snapshot)?))
     }
 
-    fn words(&self, owner: Option<String>) -> Words {
+    fn words(&self, owner: Option<String>, pace: Option<Rates>) -> Words {
         let Counts { assertions, votes, epochs, epoch_versions, subjects, dead_letters, application } =
             self.counts;
         Words {
@@ -107,6 +121,7 @@ impl StoreStatus {
             application,
             digests: self.sums.clone(),
             worker_error: self.worker_error.clone(),
+            pace,
         }
     }
 }
@@ -125,16 +140,28 @@ impl From<Words> for StoreStatus {
     }
 }
 
+impl Serving {
+    /// Whether a worker works, or tries to.
+    fn works(&self) -> bool {
+        !matches!(self.ingestor.progress().state, State::Failed | State::Stopped)
+    }
+}
+
 /// The state of a data directory as another process can see it: the journal as it is, the store as its owner last said.
 ///
 /// # Errors
 /// [`Error::Missing`] or [`Error::NotOurs`] if there is no data; [`Error::Journal`] if the journal cannot be read.
 pub fn status_beside(dir: &Path) -> Result<Status, Error> {
-    let Beside { reader, store, owner } = beside(dir)?;
+    let Beside { reader, store, owner, rates } = beside(dir)?;
     let journal = reader.status()?;
     let cursor = store.as_ref().and_then(|store| store.cursor).unwrap_or(Offset::ZERO);
     let lag = reader.lag(cursor)?;
-    Ok(Status { journal, store, lag, owner })
+    let of_rates = |rates: Rates| {
+        let Rates { applied_bytes_per_second: applied, appended_bytes_per_second: appended } = rates;
+        Pace::between(applied as f64, appended as f64, lag.bytes)
+    };
+    let catch_up = if lag.bytes == 0 { Some(Duration::ZERO) } else { rates.and_then(of_rates) };
+    Ok(Status { journal, store, lag, catch_up, owner })
 }
 
 /// A data directory as another process can see it.
@@ -145,6 +172,8 @@ pub(crate) struct Beside {
     pub(crate) store: Option<StoreStatus>,
     /// The process that said so, if it still has the data.
     pub(crate) owner: Option<String>,
+    /// The rates it said last.
+    rates: Option<Rates>,
 }
 
 pub(crate) fn beside(dir: &Path) -> Result<Beside, Error> {
@@ -152,7 +181,8 @@ pub(crate) fn beside(dir: &Path) -> Result<Beside, Error> {
     let reader = open_reader(&directory)?;
     let words = read_words(&directory.status_file());
     let owner = words.as_ref().and_then(|words| words.owner.clone());
-    Ok(Beside { reader, store: words.map(StoreStatus::from), owner })
+    let rates = words.as_ref().and_then(|words| words.pace.filter(|_| words.owner.is_some()));
+    Ok(Beside { reader, store: words.map(StoreStatus::from), owner, rates })
 }
 
 /// The log of a data directory, to be read beside whatever process owns it.
@@ -190,6 +220,7 @@ struct Shared {
     journal: Journal,
     serving: Arc<RwLock<Serving>>,
     lineage: Arc<Lineage>,
+    pace: Mutex<Pace>,
     closed: Mutex<bool>,
     changed: Condvar,
 }
@@ -202,13 +233,23 @@ impl StatusFile {
         lineage: Arc<Lineage>,
     ) -> Result<Self, Error> {
         let (closed, changed) = (Mutex::new(false), Condvar::new());
-        let shared = Arc::new(Shared { path, journal, serving, lineage, closed, changed });
+        let pace = Mutex::default();
+        let shared = Arc::new(Shared { path, journal, serving, lineage, pace, closed, changed });
         let keeper = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("annals-status".to_owned())
             .spawn(move || keeper.run())
             .map_err(Error::io("start a thread for", &shared.path))?;
         Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// When the store will have caught up; see [`Status::catch_up`].
+    pub(crate) fn catch_up(&self, lag: &Lag) -> Option<Duration> {
+        if lag.bytes == 0 {
+            return Some(Duration::ZERO);
+        }
+        let serving = self.shared.serving();
+        self.shared.pace(&serving).filter(|_| serving.works())?.catch_up(lag.bytes)
     }
 
     /// Says a last time how things stand: nobody owns the data any more.
@@ -271,8 +312,30 @@ impl Shared {
     }
 
     fn words(&self, owner: Option<String>) -> Option<Words> {
-        let serving = self.serving.read().unwrap_or_else(PoisonError::into_inner).clone();
-        StoreStatus::of(&serving).ok().map(|status| status.words(owner))
+        let serving = self.serving();
+        let pace = self.pace(&serving);
+        let status = StoreStatus::of(&serving).ok()?;
+        let behind = status.cursor.is_none_or(|cursor| cursor < self.journal.durable());
+        let rates = pace.filter(|_| behind && serving.works()).and_then(|pace| {
+            Some(Rates {
+                applied_bytes_per_second: pace.applied_per_second()? as u64,
+                appended_bytes_per_second: pace.appended_per_second() as u64,
+            })
+        });
+        Some(status.words(owner, rates))
+    }
+
+    /// The pace, as of now; none before the worker has looked.
+    fn pace(&self, serving: &Serving) -> Option<Pace> {
+        let progress = serving.ingestor.progress();
+        let (applied, end) = (progress.cursor?.next.get(), self.journal.durable().get());
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.sample(Instant::now(), applied, progress.busy, end);
+        Some(pace.clone())
+    }
+
+    fn serving(&self) -> Serving {
+        self.serving.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn write(&self, owner: Option<String>) -> std::io::Result<()> {

@@ -44,6 +44,8 @@ pub struct Status {
     pub records: u64,
     /// What became of them.
     pub outcome: Outcome,
+    /// How long it had work to do since it was made: all but the waits for more of the log.
+    pub busy: Duration,
     /// Holes of the log that were passed since it was made: ranges that somebody has listed as lost.
     pub holes: u64,
     /// Failures in a row; 0 when all is well.
@@ -76,6 +78,7 @@ impl Board {
             checkpointed: None,
             records: 0,
             outcome: Outcome::default(),
+            busy: Duration::ZERO,
             holes: 0,
             retries: 0,
             last_error: None,

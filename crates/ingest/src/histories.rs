@@ -9,11 +9,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use annals_record::{Log, Offset, ReadLimit, Stance};
+use annals_record::{Log, MemoryLog, Offset, ReadLimit, Stance};
 use annals_storage::{HybridStore, KvStore};
 use proptest::prelude::*;
 
-use crate::scene::MemoryLog;
 use crate::{Options, Progress, Projector, compare};
 use model::{Entry, Model};
 

@@ -1,7 +1,7 @@
 //! The loop around a projector: what to do next, how long to wait, when to give up.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use annals_record::{Kind, Log, Offset};
 use annals_storage::KvStore;
@@ -114,14 +114,17 @@ impl<L: Log, S: KvStore> Work<'_, L, S> {
 
         let mut rhythm = Rhythm::new(options);
         let mut caught_up = false;
+        let mut works_since = Instant::now();
         while !board.should_stop() {
             let passed = projector.holes();
             let Some(progress) = self.retrying(|| projector.step())? else { break };
             let holes = projector.holes() - passed;
             match progress {
                 Progress::Applied { next, .. } => {
-                    self.post_applied(&projector, &progress, holes);
-                    rhythm.applied(next, Instant::now());
+                    let now = Instant::now();
+                    self.post_applied(&projector, &progress, holes, now - works_since);
+                    works_since = now;
+                    rhythm.applied(next, now);
                 }
                 Progress::Idle => {
                     if !std::mem::replace(&mut caught_up, true) {
@@ -130,8 +133,14 @@ impl<L: Log, S: KvStore> Work<'_, L, S> {
                             "the store is up with the log"
                         );
                     }
-                    board.post(|status| status.state = State::CaughtUp);
-                    if self.wait_for_more(log, &projector)? && rhythm.is_pending() {
+                    let worked = works_since.elapsed();
+                    board.post(|status| {
+                        status.state = State::CaughtUp;
+                        status.busy += worked;
+                    });
+                    let quiet = self.wait_for_more(log, &projector)?;
+                    works_since = Instant::now();
+                    if quiet && rhythm.is_pending() {
                         self.checkpoint(&projector, &mut rhythm)?;
                     }
                 }
@@ -169,12 +178,13 @@ impl<L: Log, S: KvStore> Work<'_, L, S> {
         Ok(true)
     }
 
-    fn post_applied(&self, projector: &Projector<L, S>, progress: &Progress, holes: u64) {
+    fn post_applied(&self, projector: &Projector<L, S>, progress: &Progress, holes: u64, worked: Duration) {
         let Progress::Applied { records, outcome, .. } = *progress else { return };
         self.shared.board.post(|status| {
             status.state = State::Applying;
             status.cursor = Some(projector.cursor());
             status.records += records;
+            status.busy += worked;
             status.holes += holes;
             status.outcome.fresh += outcome.fresh;
             status.outcome.duplicates += outcome.duplicates;

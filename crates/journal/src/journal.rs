@@ -212,6 +212,32 @@ impl Journal {
         self.core.watermark.get()
     }
 
+    /// How many records are durable, since the log's beginning: those that retention has removed count. One load.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.core.watermark.records()
+    }
+
+    /// How old the first record at or after `from` is, an offset at which a batch begins or ends: the time from its
+    /// group's commit, by the journal's clock, until now. None if nothing durable stands there. Reads one group.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a file cannot be read.
+    pub fn age(&self, from: Offset) -> Result<Option<Duration>, Error> {
+        let time = self.core.source.time_from(from, self.durable())?;
+        let now = self.core.clock.now_micros();
+        Ok(time.map(|time| Duration::from_micros(now.saturating_sub(time).try_into().unwrap_or(0))))
+    }
+
+    /// How many records stand before `from`, since the log's beginning, an offset at which a batch begins or ends. Reads
+    /// the segment up to there.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a file cannot be read.
+    pub fn records_before(&self, from: Offset) -> Result<u64, Error> {
+        Ok(self.core.source.count_before(from, self.durable())?.0)
+    }
+
     /// Makes the watermark on disk as new as it is in memory: to be called when the journal has been quiet for a while.
     ///
     /// Without it the watermark is synced every 8 MiB or every second with the next append, and at close; until then a
@@ -226,9 +252,7 @@ impl Journal {
     /// The journal's state. Waits for the group that is being written.
     #[must_use]
     pub fn status(&self) -> Status {
-        let active = self.core.commit.between_groups(|writer| {
-            (writer.active.end(), writer.active.header.records_before + writer.active.summary.records)
-        });
+        let active = self.core.commit.between_groups(|writer| (writer.active.end(), writer.records()));
         let (next, records) = active.unwrap_or((self.durable(), self.core.report.records));
         let mut status = crate::reader::status_of(&self.core.source, self.core.log, self.durable(), records);
         status.next = next;

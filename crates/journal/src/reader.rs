@@ -148,9 +148,7 @@ impl Reader {
     /// # Errors
     /// [`Error::Io`] if a file cannot be read.
     pub fn seek_time(&self, micros: i64) -> Result<Offset, Error> {
-        // In this order: the list of segments is never older than the watermark.
-        let durable = self.durable()?;
-        self.core.source.refresh()?;
+        let durable = self.listed()?;
         time::seek(&self.core.source, micros, durable)
     }
 
@@ -177,14 +175,21 @@ impl Reader {
         self.core.mark().map(|(durable, _)| durable)
     }
 
+    /// The first place that is not durable, once the list of segments is as new as that: what the writer has added is in
+    /// it, and what it has removed is not.
+    fn listed(&self) -> Result<Offset, Error> {
+        // In this order: the list is never older than the watermark.
+        let durable = self.durable()?;
+        self.core.source.refresh()?;
+        Ok(durable)
+    }
+
     /// The journal's state, as far as it is durable.
     ///
     /// # Errors
     /// [`Error::Io`] if a file cannot be read.
     pub fn status(&self) -> Result<Status, Error> {
-        // In this order: the list of segments is never older than the watermark.
-        let durable = self.durable()?;
-        self.core.source.refresh()?;
+        let durable = self.listed()?;
         let (records, _) = self.core.source.count_before(durable, durable)?;
         Ok(status_of(&self.core.source, self.core.log, durable, records))
     }
@@ -241,7 +246,8 @@ impl Log for Reader {
     }
 
     fn bounds(&self) -> Result<Bounds, LogError> {
-        Ok(Bounds { oldest: self.core.source.oldest(), durable: self.durable()? })
+        let durable = self.listed()?;
+        Ok(Bounds { oldest: self.core.source.oldest(), durable })
     }
 
     fn durability(&self) -> Durability {
@@ -260,10 +266,10 @@ impl Log for Reader {
         let until = Instant::now() + timeout;
         let mut pause = FIRST_PAUSE;
         loop {
-            let bounds = self.bounds()?;
+            let durable = self.durable()?;
             let left = until.saturating_duration_since(Instant::now());
-            if bounds.durable > known || left.is_zero() {
-                return Ok(bounds);
+            if durable > known || left.is_zero() {
+                return self.bounds();
             }
             std::thread::park_timeout(pause.min(left));
             pause = (pause * 2).min(LAST_PAUSE);
@@ -271,7 +277,7 @@ impl Log for Reader {
     }
 
     fn lag(&self, from: Offset) -> Result<Lag, LogError> {
-        Ok(lag_of(&self.core.source, &*self.core.clock, from, self.durable()?)?)
+        Ok(lag_of(&self.core.source, &*self.core.clock, from, self.listed()?)?)
     }
 }
 

@@ -274,6 +274,7 @@ pub(crate) fn recover(
     }
     writer.durable = end;
     let watermark = Watermark::new(end);
+    watermark.count(writer.records());
     match ending {
         Ending::Torn { end: torn_end, reason } => {
             report.torn = Some(cut(&mut writer, torn_end, reason, &holes, &keys, &source, &watermark)?);
@@ -297,6 +298,7 @@ pub(crate) fn recover(
 /// A journal that can be read around its damage, and not written to.
 fn refused(source: Source, log: LogId, durable: Offset, report: OpenReport) -> Recovered {
     let watermark = Watermark::new(durable);
+    watermark.count(report.records);
     Recovered { source, watermark, writer: None, log, report, last_record: None, keys: Keys::default() }
 }
 

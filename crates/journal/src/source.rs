@@ -274,6 +274,8 @@ impl Source {
         let mut next_time = None;
         loop {
             match scan.step().map_err(failed)? {
+                // Marks of the journal's own are groups without a record.
+                Step::Group(group) if group.start >= offset && group.commit.records == 0 => {}
                 Step::Group(group) if group.start >= offset => {
                     next_time = Some(group.commit.time_micros);
                     break;
@@ -282,7 +284,35 @@ impl Source {
                 Step::Bad(..) | Step::Seal(_) | Step::End => break,
             }
         }
+        if next_time.is_none() {
+            // It is the end of its segment: what comes next stands in a later one.
+            next_time = self.time_from(segment.next.unwrap_or(durable), durable)?;
+        }
         Ok((count, next_time))
+    }
+
+    /// The journal time of the first group that verifies in the segment of `from`, from there on, or in a later one;
+    /// `from` is where a group begins or ends.
+    pub(crate) fn time_from(&self, from: Offset, durable: Offset) -> Result<Option<i64>, Error> {
+        for segment in self.segments() {
+            let end = segment.next.unwrap_or(durable).min(durable);
+            if end <= from {
+                continue;
+            }
+            let Ok(header) = &segment.header else { continue };
+            let file = self.open(&segment)?;
+            let failed = |error| Error::io("read", &segment.path, error);
+            let window = Window::new(&*file, header.file_pos(end).0).map_err(failed)?;
+            let mut scan = scan::Scan::new(header, window, from.max(segment.base)).over(self.holes());
+            loop {
+                match scan.step().map_err(failed)? {
+                    Step::Group(group) if group.commit.records == 0 => {}
+                    Step::Group(group) => return Ok(Some(group.commit.time_micros)),
+                    Step::Bad(..) | Step::Seal(_) | Step::End => break,
+                }
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -193,6 +193,8 @@ impl Slots {
 #[derive(Debug)]
 pub(crate) struct Watermark {
     durable: AtomicU64,
+    /// How many records stand below it, since the log's beginning.
+    records: AtomicU64,
     state: Mutex<State>,
     moved: Condvar,
     /// How many wait, threads and tasks, so that nobody is woken in vain.
@@ -211,6 +213,7 @@ impl Watermark {
     pub(crate) fn new(durable: Offset) -> Self {
         Self {
             durable: AtomicU64::new(durable.get()),
+            records: AtomicU64::new(0),
             state: Mutex::default(),
             moved: Condvar::new(),
             waiting: AtomicUsize::new(0),
@@ -219,6 +222,16 @@ impl Watermark {
 
     pub(crate) fn get(&self) -> Offset {
         Offset::new(self.durable.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn records(&self) -> u64 {
+        self.records.load(Ordering::Acquire)
+    }
+
+    /// Says how many records there are below the place to which the watermark moves next: whoever sees that place sees
+    /// at least these.
+    pub(crate) fn count(&self, records: u64) {
+        self.records.store(records, Ordering::Release);
     }
 
     pub(crate) fn advance(&self, durable: Offset) {

@@ -265,10 +265,16 @@ impl Writer {
     fn advance(&mut self, durable: Offset, watermark: &Watermark) -> Result<(), Error> {
         assert!(self.durable <= durable, "I3: the watermark went back from {} to {durable}", self.durable);
         self.durable = durable;
+        watermark.count(self.records());
         // First here: no other process is ever ahead of this one's readers.
         watermark.advance(durable);
         let mark = self.mark(false);
         self.slots.publish(&mark).map_err(|error| self.poison("publish the watermark in", error))
+    }
+
+    /// How many records were written, since the log's beginning.
+    pub(crate) fn records(&self) -> u64 {
+        self.active.header.records_before + self.active.summary.records
     }
 
     fn mark(&self, clean: bool) -> Mark {

@@ -4,7 +4,8 @@
 //!
 //! Without features this crate knows positions, hashes and the [`Log`] trait. Feature `model` adds the payloads
 //! (assertions, votes, epochs and their bytes), feature `json` the form a person writes by hand. It knows nothing of
-//! files, clocks or threads.
+//! files, clocks or threads, but for what feature `conformance` adds for tests: a log in memory, and the suite that every
+//! implementation of [`Log`] has to pass.
 //!
 //! A record has one payload, and the BLAKE3 of that is its identity, on every machine and in every build:
 //!
@@ -33,10 +34,14 @@
 //! docs/payload.md has the bytes, docs/json.md the lines, `limits` what a record may hold.
 
 mod batch;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod cursor;
 mod identity;
 mod kind;
 mod log;
+#[cfg(feature = "conformance")]
+mod memory;
 mod offset;
 mod record_type;
 #[cfg(all(test, feature = "model"))]
@@ -69,6 +74,8 @@ pub use cursor::{Applied, Cursor, CursorRefusal, Refusal, Repair};
 pub use identity::{LogId, ParseIdError, RecordId, Term};
 pub use kind::Kind;
 pub use log::{Appended, Bounds, Durability, Lag, Log, LogError, ReadLimit, TermStart};
+#[cfg(feature = "conformance")]
+pub use memory::MemoryLog;
 pub use offset::Offset;
 pub use record_type::RecordType;
 pub use source::IntoLog;

@@ -6,6 +6,7 @@
 //!   `- first place that retention left
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -20,6 +21,9 @@ use crate::{Kind, LogId, Offset, RecordId, Term};
 /// L1: `read` never returns a record at or beyond `bounds().durable`.
 /// L2: records come in the order of their offsets, each once, and all records of an atomic append or none.
 /// L3: what is missing or damaged is an error that names its place, never a silent jump.
+///
+/// A new log begins at offset zero. What else is asked of an implementation is a suite that it can run: the module
+/// `conformance` (feature `conformance`), explained in docs/log.md.
 pub trait Log: Send + Sync {
     /// Which log this is.
     fn identity(&self) -> LogId;
@@ -36,7 +40,8 @@ pub trait Log: Send + Sync {
     /// What an acknowledgement of this log means.
     fn durability(&self) -> Durability;
 
-    /// Appends payloads as one atomic group and returns once they are durable.
+    /// Appends payloads as one atomic group and returns once they are durable: a receipt for each, in their order. No
+    /// payloads are no group, and no error.
     ///
     /// # Errors
     /// [`LogError::Failed`]; nothing of the group will be served, unless the kind is [`Kind::Stop`]: then it is unknown.
@@ -44,11 +49,13 @@ pub trait Log: Send + Sync {
 
     /// Reads whole atomic groups from `from` on, at least one if there is one, up to about `limit`.
     ///
-    /// An empty batch means that `from` is the durable end. `from` must be an offset this log gave.
+    /// An empty batch means that nothing stands between `from` and the durable end, which is its `next`. `from` must be an
+    /// offset this log gave: of a record, behind one, or where a batch ended.
     ///
     /// # Errors
     /// [`LogError::Gap`] below the oldest place, [`LogError::Damaged`] where checksums fail, [`LogError::Hole`] where
-    /// that was acknowledged.
+    /// that was acknowledged, [`LogError::Beyond`] behind the durable end. A range that is missing may begin before `from`;
+    /// reading goes on behind it.
     fn read(&self, from: Offset, limit: ReadLimit) -> Result<Batch, LogError> {
         let mut batch = Batch::default();
         self.read_into(from, limit, &mut batch)?;
@@ -65,7 +72,7 @@ pub trait Log: Send + Sync {
     /// bounds then.
     ///
     /// # Errors
-    /// As [`Log::bounds`].
+    /// As [`Log::bounds`]; a log may say with [`LogError::Failed`] that it is closed and nothing will come.
     fn wait(&self, known: Offset, timeout: Duration) -> Result<Bounds, LogError>;
 
     /// Has `waker` woken once something beyond `known` is durable or the log is closed, at once if that is so already; it
@@ -75,7 +82,7 @@ pub trait Log: Send + Sync {
         false
     }
 
-    /// How far a reader at `from` is behind the durable end. May read a segment: for reports, not for loops.
+    /// How far a reader at `from`, an offset at which a batch begins or ends, is behind the durable end. May read a segment: for reports, not for loops.
     ///
     /// # Errors
     /// As [`Log::read`].
@@ -191,6 +198,12 @@ pub struct Lag {
     pub bytes: u64,
     /// The age of the oldest record not yet read, in seconds of the log's clock; 0 when there is none.
     pub seconds: f64,
+}
+
+impl fmt::Display for Lag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} records, {} bytes, {:.3} s", self.records, self.bytes, self.seconds)
+    }
 }
 
 /// Why a log could not do it.

@@ -7,6 +7,8 @@ use annals_record::{Assertion, Epoch, Stance, Value, Vote};
 use super::*;
 use crate::{Added, Index, VerifyParts, digest_beside, rebuild, status_beside, verify_at};
 
+mod another_log;
+mod backpressure;
 mod rebuilds;
 
 const SOON: Duration = Duration::from_secs(60);

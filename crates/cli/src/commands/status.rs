@@ -3,6 +3,8 @@
 //!   nobody has the data -> opened, asked, closed
 //!   somebody has it     -> the journal as it is, the store as its owner last said
 
+use std::time::Duration;
+
 use annals::{Annals, Durability, Error, Status};
 
 use super::{Context, opening};
@@ -24,7 +26,9 @@ Examples:
   annals status --json
 
 Works while another process has the data: then the journal is read as it is, and what is said of the \
-store is what that process said last, within a second. A damaged journal has a status as well.")]
+store is what that process said last, within a second. A damaged journal has a status as well. The lag \
+is what the journal holds and the store does not show yet; \"caught up\" says when it will, by how fast \
+the store's worker works and how fast the journal grows.")]
 pub(crate) struct Args {}
 
 /// Shows it.
@@ -57,7 +61,10 @@ fn look(context: &Context) -> Result<Status, Failure> {
     opening::tell(annals.journal().report(), context.output.json);
     let status = annals.status();
     annals.close()?;
-    Ok(status?)
+    let mut status = status?;
+    // Once this command has ended nobody works on what is left.
+    status.catch_up = status.catch_up.filter(Duration::is_zero);
+    Ok(status)
 }
 
 /// One screen.
@@ -100,6 +107,16 @@ fn show(status: &Status, place: &Place, output: &mut Output) -> Result<(), Failu
         format!("{}, {}, {}", counted(lag.records, "record"), Size(lag.bytes), Span(lag.seconds))
     };
     row(output, "lag", behind)?;
+    if lag.bytes > 0 {
+        let when = match (&status.owner, status.catch_up) {
+            (None, _) => "nobody is at work on it".to_owned(),
+            (Some(_), Some(left)) => format!("in about {}", Span(left.as_secs_f64())),
+            (Some(_), None) => {
+                "not to be foreseen: it gains nothing on the appends, or has just begun".to_owned()
+            }
+        };
+        row(output, "caught up", when)?;
+    }
     match &store.worker_error {
         None => Ok(()),
         Some(error) => row(output, "worker", output.paint.red(Shown(error)).to_string()),

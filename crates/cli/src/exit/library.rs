@@ -118,6 +118,7 @@ fn code_of(error: &Error) -> Code {
         Error::Log(error) => of_log_error(error),
         Error::Store(error) => of_store_error(error),
         Error::Ingest(error) => of_ingest_error(error, DEPTH),
+        Error::Behind { worker: Some(error), .. } => of_ingest_error(error, DEPTH),
         Error::Io { source, .. } => Code::of_io(source),
         // What breaks a limit is told where it is read; a build that writes other bytes, and a wait that was too long,
         // have no code of their own.

@@ -1,20 +1,15 @@
 use std::sync::Arc;
 
-use annals_record::{RecordId, Stance};
+use annals_record::{MemoryLog, RecordId, Stance};
 
 use super::*;
 use crate::Projector;
-use crate::scene::{MemoryLog, assertion, epoch, vote};
+use crate::scene::{assertion, epoch, log_of, named, vote};
 
 fn log() -> MemoryLog {
     let claim = RecordId::of(&assertion("a", 0));
     let claims = (0..20).map(|n| assertion("a", n % 15));
-    MemoryLog::with(claims.chain([
-        vote(claim, "ann", 1, Stance::For, 1),
-        epoch("e", "1"),
-        vec![9],
-        vec![200],
-    ]))
+    log_of(claims.chain([vote(claim, "ann", 1, Stance::For, 1), epoch("e", "1"), vec![9], vec![200]]))
 }
 
 /// Fills a store from one log and compares it with another.
@@ -44,7 +39,7 @@ fn a_store_is_what_its_log_says_also_when_the_log_has_gone_on() {
 
 #[test]
 fn a_store_of_another_log_is_refused_not_compared() {
-    let other = MemoryLog::named(*b"a second log....");
+    let other = named(*b"a second log....");
     other.append(&[&assertion("a", 0)]).unwrap();
     assert!(matches!(check(&log(), &other), Err(Error::Refused { .. })));
 }
@@ -60,8 +55,8 @@ fn a_log_without_its_beginning_cannot_be_compared() {
 #[test]
 fn a_store_that_differs_from_its_log_says_where() {
     // The same length, the same last record, another record in between.
-    let first = MemoryLog::with([assertion("a", 1), assertion("a", 2), assertion("a", 3)]);
-    let second = MemoryLog::with([assertion("a", 1), assertion("a", 4), assertion("a", 3)]);
+    let first = log_of([assertion("a", 1), assertion("a", 2), assertion("a", 3)]);
+    let second = log_of([assertion("a", 1), assertion("a", 4), assertion("a", 3)]);
     let compared = check(&first, &second).unwrap();
     assert!(!compared.is_same());
     assert_eq!(compared.damaged.len(), 1);

@@ -1,11 +1,11 @@
 use annals_record::{EpochId, Log, Offset, ReadLimit, RecordId, Stance};
 
 use super::*;
-use crate::scene::{MemoryLog, assertion, epoch, vote};
+use crate::scene::{assertion, epoch, log_of, vote};
 
 /// What these payloads do.
 fn check(payloads: &[Vec<u8>]) -> Vec<Effect> {
-    let log = MemoryLog::with(payloads);
+    let log = log_of(payloads);
     let batch = log.read(Offset::ZERO, ReadLimit::default()).unwrap();
     let changes = decode(&batch).unwrap();
     assert_eq!(changes.len(), payloads.len());

@@ -1,17 +1,17 @@
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
-use annals_record::{Kind, ReadLimit};
+use annals_record::{Kind, MemoryLog, ReadLimit};
 use annals_storage::HybridStore;
 
 use super::*;
-use crate::scene::{FaultyStore, MemoryLog, assertion};
+use crate::scene::{FaultyStore, assertion, log_of, named};
 
 /// Longer than any test waits unless something hangs.
 const LONG: Duration = Duration::from_secs(60);
 
 fn ten() -> MemoryLog {
-    MemoryLog::with((0..10).map(|n| assertion("a", n)))
+    log_of((0..10).map(|n| assertion("a", n)))
 }
 
 fn store() -> (tempfile::TempDir, Arc<HybridStore>) {
@@ -58,7 +58,7 @@ fn a_stop_makes_everything_durable_and_lets_go_of_the_store() {
 #[test]
 fn a_stop_in_the_middle_of_the_work_makes_durable_what_was_applied() {
     let (_dir, store) = store();
-    let log = Arc::new(MemoryLog::with((0..1000).map(|n| assertion("a", n))));
+    let log = Arc::new(log_of((0..1000).map(|n| assertion("a", n))));
     let one = ReadLimit { records: 1, bytes: 1 };
     let options = Options { batch: one, checkpoint_every: LONG * 60, ..Options::default() };
     let mut ingestor = Ingestor::with_options(Arc::clone(&log), Arc::clone(&store), options);
@@ -114,7 +114,7 @@ fn a_log_that_goes_quiet_is_checkpointed() {
 fn failures_that_may_pass_are_tried_again_until_they_do() {
     let (_dir, store) = store();
     let log = Arc::new(ten());
-    log.fail(5, Kind::Retry);
+    log.fail_reads(5, Kind::Retry);
     let options = Options { backoff_first: Duration::from_micros(1), ..Options::default() };
     let mut ingestor = Ingestor::with_options(Arc::clone(&log), store, options);
     ingestor.start();
@@ -128,7 +128,7 @@ fn failures_that_may_pass_are_tried_again_until_they_do() {
 fn it_can_be_stopped_while_it_waits_to_try_again() {
     let (_dir, store) = store();
     let log = Arc::new(ten());
-    log.fail(1_000_000, Kind::Retry);
+    log.fail_reads(1_000_000, Kind::Retry);
     let options = Options { backoff_first: LONG * 60, backoff_cap: LONG * 60, ..Options::default() };
     let mut ingestor = Ingestor::with_options(log, store, options);
     ingestor.start();
@@ -144,7 +144,7 @@ fn w2_a_store_of_another_log_stops_it_with_the_refusal() {
     ingestor.wait_for(ten().end(), LONG).unwrap();
     drop(ingestor);
 
-    let other = MemoryLog::named(*b"a second log....");
+    let other = named(*b"a second log....");
     let mut ingestor = Ingestor::new(Arc::new(other), store);
     ingestor.start();
     let refused = ingestor.wait_for(Offset::new(1), LONG).unwrap_err();

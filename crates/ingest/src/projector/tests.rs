@@ -1,8 +1,8 @@
-use annals_record::{Kind, LogError, RecordId};
+use annals_record::{Kind, LogError, MemoryLog, RecordId};
 use annals_storage::{Counts, HybridStore};
 
 use super::*;
-use crate::scene::{MemoryLog, assertion};
+use crate::scene::{assertion, log_of};
 
 struct Stage {
     _dir: tempfile::TempDir,
@@ -23,7 +23,7 @@ impl Stage {
 }
 
 fn ten() -> MemoryLog {
-    MemoryLog::with((0..10).map(|n| assertion("a", n)))
+    log_of((0..10).map(|n| assertion("a", n)))
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn a_failure_that_may_pass_leaves_everything_as_it_was() {
     let stage = Stage::new(ten());
     let mut projector = stage.projector();
     let before = projector.cursor();
-    stage.log.fail(1, Kind::Retry);
+    stage.log.fail_reads(1, Kind::Retry);
     assert_eq!(projector.step().unwrap_err().kind(), Kind::Retry);
     assert_eq!(projector.cursor(), before);
     assert_eq!(stage.store.counts().unwrap(), Counts::default());
@@ -74,7 +74,7 @@ fn damage_in_the_log_stops_after_the_last_record_before_it() {
 
 #[test]
 fn w3_a_record_that_cannot_be_applied_is_parked_and_the_next_goes_on() {
-    let stage = Stage::new(MemoryLog::with([assertion("a", 1), vec![77; 9], vec![200], assertion("a", 2)]));
+    let stage = Stage::new(log_of([assertion("a", 1), vec![77; 9], vec![200], assertion("a", 2)]));
     let progress = stage.projector().step().unwrap();
     let Progress::Applied { outcome, .. } = progress else { panic!("{progress:?}") };
     assert_eq!(outcome, Outcome { fresh: 2, duplicates: 0, dead_letters: 1, application: 1 });

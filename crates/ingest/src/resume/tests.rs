@@ -1,16 +1,16 @@
 use std::sync::Arc;
 
-use annals_record::{Bounds, Kind, LogId, TermStart};
+use annals_record::{Bounds, Kind, LogId, MemoryLog, TermStart};
 use annals_storage::{HybridStore, KvStore};
 
 use super::*;
 use crate::Projector;
-use crate::scene::{MemoryLog, assertion};
+use crate::scene::{assertion, log_of, named};
 
 /// A store filled from a log of ten records, and then what `change` makes of the log; whether work goes on.
 fn check(change: impl FnOnce(MemoryLog) -> MemoryLog) -> Result<Cursor, Error> {
     let dir = tempfile::tempdir().unwrap();
-    let log = MemoryLog::with((0..10).map(|n| assertion("a", n)));
+    let log = log_of((0..10).map(|n| assertion("a", n)));
     let store = Arc::new(HybridStore::open(dir.path()).unwrap());
     Projector::new(Arc::new(log.clone()), Arc::clone(&store)).unwrap().step().unwrap();
     let before = store.cursor().unwrap();
@@ -42,7 +42,7 @@ fn work_goes_on_where_the_store_stands() {
 #[test]
 fn an_empty_store_begins_at_the_beginning() {
     let dir = tempfile::tempdir().unwrap();
-    let log = MemoryLog::with((0..3).map(|n| assertion("a", n)));
+    let log = log_of((0..3).map(|n| assertion("a", n)));
     let store = HybridStore::open(dir.path()).unwrap();
     assert_eq!(resume(&log, &store).unwrap(), Cursor::start(log.identity(), Term::FIRST, Offset::ZERO));
     let second = log.read(Offset::ZERO, ReadLimit { records: 1, bytes: 1 }).unwrap().next();
@@ -54,9 +54,9 @@ fn an_empty_store_begins_at_the_beginning() {
 
 #[test]
 fn w2_each_log_that_does_not_fit_has_its_own_refusal() {
-    let same_name = |payloads: std::ops::Range<i64>| MemoryLog::with(payloads.map(|n| assertion("a", n)));
+    let same_name = |payloads: std::ops::Range<i64>| log_of(payloads.map(|n| assertion("a", n)));
     assert!(matches!(
-        refusal(|_| MemoryLog::named(*b"a second log....")),
+        refusal(|_| named(*b"a second log....")),
         CursorRefusal::ForeignLog { log, .. } if log == LogId::from_bytes(*b"a second log....")
     ));
     assert!(matches!(refusal(|_| same_name(0..9)), CursorRefusal::AheadOfLog { .. }));
@@ -88,7 +88,8 @@ fn a_record_that_retention_took_proves_nothing_and_hinders_nothing() {
 #[test]
 fn a_damaged_place_at_the_cursor_is_the_logs_error() {
     let damaged = check(|log| {
-        log.damage(Offset::ZERO);
+        let all = log.read(Offset::ZERO, ReadLimit::default()).unwrap();
+        log.damage(all.iter().next_back().unwrap().offset);
         log
     });
     assert!(matches!(damaged, Err(Error::Log(LogError::Damaged { .. }))), "{damaged:?}");
@@ -136,7 +137,7 @@ impl KvStore for CutOff {
 
 #[test]
 fn content_of_another_past_is_refused_even_if_the_cursor_fits() {
-    let log = MemoryLog::with((0..10).map(|n| assertion("a", n)));
+    let log = log_of((0..10).map(|n| assertion("a", n)));
     let Bounds { durable, .. } = log.bounds().unwrap();
     let at = |next| Cursor { next, ..Cursor::start(log.identity(), Term::FIRST, Offset::ZERO) };
     let store = CutOff { cursor: at(Offset::ZERO), reach: at(durable) };

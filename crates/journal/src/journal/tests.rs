@@ -8,6 +8,7 @@ use super::*;
 use crate::{AppendOptions, Bucket, Reader, SealPolicy, segment};
 
 mod asking;
+mod conforming;
 
 /// Small segments, so that a few records roll.
 const SMALL: Options = Options {
@@ -359,6 +360,8 @@ fn lag_counts_records_bytes_and_age() {
     assert_eq!(lag.records, 60);
     assert_eq!(lag.bytes, journal.durable().get() - receipts[40].offset.get());
     assert_eq!(journal.lag(journal.durable()).unwrap(), Lag::default());
+    assert_eq!(journal.records(), 100);
+    assert_eq!(journal.records_before(receipts[40].offset).unwrap(), 40);
 }
 
 #[test]

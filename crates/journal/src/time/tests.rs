@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use annals_record::{Appended, Log, ReadLimit};
 
@@ -103,4 +104,28 @@ fn a_place_that_damage_may_hide_is_where_the_damage_begins() {
     let read = reader.read(missing.base, ReadLimit::default());
     assert!(matches!(read.map_err(|error| error.kind()), Err(annals_record::Kind::Stop)), "and says so");
     assert!(!matches!(reader.seek_time(99_000), Err(Error::Io { .. })));
+}
+
+#[test]
+fn the_age_of_what_is_not_read_is_that_of_the_next_record_also_behind_a_seal() {
+    let (dir, hand) = (tempfile::tempdir().unwrap(), Arc::new(Hand::default()));
+    let clock = Arc::clone(&hand) as Arc<dyn Clock>;
+    let journal = Journal::open_on(Arc::new(RealDisk), clock, dir.path(), Options::default()).unwrap();
+    let append = |at: i64| {
+        hand.0.store(at, Ordering::Relaxed);
+        journal.append(b"x").unwrap().next
+    };
+    append(1_000_000);
+    let end = append(2_000_000);
+    journal.seal().unwrap();
+    journal.checkpoint(b"no record", false).unwrap();
+    let last = append(5_000_000);
+    hand.0.store(9_000_000, Ordering::Relaxed);
+    let ages = [Offset::ZERO, end, last].map(|from| journal.age(from).unwrap());
+    assert_eq!(ages, [Some(Duration::from_secs(8)), Some(Duration::from_secs(4)), None]);
+    let lags = [Offset::ZERO, end, journal.durable()].map(|from| journal.lag(from).unwrap());
+    assert_eq!(lags.map(|lag| (lag.records, lag.seconds)), [(3, 8.0), (1, 4.0), (0, 0.0)]);
+    // A batch's end, behind the seal.
+    let read = journal.read(Offset::ZERO, ReadLimit { records: 2, bytes: 1 << 20 }).unwrap();
+    assert_eq!(journal.age(read.next()).unwrap(), Some(Duration::from_secs(4)));
 }

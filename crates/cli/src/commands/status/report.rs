@@ -45,6 +45,8 @@ struct Lag {
     records: u64,
     bytes: u64,
     seconds: f64,
+    /// Null if it cannot be said.
+    catch_up_seconds: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -92,7 +94,12 @@ impl<'a> Report<'a> {
                 }),
             },
             cursor: status.store.as_ref().and_then(|store| store.cursor).map(Offset::get),
-            lag: Lag { records: status.lag.records, bytes: status.lag.bytes, seconds: status.lag.seconds },
+            lag: Lag {
+                records: status.lag.records,
+                bytes: status.lag.bytes,
+                seconds: status.lag.seconds,
+                catch_up_seconds: status.catch_up.map(crate::number::seconds),
+            },
             store: status.store.as_ref().map(|store| Store {
                 assertions: store.counts.assertions,
                 votes: store.counts.votes,
