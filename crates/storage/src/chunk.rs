@@ -44,7 +44,7 @@ pub(crate) enum Part<'c> {
 /// Pieces, encoded.
 #[derive(Clone)]
 pub(crate) struct Chunk {
-    bytes: Arc<[u8]>,
+    bytes: Arc<Vec<u8>>,
     /// Where its first piece stands in the log.
     first: Offset,
 }
@@ -54,10 +54,31 @@ pub(crate) struct Chunk {
 pub(crate) struct ChunkWriter {
     bytes: Vec<u8>,
     first: Option<Offset>,
+    /// How many bytes are still to come, if that is known.
+    left: usize,
     done: Vec<Chunk>,
 }
 
+impl Piece<'_> {
+    /// How many bytes it takes in a chunk.
+    fn len(&self) -> usize {
+        let more = match &self.part {
+            Part::Assertion { subject } => subject.len(),
+            Part::Vote { .. } | Part::Epoch { .. } => ID,
+            Part::DeadLetter => 0,
+        };
+        HEAD + ID + more + OFFSET + self.content.len()
+    }
+}
+
 impl ChunkWriter {
+    /// The chunks of these pieces, which come in the order of their offsets.
+    pub(crate) fn write(pieces: &[Piece<'_>]) -> Vec<Chunk> {
+        let mut writer = Self { left: pieces.iter().map(Piece::len).sum(), ..Self::default() };
+        pieces.iter().for_each(|piece| writer.push(piece));
+        writer.finish()
+    }
+
     /// Adds a piece; pieces come in the order of their offsets.
     pub(crate) fn push(&mut self, piece: &Piece<'_>) {
         if self.bytes.len() >= ENOUGH {
@@ -71,11 +92,16 @@ impl ChunkWriter {
             }
             Part::DeadLetter => (b'D', 0, "", None),
         };
+        let len = piece.len();
         let value = u32::try_from(OFFSET + piece.content.len());
         let (Ok(subject_len), Ok(value)) = (u16::try_from(subject.len()), value) else {
             unreachable!("a subject has at most 1,024 bytes, a payload at most 256 MiB");
         };
         let bytes = &mut self.bytes;
+        if bytes.capacity() == 0 {
+            bytes.reserve_exact(self.left.clamp(len, ENOUGH + len));
+        }
+        self.left = self.left.saturating_sub(len);
         bytes.extend_from_slice(&[letter, flags]);
         bytes.extend_from_slice(&subject_len.to_le_bytes());
         bytes.extend_from_slice(&value.to_le_bytes());
@@ -97,8 +123,7 @@ impl ChunkWriter {
 
     fn end_chunk(&mut self) {
         if let Some(first) = self.first.take() {
-            self.done.push(Chunk { bytes: self.bytes.as_slice().into(), first });
-            self.bytes.clear();
+            self.done.push(Chunk { bytes: Arc::new(std::mem::take(&mut self.bytes)), first });
         }
     }
 }
@@ -136,7 +161,7 @@ impl Chunk {
             span = Some((span.map_or(piece.offset, |(first, _)| first), piece.offset));
             rest = &rest[len..];
         }
-        span.map(|(first, _)| Self { bytes: bytes.into(), first })
+        span.map(|(first, _)| Self { bytes: Arc::new(bytes.to_vec()), first })
     }
 
     /// Its pieces, each with its value: offset and payload, lent from the chunk.
@@ -147,7 +172,7 @@ impl Chunk {
 
 /// The pieces of a chunk.
 pub(crate) struct Pieces<'c> {
-    chunk: &'c Arc<[u8]>,
+    chunk: &'c Arc<Vec<u8>>,
     rest: &'c [u8],
 }
 

@@ -78,7 +78,9 @@ impl Content {
             }
             error => Error::engine("content", "open", path, error),
         };
-        let database = Database::builder(path).cache_size(cache_bytes).open().map_err(open)?;
+        // One worker: layers come one after the other, and two workers on two cores wait for each other by asking.
+        let database =
+            Database::builder(path).cache_size(cache_bytes).worker_threads(1).open().map_err(open)?;
         let keyspace = database.keyspace("content", KeyspaceCreateOptions::default).map_err(open)?;
         let unsynced = AtomicBool::new(false);
         Ok(Self { database, keyspace, store: None, unsynced, path: path.to_owned() })

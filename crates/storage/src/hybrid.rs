@@ -20,6 +20,7 @@ use crate::identity::StoreId;
 use crate::index::{Index, PROJECTION};
 use crate::index_view::IndexView;
 use crate::keys::assertion_key;
+use crate::known::KnownSubjects;
 use crate::layer::{Layer, Layers};
 use crate::lock::Lock;
 use crate::order::{belong_together, follows};
@@ -40,13 +41,13 @@ pub struct Options {
     pub index_cache_bytes: usize,
     /// How much of what was applied is collected in memory before it is folded into content and index. Up to twice as much
     /// is held, for one layer fills while another is folded. Larger means fewer and larger tables; smaller means less
-    /// memory, and less to load when a store that was killed is opened. Default: 64 MiB.
+    /// memory, and less to load when a store that was killed is opened. Default: 128 MiB.
     pub layer_bytes: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { content_cache_bytes: 64 << 20, index_cache_bytes: 128 << 20, layer_bytes: 64 << 20 }
+        Self { content_cache_bytes: 64 << 20, index_cache_bytes: 128 << 20, layer_bytes: 128 << 20 }
     }
 }
 
@@ -71,6 +72,7 @@ struct Committer {
     reach: Option<Cursor>,
     /// Whether content says whose it is.
     named: bool,
+    known: KnownSubjects,
 }
 
 impl HybridStore {
@@ -146,7 +148,7 @@ impl HybridStore {
         let core = Arc::new(Core::new(content, index, layers, standing));
         Ok(Self {
             folder: Folder::start(&core, path)?,
-            committer: Mutex::new(Committer { reach, named }),
+            committer: Mutex::new(Committer { reach, named, known: KnownSubjects::default() }),
             core,
             id,
             seen: OnceLock::new(),
@@ -311,21 +313,22 @@ impl KvStore for HybridStore {
     }
 
     fn apply(&self, changes: &[Change<'_>], cursor: &Cursor) -> Result<Outcome, Error> {
-        let committer = self.committer();
+        let mut committer = self.committer();
         self.core.check()?;
         let (layers, index, before) = self.core.view()?;
         follows(before.cursor, changes, cursor)?;
         let index = IndexView::new(index, layers.clone(), before.next());
-        let plan = Planner::plan(changes, before.next(), &self.core.content, &layers, &index)?;
+        let tables = &self.core.content;
+        let plan = Planner::plan(changes, before.next(), tables, &layers, &index, &mut committer.known);
+        // What a plan that came to nothing has learned is not so.
+        let plan = plan.inspect_err(|_| committer.known.forget())?;
         drop(index);
         let Plan { pieces, repairs, counts, digests, outcome } = plan;
         if let Some(repairs) = repairs {
             self.core.writing(|core| core.content.commit(repairs))?;
         }
-        let mut chunks = ChunkWriter::default();
-        pieces.iter().for_each(|piece| chunks.push(piece));
         // What is added stands at or beyond the cursor: it does not show before the cursor has moved.
-        layers.active.add(chunks.finish(), false);
+        layers.active.add(ChunkWriter::write(&pieces), false);
         let mut standing = Standing { cursor: Some(*cursor), ..before };
         standing.counts.merge(&counts);
         standing.digests.merge(&digests);

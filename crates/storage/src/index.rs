@@ -41,7 +41,7 @@ const REASON_BYTES: usize = 512;
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const RUNS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("S");
-const SUBJECTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("subjects");
+const SUBJECTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("subjects");
 const EPOCHS: TableDefinition<'_, u64, &[u8; 32]> = TableDefinition::new("epochs");
 const DEAD_LETTERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("dead_letters");
 const RECENT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("recent");
@@ -107,7 +107,7 @@ impl Index {
     }
 
     /// Folds some subjects.
-    pub(crate) fn fold_slice(&self, subjects: &[(&String, &Vec<Listed>)]) -> Result<(), Error> {
+    pub(crate) fn fold_slice(&self, subjects: &[(&Box<str>, &Vec<Listed>)]) -> Result<(), Error> {
         self.writing("fold", Durability::None, |writing| self.fold_subjects(writing, subjects))
     }
 
@@ -209,7 +209,7 @@ impl Index {
     fn fold_subjects(
         &self,
         writing: &WriteTransaction,
-        subjects: &[(&String, &Vec<Listed>)],
+        subjects: &[(&Box<str>, &Vec<Listed>)],
     ) -> Result<(), Error> {
         let (op, path) = ("fold", &self.path);
         let mut rows = writing.open_table(SUBJECTS).at(op, path)?;
@@ -217,7 +217,7 @@ impl Index {
         let mut tail = Vec::new();
         for (subject, entries) in subjects {
             tail.clear();
-            let stored = rows.get(subject.as_str()).at(op, path)?;
+            let stored = rows.get(subject.as_bytes()).at(op, path)?;
             let before = match &stored {
                 Some(stored) => {
                     let row = reader::parsed(subject, stored.value())?;
@@ -242,7 +242,7 @@ impl Index {
                 }
             }
             let row = Row { count, first, last: end.offset, tail: &tail };
-            rows.insert(subject.as_str(), row.to_bytes().as_slice()).at(op, path)?;
+            rows.insert(subject.as_bytes(), row.to_bytes().as_slice()).at(op, path)?;
         }
         Ok(())
     }

@@ -71,7 +71,7 @@ impl IndexView {
         for layer in self.layers.oldest_first() {
             let held = layer.held();
             for subject in held.subjects.keys().filter(|subject| wanted(subject)) {
-                found.insert(subject.clone(), None);
+                found.insert(subject.to_string(), None);
             }
         }
         let mut taken = 0;
@@ -166,7 +166,7 @@ impl IndexView {
         for layer in self.layers.oldest_first() {
             for (subject, entries) in &layer.held().subjects {
                 let shown = entries.iter().filter(|entry| entry.offset < self.bound);
-                above.entry(subject.clone()).or_default().extend(shown);
+                above.entry(subject.to_string()).or_default().extend(shown);
             }
         }
         self.reader.each_subject(

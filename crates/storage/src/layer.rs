@@ -6,12 +6,13 @@
 //! a fraction of what small ones do. A layer only grows until it is frozen: under each key the first record stays.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use annals_record::{EpochId, Offset, RecordId};
 use fjall::Slice;
+use foldhash::quality::RandomState;
 
 use crate::chunk::{Chunk, Part};
 use crate::content::{Home, Place};
@@ -46,7 +47,7 @@ pub(crate) struct Held {
     /// Where votes and epoch records stand.
     pub(crate) places: ById<Place>,
     /// By subject, in the order of their offsets.
-    pub(crate) subjects: HashMap<String, Vec<Listed>>,
+    pub(crate) subjects: HashMap<Box<str>, Vec<Listed>, RandomState>,
     /// Epochs whose name is new, and where.
     pub(crate) names: Vec<(Offset, EpochId)>,
     pub(crate) dead_letters: Vec<DeadLetter>,
@@ -98,7 +99,7 @@ impl Held {
                     let entry = Listed { offset, id };
                     match self.subjects.get_mut(subject) {
                         Some(entries) => entries.push(entry),
-                        None => _ = self.subjects.insert(subject.to_owned(), vec![entry]),
+                        None => _ = self.subjects.insert(subject.into(), vec![entry]),
                     }
                 }
                 Part::Vote { assertion } => {
@@ -199,6 +200,11 @@ pub(crate) struct Layers {
 }
 
 impl Layers {
+    /// The newer one first.
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = &Arc<Layer>> {
+        std::iter::once(&self.active).chain(&self.frozen)
+    }
+
     /// The older one first.
     pub(crate) fn oldest_first(&self) -> impl Iterator<Item = &Arc<Layer>> {
         self.frozen.iter().chain(std::iter::once(&self.active))
@@ -217,7 +223,7 @@ pub(crate) struct Spreading {
 
 impl Default for Spread {
     fn default() -> Self {
-        Self(RandomState::new().hash_one(0) | 1)
+        Self(RandomState::default().hash_one(0) | 1)
     }
 }
 

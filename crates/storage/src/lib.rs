@@ -49,6 +49,7 @@ mod identity;
 mod index;
 mod index_view;
 mod keys;
+mod known;
 mod layer;
 mod lock;
 mod order;

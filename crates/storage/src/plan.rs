@@ -7,6 +7,7 @@
 //! record that stands there was applied. At or beyond the cursor content may hold what the index has lost.
 
 use std::collections::HashSet;
+use std::sync::RwLockReadGuard;
 
 use annals_record::{EpochId, Offset, RecordId};
 
@@ -16,7 +17,8 @@ use crate::content_view::ContentView;
 use crate::index::kept_reason;
 use crate::index_view::IndexView;
 use crate::keys::{assertion_key, epoch_key, epoch_prefix, readable, vote_key};
-use crate::layer::{Layers, Spread};
+use crate::known::KnownSubjects;
+use crate::layer::{Held, Layers, Spread};
 use crate::{Change, Counts, Digests, Effect, Error, Outcome, Subject};
 
 /// A batch, decided.
@@ -37,14 +39,14 @@ pub(crate) struct Plan<'c> {
 pub(crate) struct Planner<'c, 's> {
     tables: &'s Content,
     content: ContentView<'s>,
-    layers: &'s Layers,
+    /// What the layers hold, the active one first: nobody adds to them meanwhile.
+    held: Vec<RwLockReadGuard<'s, Held>>,
     index: &'s IndexView,
     /// The cursor: content below it was applied.
     base: Offset,
     seen: HashSet<RecordId, Spread>,
     named: HashSet<EpochId>,
-    /// The subjects of this batch.
-    subjects: HashSet<&'c str>,
+    known: &'s mut KnownSubjects,
     plan: Plan<'c>,
 }
 
@@ -56,16 +58,17 @@ impl<'c, 's> Planner<'c, 's> {
         tables: &'s Content,
         layers: &'s Layers,
         index: &'s IndexView,
+        known: &'s mut KnownSubjects,
     ) -> Result<Plan<'c>, Error> {
         let mut planner = Self {
             tables,
             content: ContentView::new(tables, layers.clone()),
-            layers,
+            held: layers.newest_first().map(|layer| layer.held()).collect(),
             index,
             base,
             seen: HashSet::with_capacity_and_hasher(changes.len(), Spread::default()),
             named: HashSet::new(),
-            subjects: HashSet::new(),
+            known,
             plan: Plan { pieces: Vec::with_capacity(changes.len()), ..Plan::default() },
         };
         for change in changes {
@@ -108,7 +111,7 @@ impl<'c, 's> Planner<'c, 's> {
     }
 
     fn assertion(&mut self, change: &Change<'_>, subject: &'c Subject) -> Result<Option<Part<'c>>, Error> {
-        if self.layers.oldest_first().any(|layer| layer.held().assertions.contains_key(&change.id)) {
+        if self.held.iter().any(|held| held.assertions.contains_key(&change.id)) {
             return Ok(None);
         }
         let key = assertion_key(&change.id);
@@ -118,8 +121,10 @@ impl<'c, 's> Planner<'c, 's> {
             return Ok(None);
         }
         let subject = subject.as_str();
-        if self.subjects.insert(subject) && !index.has_subject(subject)? {
-            self.plan.counts.subjects += 1;
+        if !self.known.contains(subject) {
+            self.plan.counts.subjects += u64::from(!index.has_subject(subject)?);
+            // From here on there is one: what the plan says is done, or nothing is done any more.
+            self.known.add(subject);
         }
         self.plan.counts.assertions += 1;
         self.plan.digests.add_assertion(&change.id);
@@ -128,7 +133,7 @@ impl<'c, 's> Planner<'c, 's> {
     }
 
     fn vote(&mut self, change: &Change<'_>, assertion: &RecordId) -> Result<Option<Part<'c>>, Error> {
-        if self.layers.oldest_first().any(|layer| layer.held().votes.contains_key(&change.id)) {
+        if self.held.iter().any(|held| held.votes.contains_key(&change.id)) {
             return Ok(None);
         }
         let key = vote_key(assertion, &change.id);

@@ -11,7 +11,7 @@ pub(crate) enum Value {
     /// From a table.
     Stored(Slice),
     /// From a chunk, from this byte on, so many.
-    Lent(Arc<[u8]>, u32, u32),
+    Lent(Arc<Vec<u8>>, u32, u32),
 }
 
 impl Deref for Value {

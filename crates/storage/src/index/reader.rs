@@ -18,7 +18,7 @@ use crate::{Counts, Digests, Error};
 pub(crate) struct IndexReader {
     reading: ReadTransaction,
     // Opening a table costs as much as looking something up in it.
-    rows: OnceLock<ReadOnlyTable<&'static str, &'static [u8]>>,
+    rows: OnceLock<ReadOnlyTable<&'static [u8], &'static [u8]>>,
     runs: OnceLock<ReadOnlyTable<&'static [u8], &'static [u8]>>,
     path: PathBuf,
 }
@@ -98,18 +98,18 @@ impl IndexReader {
 
     /// A subject's row.
     pub(crate) fn row(&self, subject: &str) -> Result<Option<HeldRow>, Error> {
-        let value = self.rows()?.get(subject).at("read", &self.path)?;
+        let value = self.rows()?.get(subject.as_bytes()).at("read", &self.path)?;
         Ok(value.map(|value| HeldRow { subject: subject.to_owned(), value }))
     }
 
     /// Whether a subject has a row.
     pub(crate) fn has_row(&self, subject: &str) -> Result<bool, Error> {
-        Ok(self.rows()?.get(subject).at("read", &self.path)?.is_some())
+        Ok(self.rows()?.get(subject.as_bytes()).at("read", &self.path)?.is_some())
     }
 
     /// The rows of subjects from this one on, in the order of their bytes.
     pub(crate) fn rows_from(&self, from: &str) -> Result<Rows<'_>, Error> {
-        Ok(Rows { rows: self.rows()?.range(from..).at("read", &self.path)?, reader: self })
+        Ok(Rows { rows: self.rows()?.range(from.as_bytes()..).at("read", &self.path)?, reader: self })
     }
 
     /// A full run of a subject.
@@ -132,9 +132,12 @@ impl IndexReader {
             ahead: None,
             reader: self,
         };
-        for row in self.rows()?.range::<&str>(..).at("read", &self.path)? {
+        for row in self.rows()?.range::<&[u8]>(..).at("read", &self.path)? {
             let (subject, value) = row.at("read", &self.path)?;
-            let subject = subject.value();
+            let Some(subject) = named(subject.value()) else {
+                damaged(unnamed(subject.value()));
+                continue;
+            };
             runs.up_to(subject, visit, damaged)?;
             match parsed(subject, value.value()) {
                 Ok(row) => visit(subject, None, &mut row.entries())?,
@@ -204,7 +207,7 @@ impl IndexReader {
         self.reading.open_table(DEAD_LETTERS).at("read", &self.path)?.len().at("read", &self.path)
     }
 
-    fn rows(&self) -> Result<&ReadOnlyTable<&'static str, &'static [u8]>, Error> {
+    fn rows(&self) -> Result<&ReadOnlyTable<&'static [u8], &'static [u8]>, Error> {
         if self.rows.get().is_none() {
             // Whoever was faster opened the same.
             let _ = self.rows.set(self.reading.open_table(SUBJECTS).at("read", &self.path)?);
@@ -222,7 +225,7 @@ impl IndexReader {
 
 /// Rows of subjects, one after the other.
 pub(crate) struct Rows<'r> {
-    rows: Range<'static, &'static str, &'static [u8]>,
+    rows: Range<'static, &'static [u8], &'static [u8]>,
     reader: &'r IndexReader,
 }
 
@@ -231,9 +234,9 @@ impl Iterator for Rows<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let row = self.rows.next()?.at("read", &self.reader.path);
-        Some(row.map(|(subject, value)| {
-            let subject = subject.value().to_owned();
-            (subject.clone(), HeldRow { subject, value })
+        Some(row.and_then(|(subject, value)| {
+            let subject = named(subject.value()).ok_or_else(|| unnamed(subject.value()))?.to_owned();
+            Ok((subject.clone(), HeldRow { subject, value }))
         }))
     }
 }
@@ -303,6 +306,15 @@ pub(super) fn cursor(
         Some(value) => cursor_from_bytes(value.value()).map(Some).ok_or_else(|| damaged_meta(name)),
         None => Ok(None),
     }
+}
+
+/// The subject that a key of a row is; `None` if it is none.
+fn named(key: &[u8]) -> Option<&str> {
+    std::str::from_utf8(key).ok()
+}
+
+fn unnamed(key: &[u8]) -> Error {
+    Error::Damaged { key: format!("S:{}", key.escape_ascii()), detail: "it is no subject".to_owned() }
 }
 
 /// A subject's row, taken apart.
