@@ -6,9 +6,12 @@
 
 use std::ops::{Deref, RangeInclusive};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use annals_record::{Cursor, EpochId, Offset, RecordId};
+use fjall::compaction::Leveled;
+use fjall::config::HashRatioPolicy;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice};
 
 use crate::Error;
@@ -19,6 +22,10 @@ use crate::layer::{ById, Held};
 use crate::value::Value;
 
 const OFFSET_BYTES: usize = 8;
+/// How many tables stand beside each other before they are merged with the larger ones below: a layer makes two.
+const TABLES_BESIDE_EACH_OTHER: u8 = 12;
+/// Bytes of hash index a key, so that a key is found in a block of 4 KiB without a search.
+const HASH_RATIO: f32 = 1.33;
 
 /// The content-addressed half of a store.
 pub(crate) struct Content {
@@ -81,7 +88,7 @@ impl Content {
         // One worker: layers come one after the other, and two workers on two cores wait for each other by asking.
         let database =
             Database::builder(path).cache_size(cache_bytes).worker_threads(1).open().map_err(open)?;
-        let keyspace = database.keyspace("content", KeyspaceCreateOptions::default).map_err(open)?;
+        let keyspace = database.keyspace("content", shape).map_err(open)?;
         let unsynced = AtomicBool::new(false);
         Ok(Self { database, keyspace, store: None, unsynced, path: path.to_owned() })
     }
@@ -183,6 +190,15 @@ impl Content {
     fn reading(&self) -> impl Fn(fjall::Error) -> Error + '_ {
         |error| Error::engine("content", "read", &self.path, error)
     }
+}
+
+/// How tables lie: as they are made, for keys that are hashes compress badly and are asked for one by one.
+fn shape() -> KeyspaceCreateOptions {
+    // Layers are large: six of them beside each other cost a look at six filters, and a third of the writing of two.
+    let leveled = Leveled::default().with_l0_threshold(TABLES_BESIDE_EACH_OTHER);
+    KeyspaceCreateOptions::default()
+        .compaction_strategy(Arc::new(leveled))
+        .data_block_hash_ratio_policy(HashRatioPolicy::all(HASH_RATIO))
 }
 
 /// Keys and values of content, read one after the other.

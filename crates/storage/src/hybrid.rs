@@ -35,9 +35,9 @@ const WORTH_WAITING: usize = 8 << 20;
 /// How a store uses memory. Nothing of it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// How much of the records' bytes stays in memory once read. Default: 64 MiB.
+    /// How much of the records' bytes stays in memory once read, at most. Default: 1 GiB.
     pub content_cache_bytes: u64,
-    /// How much of the index stays in memory; what a checkpoint has not written yet is part of it. Default: 128 MiB.
+    /// How much of the index stays in memory; what a checkpoint has not written yet is part of it. Default: 256 MiB.
     pub index_cache_bytes: usize,
     /// How much of what was applied is collected in memory before it is folded into content and index. Up to twice as much
     /// is held, for one layer fills while another is folded. Larger means fewer and larger tables; smaller means less
@@ -47,7 +47,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { content_cache_bytes: 64 << 20, index_cache_bytes: 128 << 20, layer_bytes: 128 << 20 }
+        Self { content_cache_bytes: 1 << 30, index_cache_bytes: 256 << 20, layer_bytes: 128 << 20 }
     }
 }
 
