@@ -10,7 +10,7 @@ use annals_record::{EpochId, Offset, RecordId};
 use crate::Error;
 use crate::index::{DeadLetter, IndexReader, damaged_subject};
 use crate::layer::Layers;
-use crate::runs::{Listed, RUN_ENTRIES, Row};
+use crate::runs::{ENTRY_BYTES, Listed, RUN_ENTRIES, Row, offset_of};
 
 /// The index and the layers above it, as of one offset.
 pub(crate) struct IndexView {
@@ -108,43 +108,45 @@ impl IndexView {
         after: Option<Offset>,
         limit: usize,
     ) -> Result<Vec<Listed>, Error> {
-        // Not sized by a count, which comes from the disk.
         let mut listed = Vec::new();
-        let mut take = |entries: &mut dyn Iterator<Item = Listed>| {
-            let wanted = entries.skip_while(|entry| Some(entry.offset) <= after);
-            let left = limit - listed.len();
-            listed.extend(wanted.take_while(|entry| entry.offset < self.bound).take(left));
-            listed.len() < limit
-        };
         let held = self.reader.row(subject)?;
         let mut last = None;
         if let Some(held) = &held {
             let row = held.row()?;
             last = Some(row.last);
-            let first = row.entries().next().map_or(row.last, |entry| entry.offset);
+            let mut take = |entries: &[[u8; ENTRY_BYTES]]| {
+                // Offsets rise, so what is wanted lies together.
+                let begin = entries.partition_point(|entry| Some(offset_of(entry)) <= after);
+                let end = match entries.last() {
+                    Some(end) if offset_of(end) < self.bound => entries.len(),
+                    _ => entries.partition_point(|entry| offset_of(entry) < self.bound),
+                };
+                let left = limit - listed.len();
+                let wanted = entries.get(begin..end).unwrap_or_default();
+                listed.extend(wanted.iter().take(left).map(Listed::read));
+                end == entries.len() && listed.len() < limit
+            };
+            let first = row.raw_entries().first().map_or(row.last, offset_of);
             // Whatever lies in runs lies before the row's own entries.
+            let mut more = true;
             if row.runs() > 0 && (row.tail.is_empty() || after.is_none_or(|after| after < first)) {
                 let from = match after {
                     Some(after) => self.run_around(subject, &row, after)?,
                     None => 0,
                 };
-                for run in from..row.runs() {
-                    if !take(&mut self.reader.run(subject, run)?.into_iter()) {
-                        return Ok(listed);
-                    }
-                }
+                more = self.reader.runs_between(subject, from..row.runs(), &mut take)?;
             }
-            if !take(&mut row.entries()) {
+            if !more || !take(row.raw_entries()) {
                 return Ok(listed);
             }
         }
         for layer in self.layers.oldest_first() {
             let held = layer.held();
-            let entries = held.subjects.get(subject).map_or(&[][..], Vec::as_slice);
+            let Some(entries) = held.subjects.get(subject) else { continue };
             let begin = entries.partition_point(|entry| Some(entry.offset) <= last.max(after));
-            if !take(&mut entries[begin..].iter().copied()) {
-                break;
-            }
+            let end = entries.partition_point(|entry| entry.offset < self.bound);
+            let left = limit - listed.len();
+            listed.extend(entries.get(begin..end).unwrap_or_default().iter().take(left));
         }
         Ok(listed)
     }

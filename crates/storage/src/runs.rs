@@ -44,11 +44,13 @@ pub(crate) fn run_of_key(key: &[u8]) -> Option<(&str, u32)> {
 
 /// The entries of a run; `None` if the value holds another number of them than a run has.
 pub(crate) fn entries(value: &[u8]) -> Option<impl DoubleEndedIterator<Item = Listed> + ExactSizeIterator> {
+    Some(raw_entries(value)?.iter().map(Listed::read))
+}
+
+/// As [`entries`], as they are stored.
+pub(crate) fn raw_entries(value: &[u8]) -> Option<&[[u8; ENTRY_BYTES]]> {
     let (entries, rest) = value.as_chunks::<ENTRY_BYTES>();
-    if !rest.is_empty() || entries.len() as u64 != RUN_ENTRIES {
-        return None;
-    }
-    Some(entries.iter().map(Listed::read))
+    (rest.is_empty() && entries.len() as u64 == RUN_ENTRIES).then_some(entries)
 }
 
 /// A subject's row, as it is stored.
@@ -76,9 +78,14 @@ impl<'r> Row<'r> {
         fits.then_some(Self { count, first, last, tail })
     }
 
+    /// The newest entries, as they are stored.
+    pub(crate) fn raw_entries(&self) -> &'r [[u8; ENTRY_BYTES]] {
+        self.tail.as_chunks::<ENTRY_BYTES>().0
+    }
+
     /// The newest entries.
     pub(crate) fn entries(&self) -> impl DoubleEndedIterator<Item = Listed> + ExactSizeIterator + use<'r> {
-        self.tail.as_chunks::<ENTRY_BYTES>().0.iter().map(Listed::read)
+        self.raw_entries().iter().map(Listed::read)
     }
 
     /// How many full runs there are.
@@ -98,12 +105,18 @@ impl<'r> Row<'r> {
 }
 
 impl Listed {
-    fn read(entry: &[u8; ENTRY_BYTES]) -> Self {
+    /// Reads an entry as it is stored.
+    pub(crate) fn read(entry: &[u8; ENTRY_BYTES]) -> Self {
         let (mut offset, mut id) = ([0; 8], [0; 32]);
         offset.copy_from_slice(&entry[..8]);
         id.copy_from_slice(&entry[8..]);
         Self { offset: Offset::new(u64::from_le_bytes(offset)), id: RecordId::from_bytes(id) }
     }
+}
+
+/// Where an entry stands, as it is stored.
+pub(crate) fn offset_of(entry: &[u8; ENTRY_BYTES]) -> Offset {
+    Offset::new(entry.first_chunk().map_or(0, |offset| u64::from_le_bytes(*offset)))
 }
 
 /// Adds an entry to a run's or a row's value.

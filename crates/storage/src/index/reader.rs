@@ -10,7 +10,7 @@ use super::{At, DEAD_LETTERS, DeadLetter, EPOCHS, META, RECENT, RUNS, SUBJECTS};
 use crate::chunk::Chunk;
 use crate::cursor_bytes::cursor_from_bytes;
 use crate::identity::StoreId;
-use crate::runs::{self, Listed, Row, run_key, run_of_key};
+use crate::runs::{self, ENTRY_BYTES, Listed, Row, run_key, run_of_key};
 use crate::standing::Standing;
 use crate::{Counts, Digests, Error};
 
@@ -118,6 +118,34 @@ impl IndexReader {
         let number = u32::try_from(run).map_err(|_| missing())?;
         let value = self.runs()?.get(run_key(subject, number).as_slice()).at("read", &self.path)?;
         Ok(entries_of(subject, value.ok_or_else(missing)?.value())?.collect())
+    }
+
+    /// Shows the full runs of a subject from one up to another, until it is told that it is enough; says whether it was not.
+    pub(crate) fn runs_between(
+        &self,
+        subject: &str,
+        runs: std::ops::Range<u64>,
+        mut visit: impl FnMut(&[[u8; ENTRY_BYTES]]) -> bool,
+    ) -> Result<bool, Error> {
+        let missing = |run| damaged_subject(subject, &format!("run {run} is missing"));
+        let key = |run| Ok(run_key(subject, u32::try_from(run).map_err(|_| missing(run))?));
+        let (mut next, end): (_, Vec<u8>) = (runs.start, key(runs.end)?);
+        let stored = self.runs()?.range(key(next)?.as_slice()..end.as_slice()).at("read", &self.path)?;
+        for run in stored {
+            let (stored, value) = run.at("read", &self.path)?;
+            if run_of_key(stored.value()).is_none_or(|(_, number)| u64::from(number) != next) {
+                return Err(missing(next));
+            }
+            next += 1;
+            let entries = runs::raw_entries(value.value()).ok_or_else(|| damaged_run(subject))?;
+            if !visit(entries) {
+                return Ok(false);
+            }
+        }
+        if next != runs.end {
+            return Err(missing(next));
+        }
+        Ok(true)
     }
 
     /// The entries of every subject, those of one subject one after the other: its runs, then its row. A run without a
@@ -331,12 +359,15 @@ fn damaged_meta(name: &str) -> Error {
     Error::Damaged { key: format!("meta {name}"), detail: "it is missing or has another length".to_owned() }
 }
 
+fn damaged_run(subject: &str) -> Error {
+    damaged_subject(subject, "a run does not hold as many entries as a run has")
+}
+
 fn entries_of(
     subject: &str,
     value: &[u8],
 ) -> Result<impl DoubleEndedIterator<Item = Listed> + ExactSizeIterator, Error> {
-    runs::entries(value)
-        .ok_or_else(|| damaged_subject(subject, "a run does not hold as many entries as a run has"))
+    runs::entries(value).ok_or_else(|| damaged_run(subject))
 }
 
 fn dead_letter(offset: Offset, value: &[u8]) -> Option<DeadLetter> {
