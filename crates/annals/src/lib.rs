@@ -28,6 +28,7 @@
 //! ```
 
 mod annals;
+mod backup;
 mod bounded;
 mod digest;
 mod directory;
@@ -38,6 +39,7 @@ mod lineage;
 mod options;
 mod rebuild;
 mod refill;
+mod restore;
 mod rewind;
 mod rollback;
 mod status;
@@ -47,14 +49,15 @@ pub use annals::{Annals, STORE_CURSOR};
 pub use annals_ingest::Ingestor;
 pub use annals_journal as journal;
 pub use annals_journal::{
-    Clock, Damage, Disk, Journal, OpenReport, Options as JournalOptions, Reader, SegmentStatus,
-    Status as JournalStatus, SystemClock, Tail, TornTail, Verification,
+    BackupOptions, Clock, Damage, Disk, Journal, OpenReport, Options as JournalOptions, Reader,
+    SegmentStatus, Status as JournalStatus, SystemClock, Tail, TornTail, Verification,
 };
 pub use annals_record::*;
 pub use annals_storage::{
     Compared, Counts, Digest, Digests, EpochEntry, Family, HybridStore, IdPrefix, KvStore,
     Options as StoreOptions, Snapshot, Stored, SubjectEntry, Tally, Walk,
 };
+pub use backup::{Backup, backup, check_backup, describe_backup};
 pub use digest::{DigestReport, FamilyDigest, Sums, digest_beside};
 pub use directory::journal_dir;
 pub use error::Error;
@@ -62,6 +65,7 @@ pub use importer::{Added, Importer};
 pub use options::Options;
 pub use rebuild::{RebuildOptions, RebuildPhase, RebuildProgress, Rebuilt, rebuild};
 pub use refill::StoreRefill;
+pub use restore::{RestoreOptions, RestoreProgress, Restored, restore};
 pub use rewind::{Rewound, rewind};
 pub use rollback::{GenerationStatus, RolledBack, generations, remove_generation, rollback};
 pub use status::{Status, StoreStatus, log_reader, status_beside};

@@ -31,6 +31,7 @@ mod vault;
 pub use check::Checked;
 pub use manifest::{CopiedFile, DocumentCopy, Manifest, SegmentCopy};
 pub use restore::{Restored, restore, restore_on};
+pub use vault::{LEFT_BEHIND, MARKER};
 
 /// The directories within a backup.
 pub(crate) const SEGMENTS: &str = "segments";
@@ -102,7 +103,7 @@ impl Reader {
 /// What the backup in `dir` holds, as its manifest says.
 ///
 /// # Errors
-/// [`Error::Missing`] or [`Error::NoBackup`] if there is none, [`Error::DamagedBackup`] if its manifest does not verify,
+/// [`Error::NoBackup`] if there is none, [`Error::DamagedBackup`] if its manifest does not verify,
 /// [`Error::NewerFormat`], [`Error::BackupInUse`].
 pub fn describe(dir: impl AsRef<Path>) -> Result<Manifest, Error> {
     describe_on(&RealDisk, dir.as_ref())

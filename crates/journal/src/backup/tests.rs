@@ -327,7 +327,8 @@ fn what_is_no_backup_is_left_alone() {
         .backup(scene.at("journal"), BackupOptions::default(), &mut |_, _| {})
         .unwrap_err();
     assert!(matches!(error, Error::NoBackup { .. }), "{error}");
-    assert!(matches!(describe(scene.at("nowhere")).unwrap_err(), Error::Missing { .. }));
+    assert!(matches!(describe(scene.at("nowhere")).unwrap_err(), Error::NoBackup { .. }));
+    assert!(!scene.at("nowhere").exists());
     drop(journal);
     fs::remove_file(scene.at("backup").join("letter.txt")).unwrap();
     scene.backup();

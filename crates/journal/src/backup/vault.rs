@@ -23,7 +23,9 @@ use crate::journal;
 use crate::sidecar;
 
 /// The marker's name.
-const MARKER: &str = "annals-backup.json";
+pub const MARKER: &str = "annals-backup.json";
+/// What a first backup may leave that was cut off before it had said what it is.
+pub const LEFT_BEHIND: [&str; 4] = [LOCK, "annals-backup.json.tmp", SEGMENTS, DOCUMENTS];
 /// The newest layout known here.
 const LAYOUT: u64 = 1;
 /// The marker is a line.
@@ -73,7 +75,12 @@ impl<'d> Vault<'d> {
 
     /// Opens a backup to read it. Where the directory cannot be written to, nobody is kept out.
     pub(crate) fn existing(disk: &'d dyn Disk, dir: &Path) -> Result<(Self, Manifest), Error> {
-        let log = marker(disk, dir)?;
+        let log = marker(disk, dir).map_err(|error| match error {
+            Error::Missing { path } => {
+                Error::NoBackup { path, reason: "there is nothing at this place".to_owned() }
+            }
+            other => other,
+        })?;
         let held = match lock(disk, dir) {
             Err(Error::Io { source, .. })
                 if matches!(
