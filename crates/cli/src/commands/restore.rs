@@ -34,7 +34,7 @@ pub(crate) struct Args {
     /// The data directory to make; without it, the one that --data or ANNALS_DATA names
     #[arg(long, value_name = "TARGET")]
     to: Option<PathBuf>,
-    /// Leaves the store to the first command that opens the data
+    /// Leaves the store to be built by the first question or import, or by `annals rebuild`
     #[arg(long)]
     no_rebuild: bool,
 }
@@ -144,7 +144,7 @@ impl Report {
             )),
             None => {
                 output.flush()?;
-                output::say("the first command that opens the data builds the store");
+                output::say("the first question or import builds the store; so does `annals rebuild`");
                 Ok(())
             }
         }

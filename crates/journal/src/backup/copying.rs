@@ -315,7 +315,8 @@ impl<'a> Attempt<'a> {
         Ok(Some(Copied { copy: copy_of(segment, end, sealed, file, found.as_ref()), found }))
     }
 
-    /// What a backup that was cut off has copied already, if it is this very segment.
+    /// What is there under this name already, if it is this very segment: from a backup that was cut off, or the last part
+    /// of the one before.
     fn adopt(
         &mut self,
         segment: &Segment,
@@ -326,18 +327,24 @@ impl<'a> Attempt<'a> {
     ) -> Result<Option<Copied>, Failed> {
         let path = self.vault.dir.join(name);
         let failed = |error| Error::io("read", &path, error);
-        let (Ok(header), true) = (&segment.header, sealed) else { return Ok(None) };
+        let former = self.vault.manifest.iter().flat_map(|manifest| &manifest.segments);
+        let named = former.map(|copy| &copy.file).find(|file| file.name == name);
+        let (Ok(header), true) = (&segment.header, sealed || named.is_some()) else { return Ok(None) };
         let file = self.vault.disk.open(&path, Mode::Read).map_err(failed)?;
         if read_header(&*file).map_err(failed)?.as_ref() != Some(header) {
             return Ok(None);
         }
         let subject = Subject { file: &*file, header, end, holes, content: true };
         let found = inspect(&subject).map_err(failed)?;
-        let same = found.seal.as_ref().map(|seal| seal.sealed()) == segment.seal && segment.seal.is_some();
+        let (len, blake3) = vault::hash(&*file, &mut |_| {}).map_err(failed)?;
+        let same = match sealed {
+            true => found.seal.as_ref().map(|seal| seal.sealed()) == segment.seal && segment.seal.is_some(),
+            // That its records are those of the journal was found before.
+            false => named.is_some_and(|named| (named.len, named.blake3) == (len, blake3)),
+        };
         if !same || !found.damaged.is_empty() {
             return Ok(None);
         }
-        let (len, blake3) = vault::hash(&*file, &mut |_| {}).map_err(failed)?;
         // It may never have reached the medium.
         let file = self.vault.disk.open(&path, Mode::Write).map_err(failed)?;
         file.sync().map_err(|error| Error::io("sync", &path, error))?;
