@@ -3,11 +3,11 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value as Json, json};
 
-use super::{Data, Run, annals, claims, contents};
+use super::{ANNALS, Data, Run, annals, claims, contents};
 
 /// Runs the binary without a data directory of its own.
 fn bare(line: &str) -> Run {
@@ -282,6 +282,54 @@ fn a_list_says_what_the_backup_holds() {
     assert_eq!(lines[2]["place"], "cursors/store.cursor");
     assert!(run.err.contains("\"backup\""), "{run:?}");
     assert!(bare(&format!("backup {} --list", data.file("backup").display())).ends(0).out.contains("whole"));
+}
+
+#[test]
+fn a_full_disk_ends_with_14_and_leaves_the_backup_before_it() {
+    let data = Data::of(&claims(3));
+    backup(&data);
+    data.import(claims(60)).ends(0);
+    let before = without_lock(contents(&data.file("backup")));
+    // No file may grow beyond 4 KiB: the writes that would are refused, as those to a full disk are.
+    for line in ["backup \"$2\" --data \"$3\"", "restore \"$2\" --to \"$4\""] {
+        let script = format!("trap '' XFSZ; ulimit -f 8; exec \"$1\" {line}");
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &script, "sh", ANNALS])
+            .arg(data.file("backup"))
+            .arg(data.path())
+            .arg(data.file("to"));
+        let run = Run::from(command.output().unwrap()).ends(14);
+        assert!(run.err.contains("no room left"), "{run:?}");
+    }
+    assert!(!data.file("to").exists());
+    assert_eq!(without_lock(contents(&data.file("backup"))), before);
+    assert_eq!(backup(&data)["records"], 60);
+    restore(&data, "restored").ends(0);
+    same(&data, "restored");
+}
+
+#[test]
+fn a_plan_says_which_backup_holds_what_would_go() {
+    let data = Data::of(&claims(10));
+    data.run("log seal").ends(0);
+    data.run("log cursors --remove store").ends(0);
+    let plan = || data.json("log plan --keep-segments 1").ends(0).report();
+    assert_eq!(plan()["backups"], json!([]));
+    assert!(data.run("log plan --keep-segments 1").out.contains("none that is known of"));
+    let durable = backup(&data)["durable"].clone();
+    let known = &plan()["backups"][0];
+    assert_eq!((&known["covers"], &known["durable"]), (&json!(true), &durable));
+    assert_eq!(known["dir"], data.file("backup").display().to_string());
+    assert!(data.run("log plan --keep-segments 1").out.contains("held all of it"));
+    // Purged, it comes back.
+    let export = data.json("export").out;
+    data.run("log purge --keep-segments 1 --yes").ends(0);
+    data.import("{\"subject\":\"new\",\"predicate\":\"p\",\"object\":1}\n").ends(0);
+    backup(&data);
+    restore(&data, "restored").ends(0);
+    assert!(at(&data, "restored", "export").ends(0).out.starts_with(&export));
+    assert_eq!(data.json("digest").report()["digest"], at(&data, "restored", "digest").report()["digest"]);
 }
 
 #[test]

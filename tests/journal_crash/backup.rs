@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use annals_journal::backup::{self, BackedUp, BackupOptions, Restored};
-use annals_journal::{Consent, Disk, Error, Journal, Keep, Options, SystemClock};
+use annals_journal::{Clock, Consent, Disk, Error, Journal, Keep, Options, SystemClock};
 use annals_record::{Log, Offset};
 use annals_testkit::{Call, Fault, FaultDisk, ManualClock, Outcome, SimDisk, Survival};
 use fastrand::Rng;
@@ -35,8 +35,8 @@ fn back_up(disk: &Arc<dyn Disk>) -> Result<BackedUp, Error> {
 }
 
 fn restore(disk: &Arc<dyn Disk>) -> Result<Restored, Error> {
-    let clock = Arc::new(ManualClock::at(2_000_000));
-    backup::restore_on(Arc::clone(disk), clock, Path::new(BACKUP), Path::new(RESTORED), &mut |_, _| {})
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(2_000_000));
+    backup::restore_on(disk, &clock, Path::new(BACKUP), Path::new(RESTORED), &mut |_, _| {})
 }
 
 /// What a log holds must be what was kept below `end`.
@@ -151,6 +151,27 @@ fn a_backup_of_which_any_call_fails_leaves_the_one_before_or_is_the_new_one() {
         }
     }
     assert!(failed > 20 && fired >= failed, "{failed} failed, {fired} fired");
+}
+
+#[test]
+fn a_full_disk_refuses_a_backup_and_a_restore_and_leaves_nothing_of_them() {
+    let rng = &mut Rng::with_seed(7);
+    let disk = SimDisk::new();
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let (_journal, ledger, ends) = backed_up(&shared, rng);
+    let names = || disk.files(BACKUP).unwrap();
+    let before = names();
+    disk.set_capacity(Some(0));
+    let error = back_up(&shared).unwrap_err();
+    assert!(matches!(error, Error::Full { .. }), "{error}");
+    assert_eq!(names(), before);
+    assert!(matches!(restore(&shared).unwrap_err(), Error::Full { .. }));
+    disk.set_capacity(None);
+    for path in disk.files(RESTORED).unwrap() {
+        disk.remove(&path).unwrap();
+    }
+    assert!(!check(&shared, &ledger, ends, rng), "the one before");
+    back_up(&shared).unwrap();
 }
 
 #[test]

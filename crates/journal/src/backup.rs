@@ -25,11 +25,13 @@ mod copying;
 mod documents;
 mod manifest;
 mod past;
+pub(crate) mod receipt;
 mod restore;
 mod vault;
 
 pub use check::Checked;
 pub use manifest::{CopiedFile, DocumentCopy, Manifest, SegmentCopy};
+pub use receipt::BackupReceipt;
 pub use restore::{Restored, restore, restore_on};
 pub use vault::{LEFT_BEHIND, MARKER};
 
@@ -66,7 +68,8 @@ impl Reader {
     /// from the journal since stays in the backup. The journal may be written to, rolled and purged meanwhile, by this
     /// process or another one.
     ///
-    /// `progress` is told the bytes of segments done and the bytes in all.
+    /// `progress` is told the bytes of segments done and the bytes in all. A receipt is left in the journal's directory, for
+    /// whoever plans a purge ([`crate::Plan::backups`]); where that cannot be written, the backup is none the worse.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

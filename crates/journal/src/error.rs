@@ -77,7 +77,7 @@ pub enum Error {
         limit: u64,
     },
     /// The disk has no room. Nothing of the batch was kept; appends succeed again once there is room.
-    #[error("no room left on the disk for {path}; free some space and append again")]
+    #[error("no room left on the disk for {path}; free some space and try again")]
     Full {
         /// The file that could not grow.
         path: PathBuf,

@@ -94,7 +94,7 @@ pub use annals_record::{
 };
 #[cfg(feature = "tokio")]
 pub use appending::Appending;
-pub use backup::{BackedUp, BackupOptions};
+pub use backup::{BackedUp, BackupOptions, BackupReceipt};
 pub use backward::Backward;
 pub use checkpoint::Checkpoint;
 pub use clock::{Clock, SystemClock};

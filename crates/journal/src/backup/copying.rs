@@ -12,9 +12,9 @@ use annals_record::{LogId, Offset, Term};
 
 use super::documents::{self, Early};
 use super::manifest::{Beginning, CopiedFile, Manifest, SegmentCopy};
-use super::past;
 use super::vault::{self, Vault, copy_aside};
 use super::{BackedUp, BackupOptions, SEGMENTS};
+use super::{past, receipt};
 use crate::catalog::Segment;
 use crate::disk::{self, Disk, DiskFile, Mode};
 use crate::error::{Damage, Error};
@@ -63,6 +63,10 @@ pub(super) fn back_up(
     // The backup is the new one from here on (B1).
     manifest.write(disk, &vault.dir)?;
     vault.sweep(&manifest);
+    let source = view.source();
+    if let Err(error) = receipt::leave(&*source.disk, &source.dir, dir, &manifest) {
+        tracing::warn!(%error, "the journal does not know of this backup");
+    }
     tracing::info!(dir = %dir.display(), durable = %manifest.durable, copied = report.copied_bytes, "backed up");
     Ok(BackedUp { manifest, ..report })
 }

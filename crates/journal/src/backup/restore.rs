@@ -54,7 +54,8 @@ pub fn restore(
     to: impl AsRef<Path>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Restored, Error> {
-    restore_on(Arc::new(RealDisk), Arc::new(SystemClock), from.as_ref(), to.as_ref(), progress)
+    let (disk, clock): (Arc<dyn Disk>, Arc<dyn Clock>) = (Arc::new(RealDisk), Arc::new(SystemClock));
+    restore_on(&disk, &clock, from.as_ref(), to.as_ref(), progress)
 }
 
 /// As [`restore`], on this disk, with this clock.
@@ -62,19 +63,19 @@ pub fn restore(
 /// # Errors
 /// As [`restore`].
 pub fn restore_on(
-    disk: Arc<dyn Disk>,
-    clock: Arc<dyn Clock>,
+    disk: &Arc<dyn Disk>,
+    clock: &Arc<dyn Clock>,
     from: &Path,
     to: &Path,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Restored, Error> {
-    let (vault, manifest) = Vault::existing(&*disk, from)?;
-    let lock = make_room(&*disk, to)?;
+    let (vault, manifest) = Vault::existing(&**disk, from)?;
+    let lock = make_room(&**disk, to)?;
     let term = new_term(manifest.term, to)?;
     let mark = Mark { log: manifest.log, term: manifest.term, durable: manifest.durable, clean: false };
     let writing = |error| Error::io("write", to, error);
     // Before any segment (B6).
-    let (mut slots, _) = Slots::open(&*disk, to, manifest.log).map_err(writing)?;
+    let (mut slots, _) = Slots::open(&**disk, to, manifest.log).map_err(writing)?;
     slots.publish_durably(&mark).map_err(writing)?;
     drop(slots);
     let (all, mut done) = (manifest.bytes(), 0);
@@ -86,10 +87,10 @@ pub fn restore_on(
         let path = to.join(&document.place);
         let parent = path.parent().unwrap_or(to);
         disk.create_dir(parent).map_err(|error| Error::io("create", parent, error))?;
-        copy_out(&vault, &document.file, &path, &mut tell)?.settle(&*disk)?;
+        copy_out(&vault, &document.file, &path, &mut tell)?.settle(&**disk)?;
         disk.sync_dir(parent).map_err(|error| Error::io("sync", parent, error))?;
     }
-    let holes = Holes::load(&*disk, to, manifest.log)?;
+    let holes = Holes::load(&**disk, to, manifest.log)?;
     let last = manifest.segments.len() - 1;
     for (i, segment) in manifest.segments.iter().enumerate() {
         let path = to.join(segment.journal_name());
@@ -99,10 +100,10 @@ pub fn restore_on(
             disk.sync_dir(to).map_err(|error| Error::io("sync", to, error))?;
             seal(&aside, segment, mark, &holes, term, &path)?;
         }
-        aside.settle(&*disk)?;
+        aside.settle(&**disk)?;
     }
     disk.sync_dir(to).map_err(|error| Error::io("sync", to, error))?;
-    let restored = open(&disk, &clock, to, &manifest, term)?;
+    let restored = open(disk, clock, to, &manifest, term)?;
     drop(lock);
     tracing::info!(from = %from.display(), to = %to.display(), durable = %manifest.durable, term = ?restored.term, "restored a journal");
     Ok(restored)

@@ -153,6 +153,65 @@ fn a_backup_begins_where_a_purged_journal_does() {
     assert!(copy.verify(&mut |_, _| {}).unwrap().is_ok());
 }
 
+/// Purges all but the newest segments once something has been copied.
+fn purge_in_between(scene: &Scene, journal: &Journal) -> Result<BackedUp, Error> {
+    let mut purged = false;
+    Reader::open(scene.at("journal")).unwrap().backup(
+        scene.at("backup"),
+        BackupOptions::default(),
+        &mut |_, _| {
+            if !std::mem::replace(&mut purged, true) {
+                let plan = journal.plan(&Keep::Segments(2)).unwrap();
+                assert!(journal.apply(&plan, Consent::default()).unwrap().len() > 1);
+            }
+        },
+    )
+}
+
+#[test]
+fn a_purge_in_between_is_begun_anew_from_or_is_a_gap() {
+    let scene = Scene::new();
+    let journal = scene.grown(0..45);
+    // The first backup begins where the journal does by now.
+    let backup = purge_in_between(&scene, &journal).unwrap();
+    assert_eq!(backup.manifest.oldest, journal.bounds().unwrap().oldest);
+    assert!(scene.check().is_ok());
+    assert_eq!(scene.names(SEGMENTS).len(), backup.manifest.segments.len());
+    scene.restore("restored");
+    assert_eq!(records(&scene.open("restored")), records(&journal));
+    // A later one has a part of what is gone, and not the rest.
+    drop(journal);
+    let journal = scene.grown(45..85);
+    let error = purge_in_between(&scene, &journal).unwrap_err();
+    assert!(matches!(error, Error::BackupGap { .. }), "{error}");
+    assert_eq!(scene.check(), Checked { manifest: backup.manifest, damaged: Vec::new() });
+}
+
+#[test]
+fn a_plan_knows_which_backup_holds_what_would_go() {
+    let scene = Scene::new();
+    let journal = scene.grown(0..35);
+    let plan = |journal: &Journal| journal.plan(&Keep::Segments(1)).unwrap();
+    assert_eq!(plan(&journal).covering().count(), 0);
+    let manifest = scene.backup().manifest;
+    let planned = plan(&journal);
+    let known = planned.covering().next().unwrap();
+    assert_eq!(
+        (known.durable, known.manifest, &known.dir),
+        (manifest.durable, manifest.id(), &scene.at("backup"))
+    );
+    drop(journal);
+    let journal = scene.grown(35..55);
+    assert_eq!((plan(&journal).backups.len(), plan(&journal).covering().count()), (1, 0), "it ends before");
+    scene.backup();
+    assert_eq!((plan(&journal).backups.len(), plan(&journal).covering().count()), (1, 1));
+    // A restored journal knows of none, and one whose future was forked forgets those of the other.
+    scene.restore("restored");
+    assert_eq!(plan(&scene.open("restored")).backups, []);
+    fs::copy(scene.at("journal/.backups.json"), scene.at("restored/.backups.json")).unwrap();
+    assert_eq!(plan(&scene.open("restored")).backups.len(), 1);
+}
+
 #[test]
 fn a_gap_is_refused_and_the_backup_stays() {
     let scene = Scene::new();
@@ -294,17 +353,17 @@ fn one_bit_of_a_backup_is_found() {
 #[test]
 fn a_file_that_is_gone_from_the_backup_is_copied_again() {
     let scene = Scene::new();
-    let _journal = scene.grown(0..25);
+    let journal = scene.grown(0..25);
     scene.backup();
     let first = scene.at("backup").join(SEGMENTS).join("0000000000000000.wal");
     fs::remove_file(&first).unwrap();
     assert_eq!(scene.check().damaged.len(), 1);
-    assert_eq!(scene.backup().copied_segments, 2);
+    assert_eq!(scene.backup().copied_segments, 1);
     assert!(scene.check().is_ok());
     // Cut, and not to be had any more: refused.
     fs::write(&first, "short").unwrap();
-    let plan = _journal.plan(&Keep::Segments(2)).unwrap();
-    _journal.apply(&plan, Consent::default()).unwrap();
+    let plan = journal.plan(&Keep::Segments(2)).unwrap();
+    journal.apply(&plan, Consent::default()).unwrap();
     let error = scene.try_backup("journal", BackupOptions::default()).unwrap_err();
     assert!(matches!(error, Error::DamagedBackup { .. }), "{error}");
 }
