@@ -106,7 +106,7 @@ fn write(annals: &Annals, stop: &AtomicBool, backed_up: &AtomicU64) -> u64 {
     while !stop.load(Ordering::SeqCst) {
         append(annals, number);
         number += 1;
-        if number % 100 == 0 {
+        if number.is_multiple_of(100) {
             purge(annals, backed_up.load(Ordering::SeqCst));
         }
         std::thread::park_timeout(Duration::from_micros(500));

@@ -86,7 +86,7 @@ fn backed_up(disk: &Arc<dyn Disk>, rng: &mut Rng) -> (Journal, Ledger, (Offset, 
 #[test]
 fn a_backup_that_is_cut_off_at_any_step_leaves_the_one_before_or_is_the_new_one() {
     let (mut before, mut after) = (0, 0);
-    for seed in 0..cases(8) {
+    for seed in 0..cases(3) {
         for steps in 0.. {
             let _case = Case::new(format!("seed {seed}, cut after {steps} steps"));
             let rng = &mut Rng::with_seed(seed);
@@ -118,16 +118,17 @@ fn a_backup_that_is_cut_off_at_any_step_leaves_the_one_before_or_is_the_new_one(
             }
         }
     }
-    assert!(before > 20 && after > 16, "{before} before, {after} after");
+    assert!(before > 20 && after > 6, "{before} before, {after} after");
 }
 
 #[test]
 fn a_backup_of_which_any_call_fails_leaves_the_one_before_or_is_the_new_one() {
     let (mut failed, mut fired) = (0, 0);
-    for outcome in
-        [Outcome::Error(std::io::ErrorKind::Other), Outcome::ErrorAfter(std::io::ErrorKind::StorageFull)]
-    {
-        for nth in 1.. {
+    let outcomes =
+        [Outcome::Error(std::io::ErrorKind::Other), Outcome::ErrorAfter(std::io::ErrorKind::StorageFull)];
+    for (first, outcome) in (1..).zip(outcomes) {
+        // Every third call: there are hundreds of them, and most are reads.
+        for nth in (first..).step_by(3) {
             let _case = Case::new(format!("call {nth} gets {outcome:?}"));
             let rng = &mut Rng::with_seed(nth);
             let disk = FaultDisk::new(SimDisk::new());
@@ -177,7 +178,7 @@ fn a_full_disk_refuses_a_backup_and_a_restore_and_leaves_nothing_of_them() {
 #[test]
 fn a_restore_that_is_cut_off_at_any_step_is_no_journal_or_damage_or_the_whole_one() {
     let (mut nothing, mut damaged, mut whole) = (0, 0, 0);
-    for seed in 0..cases(8) {
+    for seed in 0..cases(3) {
         for steps in 0.. {
             let _case = Case::new(format!("seed {seed}, cut after {steps} steps"));
             let rng = &mut Rng::with_seed(seed);
@@ -229,8 +230,5 @@ fn a_restore_that_is_cut_off_at_any_step_is_no_journal_or_damage_or_the_whole_on
             }
         }
     }
-    assert!(
-        nothing > 12 && damaged > 12 && whole > 12,
-        "{nothing} nothing, {damaged} damaged, {whole} whole"
-    );
+    assert!(nothing > 6 && damaged > 6 && whole > 3, "{nothing} nothing, {damaged} damaged, {whole} whole");
 }

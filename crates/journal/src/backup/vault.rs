@@ -285,7 +285,7 @@ impl Aside {
 /// The length and the BLAKE3 of a file of a backup.
 pub(crate) fn hash(file: &dyn DiskFile, tell: &mut dyn FnMut(u64)) -> io::Result<(u64, RecordId)> {
     let (mut pos, mut hasher) = (0, blake3::Hasher::new());
-    let mut chunk = vec![0; CHUNK];
+    let mut chunk = vec![0; CHUNK.min(file.len()? as usize + 1)];
     loop {
         let read = disk::read_full(file, &mut chunk, pos)?;
         if read == 0 {
