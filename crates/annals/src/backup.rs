@@ -150,3 +150,6 @@ fn refuse_foreign(data: &Path, dir: &Path) -> Result<(), Error> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

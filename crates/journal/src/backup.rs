@@ -4,8 +4,8 @@
 //!   manifest -> watermark W -> documents, segments, each checked -> the last one sealed into a new term
 //!
 //! B1: a backup is what the manifest in its directory says. A backup that is cut off anywhere leaves the one before it.
-//! B3: what it holds is the log at one durable offset: everything that was acknowledged before it began, whole groups,
-//! and nothing of a later one.
+//! B3: what it holds is the log at one durable offset: everything that was durable before it began, whole groups, and
+//! nothing of a later one.
 //! B4: nothing gets into it that was not checked as copied: every CRC, every BLAKE3, every seal. Damage is an error, or
 //! with consent is written down.
 //! B5: a backup of another log, or of another past, is refused; so is a gap.
