@@ -335,10 +335,8 @@ fn one_bit_of_a_backup_is_found() {
     for path in files {
         let at = fs::metadata(&path).unwrap().len() as usize / 2;
         flip(&path, at);
-        assert_eq!(
-            scene.check().damaged.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(),
-            [path.clone()]
-        );
+        let damaged = scene.check().damaged;
+        assert!(matches!(&damaged[..], [(found, _)] if *found == path), "{damaged:?}");
         let error = restore(scene.at("backup"), scene.at("restored"), &mut |_, _| {}).unwrap_err();
         assert!(matches!(&error, Error::DamagedBackup { path: found, .. } if *found == path), "{error}");
         let left = Journal::open(scene.at("restored"));
