@@ -3,6 +3,7 @@
 //!   Data::new() -> annals --data DIR ... -> Run { code, out, err }
 
 mod acks;
+mod backup;
 mod beside;
 mod codes;
 mod damage;

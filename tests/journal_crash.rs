@@ -3,6 +3,7 @@
 //! The number of drawn cases is `ANNALS_CRASH_CASES` times the committed one, by default 1. A failure prints its seed.
 
 mod asked;
+mod backup;
 mod cursors;
 mod cuts;
 mod damage;

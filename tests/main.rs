@@ -9,6 +9,7 @@
     reason = "a test may stop at the first surprise, and says its seed; nothing here is public"
 )]
 
+mod backup_kill; // a backup that is killed is the one before or the new one; a restore is no data or all of it
 mod cli; // what a person and a script meet: every command, every exit code, every shape of JSON
 mod crates; // who may depend on whom
 mod fixture; // a data directory of the released format opens, verifies, rebuilds and exports as it did

@@ -36,7 +36,7 @@ pub(super) fn subcommands(of: &str) -> Vec<String> {
 fn every_command_is_documented_and_has_examples() {
     let document = document();
     let commands = commands();
-    assert_eq!(commands.len(), 16);
+    assert_eq!(commands.len(), 18);
     for command in commands {
         assert!(document.contains(&format!("annals {command}")), "{command}");
         assert!(help(&format!("help {command}")).contains("Examples:"), "{command}");
@@ -107,6 +107,13 @@ fn every_key_of_a_report_is_documented() {
     for line in ["rebuild --rollback", "generations --remove gen-000002"] {
         keys(&data.json(line).ends(0).report(), &mut found);
     }
+    let backup = data.file("backup").display().to_string();
+    for line in [format!("backup {backup}"), format!("backup {backup} --verify")] {
+        keys(&data.json(&line).ends(0).report(), &mut found);
+    }
+    keys(&data.json(&format!("backup {backup} --list")).ends(0).lines()[0], &mut found);
+    let restore = format!("restore {backup} --json --to {}", data.file("restored").display());
+    keys(&Run::from(annals(restore.split(' ')).output().unwrap()).ends(0).report(), &mut found);
     keys(&data.json("subject s --limit 1").ends(0).report()["tally"], &mut found);
     assert!(found.len() > 60, "{found:?}");
     for key in found {

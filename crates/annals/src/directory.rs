@@ -14,9 +14,11 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 
-const MARKER: &str = "annals.json";
-const JOURNAL: &str = "journal";
+pub(crate) const MARKER: &str = "annals.json";
+pub(crate) const JOURNAL: &str = "journal";
 const MARKER_ASIDE: &str = "annals.json.tmp";
+/// What the marker is called while a restore is under way, which makes it the marker last.
+pub(crate) const RESTORING: &str = "annals.restoring";
 /// The newest layout known here.
 const LAYOUT: u32 = 1;
 /// As much of the marker as is read: it may be anything.
@@ -42,10 +44,15 @@ impl Directory {
         if matches!(look(root)?, Found::Nothing) {
             fs::create_dir_all(root).map_err(Error::io("create", root))?;
             let marker = root.join(MARKER);
-            write_aside(&root.join(MARKER_ASIDE), &marker, format!("{{\"annals\":{LAYOUT}}}\n").as_bytes())
+            write_aside(&root.join(MARKER_ASIDE), &marker, &Self::marker())
                 .map_err(Error::io("write", &marker))?;
         }
         Ok(Self { root: root.to_owned() })
+    }
+
+    /// The bytes of the marker.
+    pub(crate) fn marker() -> Vec<u8> {
+        format!("{{\"annals\":{LAYOUT}}}\n").into_bytes()
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -119,6 +126,11 @@ fn look(root: &Path) -> Result<Found, Error> {
             return Err(Error::NotOurs { path: root.to_owned(), reason: "it is no directory".to_owned() });
         }
         Err(error) => return Err(Error::io("read", &marker)(error)),
+    }
+    if root.join(RESTORING).exists() {
+        let reason =
+            "a restore into it is under way or was cut off; `annals restore` does it again".to_owned();
+        return Err(Error::NotOurs { path: root.to_owned(), reason });
     }
     let entries = match fs::read_dir(root) {
         Ok(entries) => entries,

@@ -30,6 +30,7 @@
 mod annals;
 mod applied;
 mod backpressure;
+mod backup;
 mod bounded;
 mod digest;
 mod directory;
@@ -40,6 +41,7 @@ mod lineage;
 mod options;
 mod rebuild;
 mod refill;
+mod restore;
 mod rewind;
 mod rollback;
 mod status;
@@ -51,8 +53,8 @@ pub use annals::{Annals, STORE_CURSOR};
 pub use annals_ingest::Ingestor;
 pub use annals_journal as journal;
 pub use annals_journal::{
-    Clock, Damage, Disk, Journal, OpenReport, Options as JournalOptions, Reader, SegmentStatus,
-    Status as JournalStatus, SystemClock, Tail, TornTail, Verification,
+    BackupOptions, Clock, Damage, Disk, Journal, OpenReport, Options as JournalOptions, Reader,
+    SegmentStatus, Status as JournalStatus, SystemClock, Tail, TornTail, Verification,
 };
 pub use annals_record::*;
 pub use annals_storage::{
@@ -60,6 +62,7 @@ pub use annals_storage::{
     Options as StoreOptions, Snapshot, Stored, SubjectEntry, Tally, Walk,
 };
 pub use backpressure::{Backpressure, LagBound};
+pub use backup::{Backup, backup, check_backup, describe_backup};
 pub use digest::{DigestReport, FamilyDigest, Sums, digest_beside};
 pub use directory::journal_dir;
 pub use error::Error;
@@ -67,6 +70,7 @@ pub use importer::{Added, Importer};
 pub use options::Options;
 pub use rebuild::{RebuildOptions, RebuildPhase, RebuildProgress, Rebuilt, rebuild};
 pub use refill::StoreRefill;
+pub use restore::{RestoreOptions, RestoreProgress, Restored, restore};
 pub use rewind::{Rewound, rewind};
 pub use rollback::{GenerationStatus, RolledBack, generations, remove_generation, rollback};
 pub use status::{Status, StoreStatus, log_reader, status_beside};

@@ -238,6 +238,11 @@ fn cursor_name(generation: Generation) -> String {
     format!("{CURSOR_PREFIX}{generation}")
 }
 
+/// Whether a cursor of the journal stands for a kept generation.
+pub(crate) fn is_cursor_name(name: &str) -> bool {
+    name.starts_with(CURSOR_PREFIX)
+}
+
 /// Holds what a kept generation would have to apply. Where that cannot be, going back may be refused one day; it is no
 /// reason to lose the generation now.
 fn hold(journal: &Journal, generation: Generation, cursor: &Cursor) {

@@ -10,8 +10,8 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    append, digest, epochs, export, generations, get, import, log, rebuild, rewind, status, subject,
-    subjects, tail, verify, votes,
+    append, backup, digest, epochs, export, generations, get, import, log, rebuild, restore, rewind, status,
+    subject, subjects, tail, verify, votes,
 };
 use crate::exit::Failure;
 
@@ -83,6 +83,10 @@ pub(crate) enum Command {
     Rewind(rewind::Args),
     /// Writes everything as JSON lines that `import` takes, also while another process writes
     Export(export::Args),
+    /// Copies the journal into a directory, also while another process writes; only what is new, and checked
+    Backup(backup::Args),
+    /// Makes a data directory of a backup
+    Restore(restore::Args),
     /// Looks into the journal beneath, and looks after it: damage, segments, retention, cursors
     Log(Box<log::Args>),
 }

@@ -1,6 +1,7 @@
 //! One file for each command, and what they share.
 
 pub(crate) mod append;
+pub(crate) mod backup;
 pub(crate) mod digest;
 pub(crate) mod epochs;
 pub(crate) mod export;
@@ -9,6 +10,7 @@ pub(crate) mod get;
 pub(crate) mod import;
 pub(crate) mod log;
 pub(crate) mod rebuild;
+pub(crate) mod restore;
 pub(crate) mod rewind;
 pub(crate) mod status;
 pub(crate) mod subject;

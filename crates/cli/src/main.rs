@@ -56,6 +56,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
     let variable = std::env::var_os(place::VARIABLE);
     let place = match &command {
         Command::Log(args) => args.place(global.data, variable)?,
+        Command::Backup(args) => args.place(global.data, variable)?,
+        Command::Restore(args) => args.place(global.data, variable)?,
         _ => Place::of(global.data, variable)?,
     };
     let interrupt = Interrupt::install(global.json)?;
@@ -76,6 +78,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Rewind(args) => commands::rewind::run(&args, &mut context),
         Command::Generations(args) => commands::generations::run(&args, &mut context),
         Command::Export(args) => commands::export::run(&args, &mut context),
+        Command::Backup(args) => commands::backup::run(&args, &mut context),
+        Command::Restore(args) => commands::restore::run(&args, &mut context),
         Command::Log(args) => commands::log::run(&args, &mut context),
     };
     // What was answered before a failure is handed over as well.

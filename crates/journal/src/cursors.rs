@@ -29,10 +29,11 @@ mod named;
 mod slots;
 
 pub use named::NamedCursor;
-use slots::{Place, Slots};
+use slots::Slots;
+pub(crate) use slots::{Place, file_of};
 
 /// The directory, within the journal's, that holds the cursors.
-const DIR: &str = "cursors";
+pub(crate) const DIR: &str = "cursors";
 /// Longest name, in bytes.
 const MAX_NAME: usize = 64;
 const LOCK_FILE: &str = "LOCK";
@@ -358,7 +359,12 @@ fn lock(disk: &dyn Disk, path: &Path) -> Result<Box<dyn Held>, Error> {
 }
 
 fn data_path(dir: &Path, name: &str) -> PathBuf {
-    dir.join(format!("{name}{SUFFIX}"))
+    dir.join(file_name(name))
+}
+
+/// The name of a cursor's file.
+pub(crate) fn file_name(name: &str) -> String {
+    format!("{name}{SUFFIX}")
 }
 
 fn lock_path(dir: &Path, name: &str) -> PathBuf {

@@ -77,7 +77,7 @@ pub enum Error {
         limit: u64,
     },
     /// The disk has no room. Nothing of the batch was kept; appends succeed again once there is room.
-    #[error("no room left on the disk for {path}; free some space and append again")]
+    #[error("no room left on the disk for {path}; free some space and try again")]
     Full {
         /// The file that could not grow.
         path: PathBuf,
@@ -193,6 +193,60 @@ pub enum Error {
         /// What was found.
         reason: String,
     },
+    /// There is something else than a backup at this place, or none yet. Nothing was touched.
+    #[error("{path} holds no backup: {reason}")]
+    NoBackup {
+        /// The directory.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// Another process backs up into this directory, verifies it or restores from it.
+    #[error("the backup {path} is in use by {holder}; wait for it to finish")]
+    BackupInUse {
+        /// The directory.
+        path: PathBuf,
+        /// What the holder says of itself.
+        holder: String,
+    },
+    /// The backup is of another log, or of another past of this one. Neither was touched.
+    #[error(
+        "the backup {path} does not belong to this log: {reason}; it was left as it is, back up into another directory"
+    )]
+    OtherBackup {
+        /// The directory.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// Retention has removed what the backup does not hold yet.
+    #[error(
+        "the backup {path} ends at {ended}, and the log begins at {oldest} now: what lies between was purged; the backup was left as it is, back up into another directory"
+    )]
+    BackupGap {
+        /// The directory.
+        path: PathBuf,
+        /// Where the last segment begins that the backup holds.
+        ended: Offset,
+        /// The first place that the log holds.
+        oldest: Offset,
+    },
+    /// A file of a backup does not verify.
+    #[error("{path} does not verify: {reason}; it is a file of a backup")]
+    DamagedBackup {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// A restore was to go where something is already. Nothing was touched.
+    #[error("{path} is not empty: it holds {found:?}; restore into a directory that is missing or empty")]
+    NotEmpty {
+        /// The directory.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+    },
     /// An option is out of range.
     #[error("option {option} is {value}, expected {least} to {most}")]
     Option {
@@ -222,7 +276,9 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Locked { .. } | Self::Full { .. } | Self::Conflict { .. } => Kind::Retry,
+            Self::Locked { .. } | Self::BackupInUse { .. } | Self::Full { .. } | Self::Conflict { .. } => {
+                Kind::Retry
+            }
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock | io::ErrorKind::ResourceBusy => {
                     Kind::Retry
@@ -241,6 +297,7 @@ impl Error {
             | Self::Gap { .. }
             | Self::Beyond { .. }
             | Self::Cursor { .. }
+            | Self::DamagedBackup { .. }
             | Self::Sidecar { .. } => Kind::Stop,
             Self::Missing { .. }
             | Self::NotAJournal { .. }
@@ -252,6 +309,10 @@ impl Error {
             | Self::NoCursor { .. }
             | Self::CursorName { .. }
             | Self::CursorBack { .. }
+            | Self::NoBackup { .. }
+            | Self::OtherBackup { .. }
+            | Self::BackupGap { .. }
+            | Self::NotEmpty { .. }
             | Self::ReadOnly
             | Self::KeyReused { .. }
             | Self::Option { .. } => Kind::Fix,

@@ -384,7 +384,7 @@ fn refuse_foreign(disk: &dyn Disk, dir: &Path) -> Result<(), Error> {
 }
 
 /// The directories above `dir` that do not exist yet: their names have to be made durable with it.
-fn missing(disk: &dyn Disk, dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn missing(disk: &dyn Disk, dir: &Path) -> Vec<PathBuf> {
     let absent = |path: &&Path| {
         let listed = disk.list(path);
         !path.as_os_str().is_empty() && listed.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)

@@ -35,6 +35,7 @@
 mod append;
 #[cfg(feature = "tokio")]
 mod appending;
+pub mod backup;
 mod backward;
 mod block;
 mod catalog;
@@ -93,6 +94,7 @@ pub use annals_record::{
 };
 #[cfg(feature = "tokio")]
 pub use appending::Appending;
+pub use backup::{BackedUp, BackupOptions, BackupReceipt};
 pub use backward::Backward;
 pub use checkpoint::Checkpoint;
 pub use clock::{Clock, SystemClock};

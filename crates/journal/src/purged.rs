@@ -61,7 +61,7 @@ impl Purged {
         sidecar::replace(disk, &dir.join(FILE_NAME), &self.to_json())
     }
 
-    fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         json!({
             "schema": SCHEMA,
             "log": self.log.to_string(),

@@ -106,6 +106,17 @@ impl Reader {
         self.core.presumed.is_some()
     }
 
+    /// Whether the last writer closed the journal in order and none has come since: then nothing durable lies behind
+    /// [`Reader::durable`].
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the watermark cannot be read.
+    pub fn is_closed(&self) -> Result<bool, Error> {
+        let Some(slots) = &self.core.slots else { return Ok(false) };
+        let mark = slots.newest().map_err(|error| Error::io("read", &self.core.watermark(), error))?;
+        Ok(mark.is_some_and(|mark| mark.clean))
+    }
+
     fn look_at(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, dir: &Path) -> Result<Self, Error> {
         let missing = |error: Error| match error {
             Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {

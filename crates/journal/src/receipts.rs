@@ -22,7 +22,7 @@ use crate::sidecar;
 use crate::view::View;
 
 /// The directory, within the journal's, that keeps older receipts.
-const ARCHIVES: &str = "purged";
+pub(crate) const ARCHIVES: &str = "purged";
 /// So many receipts stay in `.purged.json` at most.
 const KEPT: usize = 512;
 /// So many go into one archive.

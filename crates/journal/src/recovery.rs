@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use annals_record::{LogId, Offset, Term};
 
+use crate::backup;
 use crate::catalog::{self, Segment};
 use crate::clock::Clock;
 use crate::disk::{Disk, DiskFile, Mode};
@@ -431,5 +432,6 @@ pub(crate) fn is_ours(name: &str) -> bool {
         || named == crate::journal::LOCK_FILE
         || named == holes::FILE_NAME
         || named == purged::FILE_NAME
+        || named == backup::receipt::FILE_NAME
         || segment::base_of(named).is_some()
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use annals_record::{LogId, Offset};
 
+use crate::backup::BackupReceipt;
 use crate::error::Error;
 use crate::journal::Journal;
 use crate::reader::Reader;
@@ -76,6 +77,16 @@ pub struct Plan {
     pub kept_bytes: u64,
     /// A step of the clock that makes ages doubtful: without consent nothing goes. Only where the policy is an age.
     pub clock: Option<ClockJump>,
+    /// The backups that the journal knows of, the one made last first, as they were when they were made.
+    pub backups: Vec<BackupReceipt>,
+}
+
+impl Plan {
+    /// The backups that hold all that would go.
+    pub fn covering(&self) -> impl Iterator<Item = &BackupReceipt> {
+        let goes = self.purge.first().zip(self.purge.last()).map(|(first, last)| (first.base, last.end));
+        self.backups.iter().filter(move |backup| goes.is_some_and(|(base, end)| backup.covers(base, end)))
+    }
 }
 
 /// A segment that a policy would let go.

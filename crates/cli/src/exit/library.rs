@@ -128,10 +128,16 @@ fn code_of(error: &Error) -> Code {
 
 fn of_journal_error(error: &JournalError) -> Code {
     match error {
-        JournalError::Locked { .. } => Code::Locked,
-        JournalError::Missing { .. } | JournalError::NotAJournal { .. } => Code::NoData,
+        JournalError::Locked { .. } | JournalError::BackupInUse { .. } => Code::Locked,
+        JournalError::Missing { .. } | JournalError::NotAJournal { .. } | JournalError::NoBackup { .. } => {
+            Code::NoData
+        }
+        JournalError::OtherBackup { .. } | JournalError::BackupGap { .. } => Code::OtherLog,
         JournalError::NewerFormat { .. } => Code::NewerFormat,
-        JournalError::Damaged(_) | JournalError::Hole { .. } | JournalError::Sidecar { .. } => Code::Damaged,
+        JournalError::Damaged(_)
+        | JournalError::Hole { .. }
+        | JournalError::Sidecar { .. }
+        | JournalError::DamagedBackup { .. } => Code::Damaged,
         JournalError::NoCursor { .. } => Code::NotFound,
         JournalError::CursorName { .. } | JournalError::Option { .. } => Code::Usage,
         JournalError::Full { .. } => Code::Full,

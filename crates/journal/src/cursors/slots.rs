@@ -47,9 +47,7 @@ impl Slots {
 
     /// Makes the file, durably.
     pub(super) fn create(disk: &dyn Disk, path: &Path, place: &Place) -> Result<Self, Error> {
-        let mut bytes = vec![0; 2 * SPACING as usize];
-        bytes[..SLOT].copy_from_slice(&encode(place, 1));
-        disk::replace(disk, path, &bytes).map_err(|error| Error::io("create", path, error))?;
+        disk::replace(disk, path, &file_of(place)).map_err(|error| Error::io("create", path, error))?;
         let file = disk.open(path, Mode::Write).map_err(|error| Error::io("open", path, error))?;
         Ok(Self { file, path: path.to_owned(), slot: 1, sequence: 1, failed: false })
     }
@@ -81,6 +79,13 @@ impl Slots {
         self.slot = 1 - self.slot;
         Ok(())
     }
+}
+
+/// The bytes of the file of a cursor that is new and stands there.
+pub(crate) fn file_of(place: &Place) -> Vec<u8> {
+    let mut bytes = vec![0; 2 * SPACING as usize];
+    bytes[..SLOT].copy_from_slice(&encode(place, 1));
+    bytes
 }
 
 /// The newest slot that verifies, which one it is, and its sequence.

@@ -1,6 +1,6 @@
-//! What an audit frame says: that a torn tail was cut, or what a salvage did.
+//! What an audit frame says: that a torn tail was cut, what a salvage did, or that a backup was restored.
 
-use annals_record::{Offset, RecordId};
+use annals_record::{Offset, RecordId, Term};
 
 use crate::frame::{array, long};
 
@@ -21,6 +21,15 @@ pub enum Audit {
         lost: Vec<(Offset, u64, RecordId)>,
         /// What was written over: likewise.
         mended: Vec<(Offset, u64, RecordId)>,
+        /// When, microseconds since 1970-01-01T00:00:00Z.
+        at_micros: i64,
+    },
+    /// The journal was made of a backup.
+    Restore {
+        /// Where what the backup held ended, and the term there.
+        durable: (Offset, Term),
+        /// The BLAKE3 of its manifest.
+        manifest: RecordId,
         /// When, microseconds since 1970-01-01T00:00:00Z.
         at_micros: i64,
     },
@@ -52,6 +61,11 @@ impl Audit {
                 let lost = ranges.by_ref().take(lost as usize).collect();
                 Some(Self::Salvage { lost, mended: ranges.collect(), at_micros: long(fixed, 8) as i64 })
             }
+            3 if rest.len() == 32 => Some(Self::Restore {
+                durable: (Offset::new(long(fixed, 8)), Term::new(long(fixed, 16))),
+                manifest: RecordId::from_bytes(array(rest)),
+                at_micros: long(fixed, 24) as i64,
+            }),
             _ => None,
         }
     }

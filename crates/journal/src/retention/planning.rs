@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use annals_record::Offset;
+use annals_record::{Bounds, Cursor, Offset};
 
 use super::{BlockedSegment, Blocker, Keep, Plan, PlannedSegment, jump};
+use crate::backup::{BackupReceipt, receipt};
 use crate::catalog::{self, Segment};
 use crate::checkpoint;
 use crate::cursors::{self, Registered};
@@ -57,6 +58,7 @@ pub(crate) fn plan(view: &dyn View, keep: &Keep) -> Result<Plan, Error> {
         kept_segments: 0,
         kept_bytes: 0,
         clock,
+        backups: known_backups(view, &segments, durable),
     };
     // The end of the last group so far: whoever stands there has passed what comes before.
     let mut records_end = plan.oldest;
@@ -85,6 +87,19 @@ pub(crate) fn plan(view: &dyn View, keep: &Keep) -> Result<Plan, Error> {
         plan.kept_segments += 1;
     }
     Ok(plan)
+}
+
+/// The backups that the journal knows of, but for those of a future that it does not have.
+fn known_backups(view: &dyn View, segments: &[Arc<Segment>], durable: Offset) -> Vec<BackupReceipt> {
+    let source = view.source();
+    let terms = catalog::terms(segments);
+    let bounds = Bounds { oldest: Offset::ZERO, durable };
+    let mut backups = receipt::read(&*source.disk, &source.dir, view.log());
+    backups.retain(|backup| {
+        let end = Cursor { log: view.log(), term: backup.term, next: backup.durable, last: None };
+        end.check(view.log(), &terms, bounds).is_ok()
+    });
+    backups
 }
 
 /// What may be in the way of any segment.
@@ -138,7 +153,7 @@ fn judge(
     durable: Offset,
 ) -> Vec<(String, Result<Offset, String>)> {
     let oldest = segments.first().map_or(durable, |first| first.held_from);
-    let bounds = annals_record::Bounds { oldest, durable };
+    let bounds = Bounds { oldest, durable };
     let terms = catalog::terms(segments);
     cursors
         .into_iter()

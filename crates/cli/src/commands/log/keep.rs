@@ -71,6 +71,19 @@ pub(super) struct Planned {
     pub(super) in_the_way: InTheWay,
     /// Null where the clock is not in doubt, or ages do not matter.
     clock: Option<Jump>,
+    /// The one made last first.
+    backups: Vec<Backup>,
+}
+
+/// A backup that the journal knows of, as it was when it was made.
+#[derive(Debug, Serialize)]
+struct Backup {
+    dir: String,
+    oldest: u64,
+    durable: u64,
+    made_at: String,
+    /// Whether it holds all that would go.
+    covers: bool,
 }
 
 /// What the policy would let go and cannot.
@@ -119,7 +132,22 @@ impl From<&Plan> for Planned {
             kept_bytes: plan.kept_bytes,
             in_the_way: InTheWay::of(plan),
             clock: plan.clock.as_ref().map(jump),
+            backups: Backup::all(plan),
         }
+    }
+}
+
+impl Backup {
+    fn all(plan: &Plan) -> Vec<Self> {
+        let covering: Vec<_> = plan.covering().collect();
+        let backups = plan.backups.iter().map(|backup| Self {
+            dir: backup.dir.display().to_string(),
+            oldest: backup.oldest.get(),
+            durable: backup.durable.get(),
+            made_at: format_instant(backup.made_at_micros),
+            covers: covering.contains(&backup),
+        });
+        backups.collect()
     }
 }
 
@@ -207,6 +235,17 @@ impl Planned {
         output.line(format_args!("goes       {segments}, {records}, {}", Size(self.purge_bytes)))?;
         for segment in &self.purge {
             output.line(format_args!("  {}", segment.line()))?;
+        }
+        if !self.purge.is_empty() {
+            match self.backups.iter().find(|backup| backup.covers) {
+                Some(Backup { dir, durable, made_at, .. }) => output.line(format_args!(
+                    "backup     {} held all of it, up to offset {durable}, when it was made, {made_at}",
+                    Shown(dir)
+                ))?,
+                None => output.line(
+                    "backup     none that is known of holds all of it: `annals backup DIR` makes one",
+                )?,
+            }
         }
         self.in_the_way.show(output)?;
         let (stay, bytes) = (counted(self.kept_segments, "segment"), Size(self.kept_bytes));

@@ -84,6 +84,13 @@ enum Says {
         lost: Vec<Range>,
         mended: Vec<Range>,
     },
+    Restore {
+        audit: &'static str,
+        at: String,
+        durable: u64,
+        term: u64,
+        manifest: String,
+    },
     Body {
         body: String,
         #[serde(skip)]
@@ -254,6 +261,13 @@ impl Says {
                 lost: ranges(lost),
                 mended: ranges(mended),
             },
+            Some(Audit::Restore { durable: (offset, term), manifest, at_micros }) => Self::Restore {
+                audit: "restore",
+                at: format_instant(at_micros),
+                durable: offset.get(),
+                term: term.get(),
+                manifest: manifest.to_string(),
+            },
             _ => Self::Body { body: render::hex(body), shown: bytes(body, whole) },
         }
     }
@@ -295,6 +309,9 @@ impl Says {
                     counted(lost, "range"),
                     counted(mended, "range")
                 )
+            }
+            Self::Restore { at, durable, term, manifest, .. } => {
+                format!("restored from backup {} of up to {durable} in term {term}, {at}", &manifest[..12])
             }
             Self::Body { shown, .. } => shown.clone(),
             Self::Nothing {} => String::new(),
