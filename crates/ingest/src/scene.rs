@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use annals_record::{
-    Assertion, Cursor, Epoch, Log, LogId, MemoryLog, RecordId, Stance, Value, Vote, serialize_assertion,
-    serialize_epoch, serialize_vote,
+    Assertion, Cursor, Epoch, Log, LogId, MemoryLog, Offset, RecordId, Stance, Value, Vote,
+    serialize_assertion, serialize_epoch, serialize_vote,
 };
 use annals_storage::{Change, Counts, Digests, Error as StoreError, HybridStore, KvStore, Outcome};
 
