@@ -8,6 +8,7 @@ use std::ops::{Deref, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use annals_record::{Cursor, EpochId, Offset, RecordId};
 use fjall::compaction::Leveled;
@@ -24,6 +25,8 @@ use crate::value::Value;
 const OFFSET_BYTES: usize = 8;
 /// How many tables stand beside each other before they are merged with the larger ones below: a layer makes two.
 const TABLES_BESIDE_EACH_OTHER: u8 = 12;
+/// How long a thread of a store that was closed may take to end.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of hash index a key, so that a key is found in a block of 4 KiB without a search.
 const HASH_RATIO: f32 = 1.33;
 
@@ -86,8 +89,14 @@ impl Content {
             error => Error::engine("content", "open", path, error),
         };
         // One worker: layers come one after the other, and two workers on two cores wait for each other by asking.
-        let database =
-            Database::builder(path).cache_size(cache_bytes).worker_threads(1).open().map_err(open)?;
+        let attempt = || Database::builder(path).cache_size(cache_bytes).worker_threads(1).open();
+        let mut opened = attempt();
+        // The store's own lock is ours by now: who still has this one is a thread of the store that was closed last.
+        let patience = Instant::now() + PATIENCE;
+        while matches!(opened, Err(fjall::Error::Locked)) && Instant::now() < patience {
+            opened = attempt();
+        }
+        let database = opened.map_err(open)?;
         let keyspace = database.keyspace("content", shape).map_err(open)?;
         let unsynced = AtomicBool::new(false);
         Ok(Self { database, keyspace, store: None, unsynced, path: path.to_owned() })
