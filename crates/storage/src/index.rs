@@ -6,6 +6,7 @@
 //! Only a checkpoint syncs, so nothing else ever moves the durable cursor, and what it covers is folded or has its rows.
 //! A fold adds to a subject only what lies behind its last entry: one that was cut off is done again without a trace.
 
+mod letters;
 mod reader;
 
 use std::fs::OpenOptions;
@@ -202,6 +203,7 @@ impl Index {
             writing.open_table(EPOCHS).at(op, path)?;
             writing.open_table(DEAD_LETTERS).at(op, path)?;
             writing.open_table(RECENT).at(op, path)?;
+            letters::create(&writing, path)?;
         }
         writing.commit().at(op, path)
     }
