@@ -11,7 +11,7 @@ use annals_record::{
     ReadLimit, RecordId, Stance, Term, TermStart, Value, Vote, serialize_assertion, serialize_epoch,
     serialize_vote,
 };
-use annals_storage::{Change, Counts, Digests, Error as StoreError, HybridStore, KvStore, Outcome};
+use annals_storage::{Change, Counts, Digests, Error as StoreError, HybridStore, KvStore, Outcome, Passed};
 
 /// A log in memory. A clone is a handle to the same log.
 #[derive(Clone)]
@@ -64,9 +64,14 @@ impl MemoryLog {
         self.change(|books| books.failures.extend(std::iter::repeat_n(kind, times)));
     }
 
-    /// Bytes from here on do not verify.
+    /// The group that holds this place does not verify.
     pub(crate) fn damage(&self, offset: Offset) {
         self.change(|books| books.damaged = Some(offset));
+    }
+
+    /// Somebody has put a good copy back.
+    pub(crate) fn mend(&self) {
+        self.change(|books| books.damaged = None);
     }
 
     /// The group that begins at `offset` is listed as lost.
@@ -180,11 +185,11 @@ impl Log for MemoryLog {
                 }
                 break;
             }
-            if books.damaged.is_some_and(|damaged| damaged < group_end) {
+            if books.damaged.is_some_and(|damaged| (group[0].0..group_end).contains(&damaged)) {
                 if batch.is_empty() {
                     return Err(LogError::Damaged {
-                        offset: group[0].0,
-                        len: 8,
+                        offset: from,
+                        len: group_end.get() - from.get(),
                         detail: "told to".to_owned(),
                     });
                 }
@@ -245,6 +250,10 @@ impl KvStore for FaultyStore {
             return Err(StoreError::Poisoned { reason: "told to fail".to_owned() });
         }
         self.store.apply(changes, cursor)
+    }
+
+    fn pass(&self, passed: &Passed, cursor: &Cursor) -> Result<(), StoreError> {
+        self.store.pass(passed, cursor)
     }
 
     fn checkpoint(&self) -> Result<(), StoreError> {

@@ -12,7 +12,7 @@ use annals_record::{Offset, RecordId};
 use crate::content::{Kept, Place};
 use crate::keys::{assertion_key, epoch_key, readable, vote_key};
 use crate::walk::Findings;
-use crate::{Change, Counts, Damage, Digests, Effect, Error, Family, Snapshot};
+use crate::{Change, Counts, Damage, Digests, Effect, Error, Family, Passed, Snapshot};
 
 /// A comparison under way. Every change of the log from its beginning to the snapshot's offset goes through it.
 pub struct Comparison<'s> {
@@ -24,6 +24,7 @@ pub struct Comparison<'s> {
     duplicates: u64,
     /// Whether the store has any dead letter, given up or not.
     letters: bool,
+    passed: Vec<Passed>,
 }
 
 /// What a comparison found.
@@ -43,6 +44,8 @@ pub struct Compared {
     pub stored_counts: Counts,
     /// The store's sums.
     pub stored_digests: Digests,
+    /// Ranges of the log that do not verify, and that the store has passed: nothing of them was compared.
+    pub passed: Vec<Passed>,
     /// Keys that are not as the log has them, the first thousand.
     pub damaged: Vec<Damage>,
     /// How many such keys there are.
@@ -50,7 +53,7 @@ pub struct Compared {
 }
 
 impl Compared {
-    /// Whether the store is what the log says.
+    /// Whether the store is what the log says, as far as the log can be read: see [`Compared::passed`].
     #[must_use]
     pub fn is_same(&self) -> bool {
         self.damaged_total == 0 && self.counts == self.stored_counts && self.digests == self.stored_digests
@@ -80,6 +83,7 @@ impl<'s> Comparison<'s> {
             records: 0,
             duplicates: 0,
             letters,
+            passed: Vec::new(),
         })
     }
 
@@ -130,6 +134,18 @@ impl<'s> Comparison<'s> {
         Ok(())
     }
 
+    /// The range that the store has passed at this place of the log, which does not verify, if it has; it is named by
+    /// what was found.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn passed_at(&mut self, offset: Offset) -> Result<Option<Passed>, Error> {
+        let ranges = self.snapshot.passed(None, usize::MAX)?;
+        let found = ranges.into_iter().find(|passed| passed.offset <= offset && offset < passed.end());
+        self.passed.extend(found.clone());
+        Ok(found)
+    }
+
     /// What was found.
     ///
     /// # Errors
@@ -143,6 +159,7 @@ impl<'s> Comparison<'s> {
             digests: self.digests,
             stored_counts: self.snapshot.counts()?,
             stored_digests: self.snapshot.digests()?,
+            passed: self.passed,
             damaged: self.found.damaged,
             damaged_total: self.found.total,
         })

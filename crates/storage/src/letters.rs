@@ -20,13 +20,12 @@ use crate::chunk::{Part, Piece};
 use crate::content::{Content, ContentBatch, Home, Kept, Place};
 use crate::index::{IndexReader, kept_reason};
 use crate::index_view::IndexView;
-use crate::keys::{assertion_key, epoch_key, epoch_prefix, last_with, vote_key};
+use crate::keys::{assertion_key, epoch_key, epoch_prefix, last_with, place_key, vote_key};
 use crate::standing::Standing;
 use crate::{Change, Effect, Error};
 
 /// What became of dead letters that were read again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Redriven {
     /// Applied: they are there now, from where they came.
     pub applied: u64,
@@ -259,6 +258,20 @@ pub(crate) fn content_of(steps: &[Step], content: &Content) -> Result<ContentBat
         }
     }
     Ok(batch)
+}
+
+/// The keys under which a crash has left a record beyond the cursor. What is parked must not show under them once the
+/// cursor has passed it.
+pub(crate) fn leftovers(content: &Content, id: &RecordId, base: Offset) -> Result<Vec<Vec<u8>>, Error> {
+    let mut keys = Vec::new();
+    let key = assertion_key(id);
+    if content.get(&key)?.is_some_and(|kept| kept.offset >= base) {
+        keys.push(key.to_vec());
+    }
+    if let Some(place) = content.place(id)?.filter(|place| place.offset >= base) {
+        keys.extend([place.key(id), place_key(id).to_vec()]);
+    }
+    Ok(keys)
 }
 
 fn piece<'c>(change: &Change<'c>, part: Part<'c>) -> Piece<'c> {

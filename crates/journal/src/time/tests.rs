@@ -104,3 +104,14 @@ fn a_place_that_damage_may_hide_is_where_the_damage_begins() {
     assert!(matches!(read.map_err(|error| error.kind()), Err(annals_record::Kind::Stop)), "and says so");
     assert!(!matches!(reader.seek_time(99_000), Err(Error::Io { .. })));
 }
+
+#[test]
+fn every_record_of_a_batch_has_the_time_of_its_batch() {
+    let dir = tempfile::tempdir().unwrap();
+    let times: Vec<i64> = (0..100).map(|i| i * 1000).collect();
+    let (journal, receipts) = journal(dir.path(), &times);
+    for (receipt, time) in receipts.iter().zip(&times) {
+        assert_eq!(journal.time_of(receipt.offset).unwrap(), Some(*time));
+    }
+    assert_eq!(journal.time_of(journal.durable()).unwrap(), None);
+}
