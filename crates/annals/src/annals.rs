@@ -41,7 +41,7 @@ pub struct Annals {
     // The order of the fields is the order in which they close: the worker and the store before the journal's lock.
     status_file: StatusFile,
     serving: Arc<RwLock<Serving>>,
-    rebuilding: Mutex<()>,
+    pub(crate) rebuilding: Mutex<()>,
     handover: Handover,
     lineage: Arc<Lineage>,
     journal: Journal,

@@ -34,6 +34,7 @@ mod directory;
 mod error;
 mod handover;
 mod importer;
+mod letters;
 mod lineage;
 mod options;
 mod rebuild;
@@ -44,7 +45,7 @@ mod status;
 mod verify;
 
 pub use annals::{Annals, STORE_CURSOR};
-pub use annals_ingest::Ingestor;
+pub use annals_ingest::{Ingestor, OnDamage, Options as IngestOptions, Redrive, Unread, Which};
 pub use annals_journal as journal;
 pub use annals_journal::{
     Clock, Damage, Disk, Journal, OpenReport, Options as JournalOptions, Reader, SegmentStatus,
@@ -52,13 +53,14 @@ pub use annals_journal::{
 };
 pub use annals_record::*;
 pub use annals_storage::{
-    Compared, Counts, Digest, Digests, EpochEntry, Family, HybridStore, IdPrefix, KvStore,
-    Options as StoreOptions, Snapshot, Stored, SubjectEntry, Tally, Walk,
+    Compared, Counts, DeadLetter, Digest, Digests, EpochEntry, Family, HybridStore, IdPrefix, KvStore,
+    Options as StoreOptions, Passed, Redriven, Snapshot, Stored, SubjectEntry, Tally, Walk,
 };
 pub use digest::{DigestReport, FamilyDigest, Sums, digest_beside};
 pub use directory::journal_dir;
 pub use error::Error;
 pub use importer::{Added, Importer};
+pub use letters::{DamagePassed, Letter, pass_damage};
 pub use options::Options;
 pub use rebuild::{RebuildOptions, RebuildPhase, RebuildProgress, Rebuilt, rebuild};
 pub use refill::StoreRefill;
