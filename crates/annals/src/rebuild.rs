@@ -269,7 +269,13 @@ fn difference(
             0 => String::new(),
             _ => format!("; the new one has applied {read} dead letters of the old one, as a redrive does"),
         };
-        return Ok(Some(format!("the digests differ in {differing:?}{letters}")));
+        let passed = match old.snapshot()?.passed(None, 1)?.first() {
+            Some(passed) => {
+                format!("; the old one has passed damage of the journal at offset {}", passed.offset)
+            }
+            None => String::new(),
+        };
+        return Ok(Some(format!("the digests differ in {differing:?}{letters}{passed}")));
     }
     Ok((old_counts != *counts)
         .then(|| format!("the old store counts {old_counts:?}, the new one {counts:?}")))

@@ -1,6 +1,7 @@
 //! One file for each command, and what they share.
 
 pub(crate) mod append;
+pub(crate) mod dead_letters;
 pub(crate) mod digest;
 pub(crate) mod epochs;
 pub(crate) mod export;
@@ -8,6 +9,7 @@ pub(crate) mod generations;
 pub(crate) mod get;
 pub(crate) mod import;
 pub(crate) mod log;
+pub(crate) mod pass_damage;
 pub(crate) mod rebuild;
 pub(crate) mod rewind;
 pub(crate) mod status;

@@ -107,7 +107,7 @@ impl<L: Log, S: KvStore> Projector<L, S> {
             Err(LogError::Damaged { offset, len, detail })
                 if self.damage == OnDamage::PassAndList && len > 0 =>
             {
-                return self.pass_damage(Passed { offset, len, detail });
+                return self.pass_damage(&Passed { offset, len, detail });
             }
             read => read?,
         };
@@ -134,12 +134,12 @@ impl<L: Log, S: KvStore> Projector<L, S> {
     }
 
     /// Moves the cursor behind a damaged range, and notes the range.
-    fn pass_damage(&mut self, passed: Passed) -> Result<Progress, Error> {
+    fn pass_damage(&mut self, passed: &Passed) -> Result<Progress, Error> {
         let cursor = self.after(&[], passed.end().max(self.cursor.next));
-        self.store.pass(&passed, &cursor)?;
+        self.store.pass(passed, &cursor)?;
         self.cursor = cursor;
         self.damaged += 1;
-        let Passed { offset, len, detail } = &passed;
+        let Passed { offset, len, detail } = passed;
         tracing::error!(offset = offset.get(), len, %detail, "passed damage: what stands there is not in the store");
         let outcome = Outcome::default();
         Ok(Progress::Applied { next: cursor.next, records: 0, bytes: 0, outcome })

@@ -140,10 +140,14 @@ impl<'s> Comparison<'s> {
     /// # Errors
     /// When the store cannot be read.
     pub fn passed_at(&mut self, offset: Offset) -> Result<Option<Passed>, Error> {
-        let ranges = self.snapshot.passed(None, usize::MAX)?;
-        let found = ranges.into_iter().find(|passed| passed.offset <= offset && offset < passed.end());
+        let found = self.range_at(offset)?;
         self.passed.extend(found.clone());
         Ok(found)
+    }
+
+    fn range_at(&self, offset: Offset) -> Result<Option<Passed>, Error> {
+        let ranges = self.snapshot.passed(None, usize::MAX)?;
+        Ok(ranges.into_iter().find(|passed| passed.offset <= offset && offset < passed.end()))
     }
 
     /// What was found.
@@ -188,11 +192,10 @@ impl<'s> Comparison<'s> {
     ) -> Result<bool, Error> {
         let kept = self.found.take(family, self.snapshot.content.get(key))?.flatten();
         let Some(Kept { offset, payload }) = kept else {
-            self.found.add(
-                family,
-                readable(key),
-                format!("the log has it at offset {}, the store does not", change.offset),
-            );
+            let passed = self.range_at(change.offset)?.is_some();
+            let why = if passed { ": it has passed that place, which did not verify then" } else { "" };
+            let detail = format!("the log has it at offset {}, the store does not{why}", change.offset);
+            self.found.add(family, readable(key), detail);
             return Ok(false);
         };
         if *payload != *change.payload {

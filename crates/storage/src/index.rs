@@ -177,6 +177,7 @@ impl Index {
             let reason = "its index has tables of something else".to_owned();
             return Err(Error::NotAStore { path: self.path.clone(), reason });
         }
+        let is_complete = tables.iter().any(|table| letters::is_one(table.name()));
         let reader = IndexReader::new(reading, self.path.clone());
         let path = self.path.clone();
         match (reader.version("format")?, reader.version("projection")?) {
@@ -184,7 +185,9 @@ impl Index {
             (_, found) if found != PROJECTION => {
                 Err(Error::OtherProjection { path, found, known: PROJECTION })
             }
-            _ => Ok(()),
+            _ if is_complete => Ok(()),
+            // It was made before there were any.
+            _ => self.writing("open", Durability::Immediate, |writing| letters::create(writing, &self.path)),
         }
     }
 

@@ -14,6 +14,8 @@
 //!     comes; the same changes give the same digests.
 //! S4: Every answer of a [`Snapshot`] holds exactly as of one offset, which it names.
 //! S5: After a failed write nothing more is written until the store is opened again.
+//! S6: What is applied below the cursor, a dead letter that is read again, ends as if it had been applied when it came:
+//!     as a whole, in any order, unseen by whoever looked before.
 //!
 //! The keys, `big` and `little` telling the order of a number's bytes:
 //!

@@ -11,7 +11,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use annals_record::{EpochId, Offset, RecordId};
-use redb::{Durability, ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction};
+use redb::{
+    Durability, ReadableTable, ReadableTableMetadata, TableDefinition, TableHandle, WriteTransaction,
+};
 
 use super::{
     At, DEAD_LETTERS, DeadLetter, EPOCHS, Index, IndexReader, META, RUNS, SUBJECTS, kept_reason, reader,
@@ -34,6 +36,11 @@ pub(super) fn create(writing: &WriteTransaction, path: &Path) -> Result<(), Erro
         writing.open_table(table).at("create", path)?;
     }
     Ok(())
+}
+
+/// Whether this is the name of one of them.
+pub(super) fn is_one(name: &str) -> bool {
+    name == PASSED.name()
 }
 
 /// What was begun, and where the store stands once it is done.

@@ -287,3 +287,20 @@ fn damage_that_is_passed_is_noted_with_the_cursor_behind_it() {
     let back = Cursor { next: offset(2), ..cursor };
     assert!(matches!(store.pass(&passed, &back), Err(Error::OutOfOrder { .. })));
 }
+
+#[test]
+fn a_store_that_was_made_before_letters_could_be_given_up_gets_what_it_lacks() {
+    let scene = everything();
+    scene.filled().close().unwrap();
+    let database = redb::Database::open(scene.dir.path().join("store").join(INDEX_FILE)).unwrap();
+    let writing = database.begin_write().unwrap();
+    for name in ["discarded", "passed", "redriving"] {
+        assert!(writing.delete_table(redb::TableDefinition::<u64, &[u8]>::new(name)).unwrap());
+    }
+    writing.commit().unwrap();
+    drop(database);
+    let store = scene.open();
+    assert_eq!(store.discard(&[offset(5)]).unwrap().len(), 1);
+    kill(store);
+    assert_eq!(scene.open().snapshot().unwrap().discarded_len().unwrap(), 1);
+}
