@@ -13,6 +13,7 @@ mod export;
 mod full;
 mod generations;
 mod interrupt;
+mod letters;
 mod lines;
 mod log;
 mod output;

@@ -98,6 +98,8 @@ fn every_key_of_a_report_is_documented() {
         "digest",
         "rebuild --keep-old",
         "rewind",
+        "pass-damage",
+        "dead-letters redrive --all",
         "subjects --limit 1",
         "append --subject s --predicate p --int 1",
     ] {

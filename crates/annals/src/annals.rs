@@ -46,7 +46,7 @@ pub struct Annals {
     pub(crate) valve: Arc<Valve>,
     status_file: StatusFile,
     serving: Arc<RwLock<Serving>>,
-    rebuilding: Mutex<()>,
+    pub(crate) rebuilding: Mutex<()>,
     handover: Arc<Handover>,
     lineage: Arc<Lineage>,
     journal: Journal,

@@ -37,6 +37,7 @@ mod directory;
 mod error;
 mod handover;
 mod importer;
+mod letters;
 mod lineage;
 mod options;
 mod rebuild;
@@ -50,7 +51,7 @@ mod verify;
 mod waiting;
 
 pub use annals::{Annals, STORE_CURSOR};
-pub use annals_ingest::Ingestor;
+pub use annals_ingest::{Ingestor, OnDamage, Options as IngestOptions, Redrive, Unread, Which};
 pub use annals_journal as journal;
 pub use annals_journal::{
     BackupOptions, Clock, Damage, Disk, Journal, OpenReport, Options as JournalOptions, Reader,
@@ -58,8 +59,8 @@ pub use annals_journal::{
 };
 pub use annals_record::*;
 pub use annals_storage::{
-    Compared, Counts, Digest, Digests, EpochEntry, Family, HybridStore, IdPrefix, KvStore,
-    Options as StoreOptions, Snapshot, Stored, SubjectEntry, Tally, Walk,
+    Compared, Counts, DeadLetter, Digest, Digests, EpochEntry, Family, HybridStore, IdPrefix, KvStore,
+    Options as StoreOptions, Passed, Redriven, Snapshot, Stored, SubjectEntry, Tally, Walk,
 };
 pub use backpressure::{Backpressure, LagBound};
 pub use backup::{Backup, backup, check_backup, describe_backup};
@@ -67,6 +68,7 @@ pub use digest::{DigestReport, FamilyDigest, Sums, digest_beside};
 pub use directory::journal_dir;
 pub use error::Error;
 pub use importer::{Added, Importer};
+pub use letters::{DamagePassed, Letter, pass_damage};
 pub use options::Options;
 pub use rebuild::{RebuildOptions, RebuildPhase, RebuildProgress, Rebuilt, rebuild};
 pub use refill::StoreRefill;

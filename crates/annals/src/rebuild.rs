@@ -17,6 +17,7 @@ use annals_storage::{Counts, Digests, Generation, HybridStore, KvStore, Walk};
 use crate::annals::open_journal;
 use crate::bounded::Bounded;
 use crate::error::Error;
+use crate::letters::take_over_discards;
 use crate::lineage::Lineage;
 use crate::options::Options;
 
@@ -159,6 +160,9 @@ impl<'l> Build<'l> {
     ) -> Result<Rebuilt, Error> {
         // In its final shape: what is still in memory goes into its tables.
         self.store.fold()?;
+        if let Some((old, _)) = old {
+            take_over_discards(old, &self.store)?;
+        }
         let (counts, digests) = (self.store.counts()?, self.store.digests()?);
         let difference = match old {
             None => None,
@@ -259,7 +263,19 @@ fn difference(
     }
     let (old_counts, old_digests) = (old.counts()?, old.digests()?);
     if old_digests != *digests {
-        return Ok(Some(format!("the digests differ in {:?}", digests.differing(&old_digests))));
+        let differing = digests.differing(&old_digests);
+        let read = old_counts.dead_letters.saturating_sub(counts.dead_letters);
+        let letters = match read {
+            0 => String::new(),
+            _ => format!("; the new one has applied {read} dead letters of the old one, as a redrive does"),
+        };
+        let passed = match old.snapshot()?.passed(None, 1)?.first() {
+            Some(passed) => {
+                format!("; the old one has passed damage of the journal at offset {}", passed.offset)
+            }
+            None => String::new(),
+        };
+        return Ok(Some(format!("the digests differ in {differing:?}{letters}{passed}")));
     }
     Ok((old_counts != *counts)
         .then(|| format!("the old store counts {old_counts:?}, the new one {counts:?}")))

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use annals_ingest::{Pace, State};
 use annals_journal::{Journal, Reader};
 use annals_record::{Lag, Log, Offset};
-use annals_storage::Counts;
+use annals_storage::{Counts, Passed};
 use serde::{Deserialize, Serialize};
 
 use crate::annals::Serving;
@@ -19,6 +19,8 @@ use crate::directory::{self, Directory};
 use crate::error::Error;
 use crate::lineage::Lineage;
 
+/// How many ranges that were passed are named.
+const PASSED_NAMED: usize = 100;
 /// How often the owner tells others how far it is.
 const RHYTHM: Duration = Duration::from_secs(1);
 
@@ -47,6 +49,10 @@ pub struct StoreStatus {
     pub cursor: Option<Offset>,
     /// What it holds.
     pub counts: Counts,
+    /// How many dead letters were given up.
+    pub discarded: u64,
+    /// Ranges of the journal that did not verify and were passed, the first hundred: what stood there is not in the store.
+    pub passed: Vec<Passed>,
     /// Its generation.
     pub generation: String,
     /// The sums over what it holds; none if its owner does not say.
@@ -68,7 +74,11 @@ pub(crate) struct Words {
     subjects: u64,
     dead_letters: u64,
     application: u64,
-    /// Not in what an earlier version wrote.
+    /// These are not in what an earlier version wrote.
+    #[serde(default)]
+    discarded: u64,
+    #[serde(default)]
+    passed: Vec<PassedWords>,
     #[serde(default)]
     pub(crate) digests: Option<Sums>,
     worker_error: Option<String>,
@@ -82,6 +92,26 @@ pub(crate) struct Words {
 struct Rates {
     applied_bytes_per_second: u64,
     appended_bytes_per_second: u64,
+}
+
+/// A range that was passed.
+#[derive(Serialize, Deserialize, PartialEq, Clone)]
+struct PassedWords {
+    offset: u64,
+    len: u64,
+    detail: String,
+}
+
+impl From<&Passed> for PassedWords {
+    fn from(passed: &Passed) -> Self {
+        Self { offset: passed.offset.get(), len: passed.len, detail: passed.detail.clone() }
+    }
+}
+
+impl From<PassedWords> for Passed {
+    fn from(words: PassedWords) -> Self {
+        Self { offset: Offset::new(words.offset), len: words.len, detail: words.detail }
+    }
 }
 
 impl StoreStatus {
@@ -98,6 +128,8 @@ impl StoreStatus {
         let status = Self {
             cursor: snapshot.cursor().map(|cursor| cursor.next),
             counts: snapshot.counts()?,
+            discarded: snapshot.discarded_len()?,
+            passed: snapshot.passed(None, PASSED_NAMED)?,
             generation: serving.generation.to_string(),
             sums: None,
             worker_error: progress.last_error.filter(|_| failed).map(|error| error.to_string()),
@@ -119,6 +151,8 @@ impl StoreStatus {
             subjects,
             dead_letters,
             application,
+            discarded: self.discarded,
+            passed: self.passed.iter().map(PassedWords::from).collect(),
             digests: self.sums.clone(),
             worker_error: self.worker_error.clone(),
             pace,
@@ -133,6 +167,8 @@ impl From<Words> for StoreStatus {
         Self {
             cursor: words.cursor.map(Offset::new),
             counts: Counts { assertions, votes, epochs, epoch_versions, subjects, dead_letters, application },
+            discarded: words.discarded,
+            passed: words.passed.into_iter().map(Passed::from).collect(),
             generation: words.generation,
             sums: words.digests.filter(Sums::are_digests),
             worker_error: words.worker_error,

@@ -71,12 +71,15 @@ impl Verified {
 }
 
 impl Index {
-    /// Whether the store is sound and what the log says.
+    /// Whether the store is sound and what the log says, and nothing of the log was passed that does not verify.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         match self {
             Self::Checked { walk, compared } => {
-                walk.is_sound() && compared.as_ref().is_ok_and(|compared| compared.is_same())
+                walk.is_sound()
+                    && compared
+                        .as_ref()
+                        .is_ok_and(|compared| compared.is_same() && compared.passed.is_empty())
             }
             Self::Unusable(_) => false,
         }

@@ -10,8 +10,8 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    append, backup, digest, epochs, export, generations, get, import, log, rebuild, restore, rewind, status,
-    subject, subjects, tail, verify, votes,
+    append, backup, dead_letters, digest, epochs, export, generations, get, import, log, pass_damage,
+    rebuild, restore, rewind, status, subject, subjects, tail, verify, votes,
 };
 use crate::exit::Failure;
 
@@ -79,6 +79,10 @@ pub(crate) enum Command {
     Rebuild(rebuild::Args),
     /// Lists the stores that were built: the one that answers, and those beside it
     Generations(generations::Args),
+    /// Records that could not be applied: lists them, reads them again, gives them up
+    DeadLetters(dead_letters::Args),
+    /// Goes on behind what is damaged in the journal, and notes it
+    PassDamage(pass_damage::Args),
     /// Takes an older copy of the store as it stands, and applies the rest again
     Rewind(rewind::Args),
     /// Writes everything as JSON lines that `import` takes, also while another process writes

@@ -2,6 +2,7 @@
 
 pub(crate) mod append;
 pub(crate) mod backup;
+pub(crate) mod dead_letters;
 pub(crate) mod digest;
 pub(crate) mod epochs;
 pub(crate) mod export;
@@ -9,6 +10,7 @@ pub(crate) mod generations;
 pub(crate) mod get;
 pub(crate) mod import;
 pub(crate) mod log;
+pub(crate) mod pass_damage;
 pub(crate) mod rebuild;
 pub(crate) mod restore;
 pub(crate) mod rewind;

@@ -77,6 +77,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Rebuild(args) => commands::rebuild::run(&args, &mut context),
         Command::Rewind(args) => commands::rewind::run(&args, &mut context),
         Command::Generations(args) => commands::generations::run(&args, &mut context),
+        Command::DeadLetters(args) => commands::dead_letters::run(&args, &mut context),
+        Command::PassDamage(args) => commands::pass_damage::run(&args, &mut context),
         Command::Export(args) => commands::export::run(&args, &mut context),
         Command::Backup(args) => commands::backup::run(&args, &mut context),
         Command::Restore(args) => commands::restore::run(&args, &mut context),

@@ -48,6 +48,8 @@ pub struct Status {
     pub busy: Duration,
     /// Holes of the log that were passed since it was made: ranges that somebody has listed as lost.
     pub holes: u64,
+    /// Damaged ranges of the log that were passed since it was made, because the options say so; the store names them.
+    pub damaged: u64,
     /// Failures in a row; 0 when all is well.
     pub retries: u32,
     /// What failed last, whether or not it passed.
@@ -80,6 +82,7 @@ impl Board {
             outcome: Outcome::default(),
             busy: Duration::ZERO,
             holes: 0,
+            damaged: 0,
             retries: 0,
             last_error: None,
         };

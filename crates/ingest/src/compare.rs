@@ -3,9 +3,9 @@
 use annals_record::{CursorRefusal, Log, LogError, Offset, ReadLimit};
 use annals_storage::{Compared, Comparison, HybridStore};
 
-use crate::Error;
 use crate::decode::decode;
 use crate::resume::fits;
+use crate::{Error, OnDamage};
 
 /// Reads the log from its beginning up to where the store stands and looks every record up in the store.
 ///
@@ -14,8 +14,8 @@ use crate::resume::fits;
 /// the log is read, and how far it is to be.
 ///
 /// # Errors
-/// [`Error::Refused`] if the store does not belong to this log or the log's beginning is gone, what the log says where it is damaged, and what the
-/// store says if it cannot be read. What is damaged in the store is no error but part of the answer.
+/// [`Error::Refused`] if the store does not belong to this log or the log's beginning is gone, [`Error::Damaged`] where
+/// the log is and the store has not passed it, and what the store says if it cannot be read. What is damaged in the store is no error but part of the answer.
 pub fn compare<L: Log>(
     log: &L,
     store: &HybridStore,
@@ -23,7 +23,7 @@ pub fn compare<L: Log>(
 ) -> Result<Compared, Error> {
     let snapshot = store.snapshot()?;
     if let Some(cursor) = snapshot.cursor() {
-        fits("cursor", &cursor, log)?;
+        fits("cursor", &cursor, log, OnDamage::PassAndList)?;
     }
     let oldest = log.bounds()?.oldest;
     if oldest > Offset::ZERO {
@@ -37,6 +37,13 @@ pub fn compare<L: Log>(
             // The store may hold what is lost there: then the digests differ by that.
             Err(LogError::Hole { offset, len }) => {
                 next = Offset::new(offset.get().saturating_add(len)).max(next);
+                continue;
+            }
+            // So is what was passed as damaged, and is named by the answer; other damage ends the comparison.
+            Err(LogError::Damaged { offset, len, detail }) => {
+                let damage = || Error::Damaged { offset, len, detail: detail.clone() };
+                let passed = comparison.passed_at(offset)?.ok_or_else(damage)?;
+                next = passed.end().max(Offset::new(offset.get().saturating_add(len)));
                 continue;
             }
             read => read?,

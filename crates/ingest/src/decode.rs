@@ -3,6 +3,9 @@
 use annals_record::{Batch, DecodeError, EncodingMismatch, Entry, Record};
 use annals_storage::{Change, Effect, Subject};
 
+/// How one record becomes a change: [`change`], or in tests what another build would make of it.
+pub(crate) type Decode = for<'e> fn(Entry<'e>) -> Result<Change<'e>, EncodingMismatch>;
+
 /// What each record of a batch does, in order. A record that cannot be read becomes a dead letter.
 ///
 /// # Errors

@@ -19,9 +19,24 @@ pub enum Error {
         /// What does not fit, and the repair.
         refusal: CursorRefusal,
     },
+    /// Bytes of the log do not verify, and nothing behind them is applied.
+    #[error(
+        "the log is damaged at offset {offset}, {len} bytes up to {resume}: {detail}; nothing behind it is applied. Put a \
+         good copy back or salvage the log (`annals log salvage`), which lists as lost what is lost; or have the worker \
+         pass the range and note it (`annals pass-damage`, `OnDamage::PassAndList`)",
+        resume = offset.get().saturating_add(*len)
+    )]
+    Damaged {
+        /// The first place that cannot be served.
+        offset: Offset,
+        /// How many bytes of the log cannot be served.
+        len: u64,
+        /// File, place and what was found there.
+        detail: String,
+    },
     /// The log could not be read.
-    #[error(transparent)]
-    Log(#[from] LogError),
+    #[error("{0}")]
+    Log(#[source] LogError),
     /// The store could not be written.
     #[error(transparent)]
     Store(#[from] annals_storage::Error),
@@ -81,7 +96,16 @@ impl Error {
             Self::Store(error) => error.kind(),
             Self::Failed(error) => error.kind(),
             Self::Stopped { .. } | Self::Timeout { .. } | Self::Spawn(_) => Kind::Retry,
-            Self::Panicked => Kind::Stop,
+            Self::Damaged { .. } | Self::Panicked => Kind::Stop,
+        }
+    }
+}
+
+impl From<LogError> for Error {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Damaged { offset, len, detail } => Self::Damaged { offset, len, detail },
+            error => Self::Log(error),
         }
     }
 }

@@ -1,7 +1,11 @@
 //! Any history ends in the same store: whatever the batches, wherever it was killed or closed, the store is what a
 //! build from scratch gives, and what a model of a few maps says (W1, S3).
 //!
-//!   history: append, step, checkpoint, close, kill -> drain -> store == built at once == model
+//! The same holds where other builds have parked what this one reads, in whichever order and batches it is read again,
+//! whatever was applied, given up, folded or killed in between (W6).
+//!
+//!   history: append, step, checkpoint, fold, close, kill, another build, redrive, discard
+//!         -> drain, redrive what is left -> store == built at once == model
 
 mod model;
 
@@ -9,11 +13,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use annals_record::{Log, MemoryLog, Offset, ReadLimit, Stance};
-use annals_storage::{HybridStore, KvStore};
+use annals_record::{EncodingMismatch, Entry as LogEntry, Log, MemoryLog, Offset, ReadLimit, Stance};
+use annals_storage::{Change, Effect, HybridStore, KvStore};
 use proptest::prelude::*;
 
-use crate::{Options, Progress, Projector, compare};
+use crate::decode::{Decode, change};
+use crate::redrive::redrive_with;
+use crate::{Options, Progress, Projector, Which, compare, redrive};
 use model::{Entry, Model};
 
 /// One thing that happens.
@@ -31,6 +37,12 @@ enum Happening {
     Fold,
     /// The index file is put aside as it stands on disk: a later kill may leave this one.
     Remember,
+    /// From now on another build applies: the larger the number, the less it can read.
+    Build(usize),
+    /// Some of the parked records are read again by this build.
+    Redrive(Vec<usize>, usize),
+    /// Some of them are given up.
+    Discard(Vec<usize>),
     /// The store is closed and opened.
     Close,
     /// The process dies: what is on disk is what was written so far, the index perhaps as it was put aside.
@@ -58,9 +70,35 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => (0..3_usize).prop_map(Happening::CheckpointTo),
         2 => Just(Happening::Fold),
         2 => Just(Happening::Remember),
+        2 => (0..3_usize).prop_map(Happening::Build),
+        4 => (prop::collection::vec(0..100_usize, 1..9), 0..3_usize)
+            .prop_map(|(some, build)| Happening::Redrive(some, build)),
+        1 => prop::collection::vec(0..100_usize, 1..4).prop_map(Happening::Discard),
         1 => Just(Happening::Close),
         3 => Just(Happening::Kill),
     ]
+}
+
+/// What a build makes of records: this one reads everything that can be read, older ones refuse a third or two of it.
+fn decoder(build: usize) -> Decode {
+    const BUILDS: [Decode; 3] = [change, old, older];
+    BUILDS[build]
+}
+
+fn old(entry: LogEntry<'_>) -> Result<Change<'_>, EncodingMismatch> {
+    refuse(entry, 1)
+}
+
+fn older(entry: LogEntry<'_>) -> Result<Change<'_>, EncodingMismatch> {
+    refuse(entry, 2)
+}
+
+fn refuse(entry: LogEntry<'_>, thirds: u8) -> Result<Change<'_>, EncodingMismatch> {
+    let decoded = change(entry)?;
+    let refused = entry.id.as_bytes()[7] % 3 < thirds;
+    let reason = format!("of a later version than {thirds} thirds");
+    let effect = if refused { Effect::DeadLetter { reason } } else { decoded.effect };
+    Ok(Change { effect, ..decoded })
 }
 
 /// A store that a history happens to.
@@ -70,6 +108,7 @@ struct Play {
     lives: usize,
     log: Arc<MemoryLog>,
     model: Model,
+    build: usize,
     /// `None` only while it is closed.
     projector: Option<(Projector<MemoryLog, HybridStore>, Arc<HybridStore>)>,
     remembered: Option<PathBuf>,
@@ -80,7 +119,7 @@ impl Play {
         let dir = tempfile::tempdir().unwrap();
         let log = Arc::new(MemoryLog::new());
         let mut play =
-            Self { dir, lives: 0, log, model: Model::default(), projector: None, remembered: None };
+            Self { dir, lives: 0, log, model: Model::default(), build: 0, projector: None, remembered: None };
         play.open();
         play
     }
@@ -94,7 +133,8 @@ impl Play {
         let layer_bytes = [1, 4 << 10, 64 << 20][self.lives % 3];
         let options = annals_storage::Options { layer_bytes, ..annals_storage::Options::default() };
         let store = Arc::new(HybridStore::open_with(self.path(), options).unwrap());
-        self.projector = Some((Projector::new(Arc::clone(&self.log), Arc::clone(&store)).unwrap(), store));
+        let projector = Projector::new(Arc::clone(&self.log), Arc::clone(&store)).unwrap();
+        self.projector = Some((projector.with_decode(decoder(self.build)), store));
     }
 
     fn happen(&mut self, happening: &Happening) {
@@ -118,6 +158,27 @@ impl Play {
                 let aside = self.dir.path().join("index.aside");
                 fs::copy(self.path().join("index.redb"), &aside).unwrap();
                 self.remembered = Some(aside);
+            }
+            Happening::Build(build) => {
+                self.build = *build;
+                let (projector, store) = self.projector.take().unwrap();
+                self.projector = Some((projector.with_decode(decoder(*build)), store));
+            }
+            Happening::Redrive(some, build) => {
+                let at = parked(store, some);
+                let read =
+                    |at| redrive_with(decoder(*build), &*self.log, store, Which::At(at), true, &mut |_| true);
+                let redriven = read(&at).unwrap();
+                assert_eq!((redriven.unread_total, redriven.redriven.unknown), (0, 0));
+                let walk = store.snapshot().unwrap().walk(&mut |_, _| {}).unwrap();
+                assert!(walk.is_sound(), "{walk:?}");
+                // What was read again is durable; no crash takes that back.
+                self.remembered = None;
+            }
+            Happening::Discard(some) => {
+                let at = parked(store, some);
+                assert_eq!(store.discard(&at).unwrap().len(), at.len());
+                self.remembered = None;
             }
             Happening::Close => {
                 self.projector = None;
@@ -143,6 +204,19 @@ impl Play {
     }
 }
 
+/// Some of the parked records.
+fn parked(store: &HybridStore, some: &[usize]) -> Vec<Offset> {
+    let letters = store.snapshot().unwrap().dead_letters(None, usize::MAX).unwrap();
+    let mut at: Vec<_> = some
+        .iter()
+        .filter_map(|n| letters.get(n % letters.len().max(1)))
+        .map(|letter| letter.offset)
+        .collect();
+    at.sort_unstable();
+    at.dedup();
+    at
+}
+
 impl Projector<MemoryLog, HybridStore> {
     fn step_of(&mut self, records: usize) {
         self.set_limit(ReadLimit { records, bytes: usize::MAX });
@@ -157,11 +231,21 @@ fn check(history: &[Happening]) {
     let (projector, store) = play.projector.as_mut().unwrap();
     while projector.step().unwrap() != Progress::Idle {}
     let end = play.log.end();
+    let given_up = store.snapshot().unwrap().discarded(None, usize::MAX).unwrap();
+    let given_up: Vec<_> = given_up.iter().map(|letter| letter.offset).collect();
+    for which in [Which::All, Which::At(&given_up)] {
+        redrive(&*play.log, store, which, true, &mut |_| true).unwrap();
+    }
 
     let built = play.dir.path().join("built");
     let built = Arc::new(HybridStore::open(built).unwrap());
     let mut builder = Projector::new(Arc::clone(&play.log), Arc::clone(&built)).unwrap();
     builder.run_to(end, &Options::default(), &mut |_| true).unwrap();
+    // What nobody can read and was given up stays so; a rebuild takes the marks over.
+    let given_up = store.snapshot().unwrap().discarded(None, usize::MAX).unwrap();
+    let given_up: Vec<_> = given_up.iter().map(|letter| letter.offset).collect();
+    built.discard(&given_up).unwrap();
+    play.model.give_up(&given_up);
 
     for store in [&*store, &built] {
         let snapshot = store.snapshot().unwrap();
@@ -171,6 +255,7 @@ fn check(history: &[Happening]) {
         let compared = compare(&*play.log, store, &mut |_, _| {}).unwrap();
         assert!(compared.is_same(), "{compared:?}");
         assert_eq!(walk.digests, compared.digests);
+        assert_eq!(snapshot.discarded_len().unwrap(), given_up.len() as u64);
         assert_eq!(snapshot.as_of(), if end == Offset::ZERO { Offset::ZERO } else { end });
     }
     assert_eq!(store.digests().unwrap(), built.digests().unwrap());
@@ -204,5 +289,20 @@ fn a_kill_after_a_checkpoint_that_covers_part_of_a_batch_of_duplicates() {
         Happening::Append(vec![vote, Entry::Epoch(0, 2)]),
         Happening::Step(1),
         Happening::Kill,
+    ]);
+}
+
+#[test]
+fn another_build_parks_what_an_earlier_one_had_applied_before_a_crash() {
+    let entries =
+        vec![Entry::Assertion(1, 2), Entry::Assertion(0, 0), Entry::Epoch(0, 1), Entry::Epoch(1, 1)];
+    check(&[
+        Happening::Append(entries),
+        Happening::Remember,
+        Happening::Step(4),
+        Happening::Kill,
+        Happening::Build(2),
+        Happening::Step(4),
+        Happening::Redrive(vec![1], 1),
     ]);
 }

@@ -9,6 +9,8 @@
 //! W2: A cursor that does not fit the log is refused with the repair, never reset.
 //! W3: A record that cannot be applied is parked with its reason, and counted; the ones after it go on.
 //! W4: Whoever waits for an offset wakes: when it is visible, when the worker stops, or when the time is up.
+//! W5: Damage of the log stops the work with a sentence; where it is passed instead, the store notes the range.
+//! W6: A dead letter that is read again is applied as if it had been when it came, in whichever order that is done.
 
 mod backoff;
 mod board;
@@ -21,6 +23,7 @@ mod ingestor;
 mod options;
 mod pace;
 mod projector;
+mod redrive;
 mod resume;
 mod rhythm;
 #[cfg(test)]
@@ -32,6 +35,7 @@ pub use compare::compare;
 pub use decode::{change, decode};
 pub use error::Error;
 pub use ingestor::Ingestor;
-pub use options::Options;
+pub use options::{OnDamage, Options};
 pub use pace::Pace;
 pub use projector::{Progress, Projector};
+pub use redrive::{Redrive, Unread, Which, record_of, redrive};

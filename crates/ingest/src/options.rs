@@ -4,7 +4,19 @@ use std::time::Duration;
 
 use annals_record::ReadLimit;
 
-/// How a worker works. Nothing of it changes what ends up in the store.
+/// What a worker does where bytes of the log do not verify.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnDamage {
+    /// It stops, with the place, the cause and what to do. Nothing behind the damage is applied.
+    #[default]
+    Stop,
+    /// It passes the range, says so in a trace of level error, counts it, and notes it in the store: status and verify
+    /// name it from then on. What stood there is not in the store; a store that is to have it after all, once the log is
+    /// whole again, has to be rebuilt.
+    PassAndList,
+}
+
+/// How a worker works. Nothing of it but [`Options::damage`] changes what ends up in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// How much is applied at once. Larger means fewer commits; smaller means that the first record of a batch is
@@ -20,6 +32,8 @@ pub struct Options {
     pub backoff_first: Duration,
     /// How long to wait at most. Default: 5 s.
     pub backoff_cap: Duration,
+    /// What to do where bytes of the log do not verify. Default: stop.
+    pub damage: OnDamage,
 }
 
 impl Default for Options {
@@ -30,6 +44,7 @@ impl Default for Options {
             idle: Duration::from_millis(100),
             backoff_first: Duration::from_millis(10),
             backoff_cap: Duration::from_secs(5),
+            damage: OnDamage::Stop,
         }
     }
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use annals_record::{Applied, Cursor, Log, LogError, Offset, ReadLimit};
-use annals_storage::{Change, Effect, KvStore, Outcome};
+use annals_storage::{Change, Effect, KvStore, Outcome, Passed};
 
-use crate::decode::decode;
+use crate::decode::{Decode, change};
 use crate::resume::{newest_term, resume};
 use crate::rhythm::Rhythm;
-use crate::{Error, Options};
+use crate::{Error, OnDamage, Options};
 
 /// Brings a store up to a log, a batch at a time.
 pub struct Projector<L, S> {
@@ -18,6 +18,9 @@ pub struct Projector<L, S> {
     cursor: Cursor,
     limit: ReadLimit,
     holes: u64,
+    damage: OnDamage,
+    damaged: u64,
+    decode: Decode,
 }
 
 /// What a step has done.
@@ -44,8 +47,23 @@ impl<L: Log, S: KvStore> Projector<L, S> {
     /// # Errors
     /// [`Error::Refused`] if it does not (W2); what log and store say if they cannot be read.
     pub fn new(log: Arc<L>, store: Arc<S>) -> Result<Self, Error> {
-        let cursor = resume(&*log, &*store)?;
-        Ok(Self { log, store, cursor, limit: ReadLimit::default(), holes: 0 })
+        Self::with_options(log, store, &Options::default())
+    }
+
+    /// As [`Projector::new`], with batches and what to do about damage as these options say.
+    ///
+    /// # Errors
+    /// As [`Projector::new`].
+    pub fn with_options(log: Arc<L>, store: Arc<S>, options: &Options) -> Result<Self, Error> {
+        let Options { batch: limit, damage, .. } = *options;
+        let cursor = resume(&*log, &*store, damage)?;
+        Ok(Self { log, store, cursor, limit, holes: 0, damage, damaged: 0, decode: change })
+    }
+
+    /// Decodes as another build would.
+    #[cfg(test)]
+    pub(crate) fn with_decode(self, decode: Decode) -> Self {
+        Self { decode, ..self }
     }
 
     /// With another size of batches than 10,000 records or 8 MiB.
@@ -72,20 +90,31 @@ impl<L: Log, S: KvStore> Projector<L, S> {
         self.holes
     }
 
+    /// How many damaged ranges of the log it has passed, which it only does if it is told to.
+    #[must_use]
+    pub fn damaged(&self) -> u64 {
+        self.damaged
+    }
+
     /// Applies the next batch, if there is one. A hole of the log is a batch without records: its loss is acknowledged,
-    /// so the cursor goes on behind it.
+    /// so the cursor goes on behind it. Damage stops the work, or is passed and noted: [`OnDamage`].
     ///
     /// # Errors
     /// Kind Retry: nothing happened, the same step may succeed later. Kind Stop or Fix: going on needs someone.
     pub fn step(&mut self) -> Result<Progress, Error> {
         let batch = match self.log.read(self.cursor.next, self.limit) {
             Err(LogError::Hole { offset, len }) => return self.pass(offset, len),
+            Err(LogError::Damaged { offset, len, detail })
+                if self.damage == OnDamage::PassAndList && len > 0 =>
+            {
+                return self.pass_damage(&Passed { offset, len, detail });
+            }
             read => read?,
         };
         if batch.is_empty() && batch.next() <= self.cursor.next {
             return Ok(Progress::Idle);
         }
-        let changes = decode(&batch)?;
+        let changes = batch.iter().map(self.decode).collect::<Result<Vec<_>, _>>()?;
         let cursor = self.after(&changes, batch.next());
         let outcome = self.store.apply(&changes, &cursor)?;
         self.cursor = cursor;
@@ -101,6 +130,18 @@ impl<L: Log, S: KvStore> Projector<L, S> {
         self.cursor = cursor;
         self.holes += 1;
         tracing::warn!(offset = offset.get(), len, "passed a hole: what stood there is lost");
+        Ok(Progress::Applied { next: cursor.next, records: 0, bytes: 0, outcome })
+    }
+
+    /// Moves the cursor behind a damaged range, and notes the range.
+    fn pass_damage(&mut self, passed: &Passed) -> Result<Progress, Error> {
+        let cursor = self.after(&[], passed.end().max(self.cursor.next));
+        self.store.pass(passed, &cursor)?;
+        self.cursor = cursor;
+        self.damaged += 1;
+        let Passed { offset, len, detail } = passed;
+        tracing::error!(offset = offset.get(), len, %detail, "passed damage: what stands there is not in the store");
+        let outcome = Outcome::default();
         Ok(Progress::Applied { next: cursor.next, records: 0, bytes: 0, outcome })
     }
 
@@ -121,7 +162,8 @@ impl<L: Log, S: KvStore> Projector<L, S> {
     }
 
     /// Steps until the cursor has reached `until` or the log ends, with checkpoints as a worker makes them and one at
-    /// the end. `go_on` hears of every step and ends the run early by returning false.
+    /// the end, and with damage dealt with as these options say. `go_on` hears of every step and ends the run early by
+    /// returning false.
     ///
     /// # Errors
     /// As [`Projector::step`] and [`Projector::checkpoint`].
@@ -132,6 +174,7 @@ impl<L: Log, S: KvStore> Projector<L, S> {
         go_on: &mut dyn FnMut(&Progress) -> bool,
     ) -> Result<Offset, Error> {
         let mut rhythm = Rhythm::new(options);
+        self.damage = options.damage;
         while self.cursor.next < until {
             let progress = self.step()?;
             let Progress::Applied { next, .. } = progress else { break };

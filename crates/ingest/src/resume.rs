@@ -3,22 +3,22 @@
 use annals_record::{Cursor, CursorRefusal, Log, LogError, Offset, ReadLimit, Term};
 use annals_storage::KvStore;
 
-use crate::Error;
+use crate::{Error, OnDamage};
 
 /// The cursor to go on from: the store's, or the log's beginning for a store that is empty.
 ///
 /// # Errors
 /// [`Error::Refused`] if the store was filled from another log or another past of it, or if the log's beginning is
 /// gone; what log and store say if they cannot be read.
-pub(crate) fn resume<L: Log, S: KvStore>(log: &L, store: &S) -> Result<Cursor, Error> {
+pub(crate) fn resume<L: Log, S: KvStore>(log: &L, store: &S, damage: OnDamage) -> Result<Cursor, Error> {
     let cursor = store.cursor()?;
     if let Some(cursor) = &cursor {
-        fits("cursor", cursor, log)?;
+        fits("cursor", cursor, log, damage)?;
     }
     // After a crash content may hold more than the cursor covers. What it holds has to be this log's past too, for it
     // shows as soon as the cursor has passed it.
     if let Some(reach) = store.reach()?.filter(|reach| Some(*reach) != cursor) {
-        fits("content", &reach, log)?;
+        fits("content", &reach, log, damage)?;
     }
     match cursor {
         Some(cursor) => Ok(cursor),
@@ -37,7 +37,12 @@ fn start<L: Log>(log: &L) -> Result<Cursor, Error> {
 }
 
 /// Checks that a cursor belongs to this log and that the record it applied last is the one that stands there.
-pub(crate) fn fits<L: Log>(part: &'static str, cursor: &Cursor, log: &L) -> Result<(), Error> {
+pub(crate) fn fits<L: Log>(
+    part: &'static str,
+    cursor: &Cursor,
+    log: &L,
+    damage: OnDamage,
+) -> Result<(), Error> {
     let bounds = log.bounds()?;
     let refused = |refusal| Error::Refused { part, refusal };
     cursor.check(log.identity(), &log.terms(), bounds).map_err(refused)?;
@@ -48,6 +53,11 @@ pub(crate) fn fits<L: Log>(part: &'static str, cursor: &Cursor, log: &L) -> Resu
     let batch = match log.read(last.offset, ReadLimit { records: 1, bytes: 1 }) {
         // Nor does one that is lost and listed as lost.
         Err(LogError::Hole { .. }) => return Ok(()),
+        // Nor does one that was damaged since, if damage is to be passed.
+        Err(LogError::Damaged { offset, .. }) if damage == OnDamage::PassAndList => {
+            tracing::warn!(offset = offset.get(), "the record applied last is damaged and proves nothing");
+            return Ok(());
+        }
         read => read?,
     };
     let there = batch.iter().next();

@@ -7,7 +7,7 @@ use annals_record::{
     Assertion, Cursor, Epoch, Log, LogId, MemoryLog, Offset, RecordId, Stance, Value, Vote,
     serialize_assertion, serialize_epoch, serialize_vote,
 };
-use annals_storage::{Change, Counts, Digests, Error as StoreError, HybridStore, KvStore, Outcome};
+use annals_storage::{Change, Counts, Digests, Error as StoreError, HybridStore, KvStore, Outcome, Passed};
 
 /// A log in memory of a name of our own, with these payloads, one group each: two of them are the same log.
 pub(crate) fn log_of<P: AsRef<[u8]>>(payloads: impl IntoIterator<Item = P>) -> MemoryLog {
@@ -50,6 +50,10 @@ impl KvStore for FaultyStore {
             return Err(StoreError::Poisoned { reason: "told to fail".to_owned() });
         }
         self.store.apply(changes, cursor)
+    }
+
+    fn pass(&self, passed: &Passed, cursor: &Cursor) -> Result<(), StoreError> {
+        self.store.pass(passed, cursor)
     }
 
     fn checkpoint(&self) -> Result<(), StoreError> {

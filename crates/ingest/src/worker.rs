@@ -106,9 +106,8 @@ struct Work<'w, L, S> {
 impl<L: Log, S: KvStore> Work<'_, L, S> {
     fn run(&self, log: &Arc<L>) -> Result<(), Error> {
         let Shared { store, options, board, .. } = self.shared;
-        let open = || Projector::new(Arc::clone(log), Arc::clone(store));
-        let Some(projector) = self.retrying(open)? else { return Ok(()) };
-        let mut projector = projector.with_limit(options.batch);
+        let open = || Projector::with_options(Arc::clone(log), Arc::clone(store), options);
+        let Some(mut projector) = self.retrying(open)? else { return Ok(()) };
         board.post(|status| status.cursor = Some(projector.cursor()));
         tracing::info!(log = %log.identity(), cursor = projector.cursor().next.get(), "the worker starts");
 
@@ -116,13 +115,13 @@ impl<L: Log, S: KvStore> Work<'_, L, S> {
         let mut caught_up = false;
         let mut works_since = Instant::now();
         while !board.should_stop() {
-            let passed = projector.holes();
+            let passed = (projector.holes(), projector.damaged());
             let Some(progress) = self.retrying(|| projector.step())? else { break };
-            let holes = projector.holes() - passed;
+            let passed = (projector.holes() - passed.0, projector.damaged() - passed.1);
             match progress {
                 Progress::Applied { next, .. } => {
                     let now = Instant::now();
-                    self.post_applied(&projector, &progress, holes, now - works_since);
+                    self.post_applied(&projector, &progress, passed, now - works_since);
                     works_since = now;
                     rhythm.applied(next, now);
                 }
@@ -178,14 +177,21 @@ impl<L: Log, S: KvStore> Work<'_, L, S> {
         Ok(true)
     }
 
-    fn post_applied(&self, projector: &Projector<L, S>, progress: &Progress, holes: u64, worked: Duration) {
+    fn post_applied(
+        &self,
+        projector: &Projector<L, S>,
+        progress: &Progress,
+        passed: (u64, u64),
+        worked: Duration,
+    ) {
         let Progress::Applied { records, outcome, .. } = *progress else { return };
         self.shared.board.post(|status| {
             status.state = State::Applying;
             status.cursor = Some(projector.cursor());
             status.records += records;
             status.busy += worked;
-            status.holes += holes;
+            status.holes += passed.0;
+            status.damaged += passed.1;
             status.outcome.fresh += outcome.fresh;
             status.outcome.duplicates += outcome.duplicates;
             status.outcome.dead_letters += outcome.dead_letters;

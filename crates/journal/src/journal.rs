@@ -191,6 +191,15 @@ impl Journal {
         time::seek(&self.core.source, micros, self.durable())
     }
 
+    /// The journal time of the record at `offset`, an offset that the log gave, in microseconds since the epoch: when its
+    /// batch was written. None where the log has no record, or one that cannot be read.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a file cannot be read.
+    pub fn time_of(&self, offset: Offset) -> Result<Option<i64>, Error> {
+        time::of(&self.core.source, offset, self.durable())
+    }
+
     /// Reads backwards, newest group first, from `before` on, an offset at which a group ends: the durable end, or where a
     /// batch ends or began.
     #[must_use]

@@ -10,11 +10,12 @@
 
 use std::io;
 
-use annals_record::Offset;
+use annals_record::{Offset, ReadLimit};
 
 use crate::catalog::{self, Segment};
 use crate::disk::DiskFile;
 use crate::error::Error;
+use crate::groups::Groups;
 use crate::scan::{self, Scan, Step, Window};
 use crate::segment::SegmentHeader;
 use crate::source::Source;
@@ -39,6 +40,23 @@ pub(crate) fn seek(source: &Source, micros: i64, durable: Offset) -> Result<Offs
         }
     }
     Ok(search.damaged.unwrap_or(durable))
+}
+
+/// The journal time of the group that the record at `offset` belongs to; none where that cannot be read.
+pub(crate) fn of(source: &Source, offset: Offset, durable: Offset) -> Result<Option<i64>, Error> {
+    let Some(segment) = catalog::find(&source.segments(), offset).cloned() else { return Ok(None) };
+    let end = segment.next.unwrap_or(durable).min(durable);
+    let (Ok(header), true) = (&segment.header, segment.base <= offset && offset < end) else {
+        return Ok(None);
+    };
+    let file = source.open(&segment)?;
+    let groups = Groups { file: &*file, header, end, limit: ReadLimit { records: 1, bytes: 1 } };
+    let mut time = None;
+    let looked = groups.look(offset, &mut Vec::new(), &mut Vec::new(), |group| {
+        time.get_or_insert(group.commit.time_micros);
+    });
+    looked.map_err(|error| Error::io("read", &segment.path, error))?;
+    Ok(time)
 }
 
 impl Search {

@@ -133,6 +133,11 @@ impl MemoryLog {
         self.change(|books| books.mark(offset, State::Damaged));
     }
 
+    /// Somebody has put a good copy of the group of the record at `offset` back.
+    pub fn mend(&self, offset: Offset) {
+        self.change(|books| books.mark(offset, State::Sound));
+    }
+
     /// The group of the record at `offset` is lost, and listed as lost.
     pub fn lose(&self, offset: Offset) {
         self.change(|books| books.mark(offset, State::Lost));

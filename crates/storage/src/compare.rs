@@ -12,7 +12,7 @@ use annals_record::{Offset, RecordId};
 use crate::content::{Kept, Place};
 use crate::keys::{assertion_key, epoch_key, readable, vote_key};
 use crate::walk::Findings;
-use crate::{Change, Counts, Damage, Digests, Effect, Error, Family, Snapshot};
+use crate::{Change, Counts, Damage, Digests, Effect, Error, Family, Passed, Snapshot};
 
 /// A comparison under way. Every change of the log from its beginning to the snapshot's offset goes through it.
 pub struct Comparison<'s> {
@@ -22,6 +22,9 @@ pub struct Comparison<'s> {
     digests: Digests,
     records: u64,
     duplicates: u64,
+    /// Whether the store has any dead letter, given up or not.
+    letters: bool,
+    passed: Vec<Passed>,
 }
 
 /// What a comparison found.
@@ -41,6 +44,8 @@ pub struct Compared {
     pub stored_counts: Counts,
     /// The store's sums.
     pub stored_digests: Digests,
+    /// Ranges of the log that do not verify, and that the store has passed: nothing of them was compared.
+    pub passed: Vec<Passed>,
     /// Keys that are not as the log has them, the first thousand.
     pub damaged: Vec<Damage>,
     /// How many such keys there are.
@@ -48,7 +53,7 @@ pub struct Compared {
 }
 
 impl Compared {
-    /// Whether the store is what the log says.
+    /// Whether the store is what the log says, as far as the log can be read: see [`Compared::passed`].
     #[must_use]
     pub fn is_same(&self) -> bool {
         self.damaged_total == 0 && self.counts == self.stored_counts && self.digests == self.stored_digests
@@ -67,7 +72,9 @@ impl<'s> Comparison<'s> {
     /// # Errors
     /// When the store cannot be read.
     pub fn new(snapshot: &'s Snapshot<'s>) -> Result<Self, Error> {
-        let Counts { subjects, epochs, .. } = snapshot.counts()?;
+        let Counts { subjects, epochs, dead_letters, .. } = snapshot.counts()?;
+        let letters =
+            dead_letters > 0 || snapshot.discarded_len()? > 0 || !snapshot.dead_letters(None, 1)?.is_empty();
         Ok(Self {
             snapshot,
             found: Findings::default(),
@@ -75,6 +82,8 @@ impl<'s> Comparison<'s> {
             digests: Digests::default(),
             records: 0,
             duplicates: 0,
+            letters,
+            passed: Vec::new(),
         })
     }
 
@@ -87,6 +96,9 @@ impl<'s> Comparison<'s> {
             return Ok(());
         }
         self.records += 1;
+        if self.letters && self.is_parked(change)? {
+            return Ok(());
+        }
         match &change.effect {
             Effect::Assertion { subject } => {
                 if self.is_first(Family::Assertions, change, &assertion_key(&change.id), None)? {
@@ -115,15 +127,27 @@ impl<'s> Comparison<'s> {
             Effect::Application => self.counts.application += 1,
             Effect::DeadLetter { .. } => {
                 self.counts.dead_letters += 1;
-                let before = change.offset.get().checked_sub(1).map(Offset::new);
-                let parked = self.snapshot.index.dead_letters(before, 1)?;
-                if !parked.iter().any(|letter| letter.offset == change.offset && letter.id == change.id) {
-                    let key = format!("dead letter {}", change.offset);
-                    self.found.add(None, key, "the log has it, the store does not");
-                }
+                let key = format!("dead letter {}", change.offset);
+                self.found.add(None, key, "the log has it, the store does not");
             }
         }
         Ok(())
+    }
+
+    /// The range that the store has passed at this place of the log, which does not verify, if it has; it is named by
+    /// what was found.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn passed_at(&mut self, offset: Offset) -> Result<Option<Passed>, Error> {
+        let found = self.range_at(offset)?;
+        self.passed.extend(found.clone());
+        Ok(found)
+    }
+
+    fn range_at(&self, offset: Offset) -> Result<Option<Passed>, Error> {
+        let ranges = self.snapshot.passed(None, usize::MAX)?;
+        Ok(ranges.into_iter().find(|passed| passed.offset <= offset && offset < passed.end()))
     }
 
     /// What was found.
@@ -139,9 +163,23 @@ impl<'s> Comparison<'s> {
             digests: self.digests,
             stored_counts: self.snapshot.counts()?,
             stored_digests: self.snapshot.digests()?,
+            passed: self.passed,
             damaged: self.found.damaged,
             damaged_total: self.found.total,
         })
+    }
+
+    /// Whether the store has parked the record of this place, or noted that it was given up: then no more is expected.
+    fn is_parked(&mut self, change: &Change<'_>) -> Result<bool, Error> {
+        let letter = self.snapshot.dead_letter(change.offset)?.filter(|(letter, _)| letter.id == change.id);
+        let Some((letter, given_up)) = letter else { return Ok(false) };
+        self.counts.dead_letters += u64::from(!given_up);
+        if !given_up && !matches!(change.effect, Effect::DeadLetter { .. }) {
+            let key = format!("dead letter {}", change.offset);
+            let detail = format!("it can be applied by now ({}): redrive it", letter.reason);
+            self.found.add(None, key, detail);
+        }
+        Ok(true)
     }
 
     /// Whether the store has this record, and from here.
@@ -154,11 +192,10 @@ impl<'s> Comparison<'s> {
     ) -> Result<bool, Error> {
         let kept = self.found.take(family, self.snapshot.content.get(key))?.flatten();
         let Some(Kept { offset, payload }) = kept else {
-            self.found.add(
-                family,
-                readable(key),
-                format!("the log has it at offset {}, the store does not", change.offset),
-            );
+            let passed = self.range_at(change.offset)?.is_some();
+            let why = if passed { ": it has passed that place, which did not verify then" } else { "" };
+            let detail = format!("the log has it at offset {}, the store does not{why}", change.offset);
+            self.found.add(family, readable(key), detail);
             return Ok(false);
         };
         if *payload != *change.payload {

@@ -4,6 +4,8 @@
 //! sorted and go into tables of their own, past fjall's journal: atomic, and durable at once. What little is written
 //! otherwise comes in batches, which [`Content::persist`] makes durable.
 
+mod pinned;
+
 use std::ops::{Deref, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use annals_record::{Cursor, EpochId, Offset, RecordId};
 use fjall::compaction::Leveled;
 use fjall::config::HashRatioPolicy;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice};
+
+pub(crate) use pinned::Pinned;
 
 use crate::Error;
 use crate::cursor_bytes::Reach;
@@ -120,19 +124,12 @@ impl Content {
 
     /// What stands under a key of `H:`, `V:` or `E:`.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Kept>, Error> {
-        match self.keyspace.get(key).map_err(self.reading())? {
-            Some(value) => Kept::read(key, value.into()).map(Some),
-            None => Ok(None),
-        }
+        self.now().get(key)
     }
 
     /// Where a vote or an epoch record stands.
     pub(crate) fn place(&self, id: &RecordId) -> Result<Option<Place>, Error> {
-        let key = place_key(id);
-        match self.keyspace.get(key).map_err(self.reading())? {
-            Some(value) => Place::read(&key, &value).map(Some),
-            None => Ok(None),
-        }
+        self.now().place(id)
     }
 
     /// Everything under these keys, in their order; from either end.
@@ -254,7 +251,6 @@ impl ContentBatch {
     }
 
     /// Writes down where a vote or an epoch record stands.
-    #[cfg(test)]
     pub(crate) fn place(&mut self, id: &RecordId, place: Place) {
         self.batch.insert(&self.keyspace, place_key(id), place.to_bytes().as_slice());
     }

@@ -10,27 +10,32 @@ use annals_record::RecordId;
 use fjall::Slice;
 
 use crate::Error;
-use crate::content::{Content, Entries, Kept, Place};
+use crate::content::{Content, Entries, Kept, Pinned, Place};
 use crate::keys::last_with;
 use crate::layer::Layers;
 use crate::value::Value;
 
 /// Content and the layers above it.
 pub(crate) struct ContentView<'s> {
-    content: &'s Content,
+    tables: Pinned<'s>,
     layers: Layers,
 }
 
 impl<'s> ContentView<'s> {
     pub(crate) fn new(content: &'s Content, layers: Layers) -> Self {
-        Self { content, layers }
+        Self { tables: content.now(), layers }
+    }
+
+    /// The same over tables as they were.
+    pub(crate) fn over(tables: Pinned<'s>, layers: Layers) -> Self {
+        Self { tables, layers }
     }
 
     /// What stands under a key of `H:`, `V:` or `E:`.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Kept>, Error> {
         match self.layers.oldest_first().find_map(|layer| layer.held().get(key).cloned()) {
             Some(value) => Kept::read(key, value).map(Some),
-            None => self.content.get(key),
+            None => self.tables.get(key),
         }
     }
 
@@ -38,7 +43,7 @@ impl<'s> ContentView<'s> {
     pub(crate) fn place(&self, id: &RecordId) -> Result<Option<Place>, Error> {
         match self.layers.oldest_first().find_map(|layer| layer.held().places.get(id).copied()) {
             Some(place) => Ok(Some(place)),
-            None => self.content.place(id),
+            None => self.tables.place(id),
         }
     }
 
@@ -56,7 +61,7 @@ impl<'s> ContentView<'s> {
             above.sort_by(|(a, _), (b, _)| a.cmp(b));
             above.dedup_by(|(a, _), (b, _)| a == b);
         }
-        Merged { above: above.into(), tables: self.content.range(keys), front: None, back: None }
+        Merged { above: above.into(), tables: self.tables.range(keys), front: None, back: None }
     }
 }
 

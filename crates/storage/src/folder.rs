@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use annals_record::{Cursor, Offset};
 
 use crate::Error;
-use crate::content::Content;
+use crate::content::{Content, Pinned};
 use crate::index::{Index, IndexReader};
 use crate::layer::{Layer, Layers};
 use crate::standing::Standing;
@@ -57,11 +57,11 @@ impl Core {
     }
 
     /// Everything that questions need, as of one moment.
-    pub(crate) fn view(&self) -> Result<(Layers, IndexReader, Standing), Error> {
+    pub(crate) fn view(&self) -> Result<(Layers, IndexReader, Standing, Pinned<'_>), Error> {
         let state = self.lock();
         // Under the lock: a layer that freezes later cannot be folded into what is read here.
         let index = self.index.read()?;
-        Ok((state.layers.clone(), index, state.standing))
+        Ok((state.layers.clone(), index, state.standing, self.content.pinned()))
     }
 
     pub(crate) fn layers(&self) -> Layers {
@@ -93,6 +93,21 @@ impl Core {
     /// Moves the cursor: what was added to the active layer shows.
     pub(crate) fn stand(&self, standing: Standing) {
         self.lock().standing = standing;
+    }
+
+    /// Changes content or index below the cursor, where nothing is collected in memory: visible at once and as a whole.
+    pub(crate) fn change(
+        &self,
+        standing: Standing,
+        write: impl FnOnce(&Self) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.writing(|core| {
+            // Under the lock: whoever looks sees all of it or nothing.
+            let mut state = core.lock();
+            write(core)?;
+            state.standing = standing;
+            Ok(())
+        })
     }
 
     /// Freezes the active layer, which ends at `end`, as soon as the one that is being folded is gone.

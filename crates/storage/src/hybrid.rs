@@ -6,6 +6,8 @@
 //!
 //! Whoever applies holds the one committer; readers take snapshots and wait for no one.
 
+mod letters;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -27,7 +29,7 @@ use crate::order::{belong_together, follows};
 use crate::plan::{Plan, Planner};
 use crate::seen::{Seen, Sight};
 use crate::standing::Standing;
-use crate::{Change, Counts, Digests, Error, KvStore, Outcome, Snapshot};
+use crate::{Change, Counts, Digests, Error, KvStore, Outcome, Passed, Snapshot};
 
 /// A layer that is being folded and lacks rows for more than this is waited for: its bytes are written once.
 const WORTH_WAITING: usize = 8 << 20;
@@ -127,13 +129,17 @@ impl HybridStore {
         let lock = Lock::take(path)?;
         let mut content = Content::open(&path.join(CONTENT_DIR), options.content_cache_bytes)?;
         let mut index = Index::open(&path.join(INDEX_FILE), options.index_cache_bytes)?;
-        let reader = index.read()?;
-        let (standing, reach) = (reader.standing()?, content.reach()?);
+        let mut reader = index.read()?;
+        let (mut standing, reach) = (reader.standing()?, content.reach()?);
         let folded = reader.folded()?;
         let id = match belong_together(path, standing.cursor, folded, reader.store()?, reach)? {
             Some(id) => id,
             None => StoreId::draw(path)?,
         };
+        if letters::go_on(&content, &index, &reader)? {
+            reader = index.read()?;
+            standing = reader.standing()?;
+        }
         let layers = Layers::default();
         layers.active.add(reader.recent()?, true);
         drop(reader);
@@ -204,8 +210,8 @@ impl HybridStore {
     /// # Errors
     /// When the store cannot be read.
     pub fn snapshot(&self) -> Result<Snapshot<'_>, Error> {
-        let (layers, index, standing) = self.core.view()?;
-        Ok(Snapshot::new(&self.core.content, layers, index, standing))
+        let (layers, index, standing, tables) = self.core.view()?;
+        Ok(Snapshot::new(tables, layers, index, standing))
     }
 
     /// Where the record with this id stands in the log first, of whatever type. Cheaper than a snapshot and not bound
@@ -227,11 +233,14 @@ impl HybridStore {
     /// # Errors
     /// As [`KvStore::apply`].
     pub fn fold(&self) -> Result<(), Error> {
-        let committer = self.committer();
+        self.fold_all(&self.committer())
+    }
+
+    fn fold_all(&self, committer: &Committer) -> Result<(), Error> {
         self.core.check()?;
         let standing = self.core.standing();
         if let Some(cursor) = standing.cursor.filter(|_| self.core.layers().active.bytes() > 0) {
-            self.core.freeze(standing, reach_of(&committer, cursor));
+            self.core.freeze(standing, reach_of(committer, cursor));
         }
         self.core.wait_folded();
         self.core.check()
@@ -315,7 +324,7 @@ impl KvStore for HybridStore {
     fn apply(&self, changes: &[Change<'_>], cursor: &Cursor) -> Result<Outcome, Error> {
         let mut committer = self.committer();
         self.core.check()?;
-        let (layers, index, before) = self.core.view()?;
+        let (layers, index, before, _) = self.core.view()?;
         follows(before.cursor, changes, cursor)?;
         let index = IndexView::new(index, layers.clone(), before.next());
         let tables = &self.core.content;
@@ -337,6 +346,10 @@ impl KvStore for HybridStore {
             self.core.freeze(standing, reach_of(&committer, *cursor));
         }
         Ok(outcome)
+    }
+
+    fn pass(&self, passed: &Passed, cursor: &Cursor) -> Result<(), Error> {
+        self.pass_damage(passed, cursor)
     }
 
     fn checkpoint(&self) -> Result<(), Error> {

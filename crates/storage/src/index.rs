@@ -6,6 +6,7 @@
 //! Only a checkpoint syncs, so nothing else ever moves the durable cursor, and what it covers is folded or has its rows.
 //! A fold adds to a subject only what lies behind its last entry: one that was cut off is done again without a trace.
 
+mod letters;
 mod reader;
 
 use std::fs::OpenOptions;
@@ -176,6 +177,7 @@ impl Index {
             let reason = "its index has tables of something else".to_owned();
             return Err(Error::NotAStore { path: self.path.clone(), reason });
         }
+        let is_complete = tables.iter().any(|table| letters::is_one(table.name()));
         let reader = IndexReader::new(reading, self.path.clone());
         let path = self.path.clone();
         match (reader.version("format")?, reader.version("projection")?) {
@@ -183,7 +185,9 @@ impl Index {
             (_, found) if found != PROJECTION => {
                 Err(Error::OtherProjection { path, found, known: PROJECTION })
             }
-            _ => Ok(()),
+            _ if is_complete => Ok(()),
+            // It was made before there were any.
+            _ => self.writing("open", Durability::Immediate, |writing| letters::create(writing, &self.path)),
         }
     }
 
@@ -202,6 +206,7 @@ impl Index {
             writing.open_table(EPOCHS).at(op, path)?;
             writing.open_table(DEAD_LETTERS).at(op, path)?;
             writing.open_table(RECENT).at(op, path)?;
+            letters::create(&writing, path)?;
         }
         writing.commit().at(op, path)
     }

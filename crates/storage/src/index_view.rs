@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use annals_record::{EpochId, Offset, RecordId};
 
-use crate::Error;
 use crate::index::{DeadLetter, IndexReader, damaged_subject};
 use crate::layer::Layers;
 use crate::runs::{ENTRY_BYTES, Listed, RUN_ENTRIES, Row, offset_of};
+use crate::{Error, Passed};
 
 /// The index and the layers above it, as of one offset.
 pub(crate) struct IndexView {
@@ -255,6 +255,29 @@ impl IndexView {
             }
         }
         Ok(len)
+    }
+
+    /// The letter of this offset, if it was given up. A layer has none: nobody gives up what is not folded.
+    pub(crate) fn discarded_letter(&self, offset: Offset) -> Result<Option<DeadLetter>, Error> {
+        self.reader.discarded_letter(offset)
+    }
+
+    /// Letters that were given up, in the log's order, after an offset.
+    pub(crate) fn discarded(&self, after: Option<Offset>, limit: usize) -> Result<Vec<DeadLetter>, Error> {
+        self.reader.discarded(after, self.bound, limit)
+    }
+
+    /// How many letters were given up.
+    pub(crate) fn discarded_len(&self) -> Result<u64, Error> {
+        match self.past {
+            true => Ok(self.discarded(None, usize::MAX)?.len() as u64),
+            false => self.reader.discarded_len(),
+        }
+    }
+
+    /// Ranges of the log that were passed, in its order, after an offset.
+    pub(crate) fn passed(&self, after: Option<Offset>, limit: usize) -> Result<Vec<Passed>, Error> {
+        self.reader.passed(after, self.bound, limit)
     }
 
     fn whole(&self, subject: &str, row: Option<Row<'_>>) -> Result<Option<SubjectRow>, Error> {

@@ -148,7 +148,8 @@ impl IdPrefix {
     }
 
     /// The first and the last id that begin so.
-    pub(crate) fn bounds(&self) -> (RecordId, RecordId) {
+    #[must_use]
+    pub fn bounds(&self) -> (RecordId, RecordId) {
         (RecordId::from_bytes(self.low), RecordId::from_bytes(self.high))
     }
 }

@@ -14,6 +14,8 @@
 //!     comes; the same changes give the same digests.
 //! S4: Every answer of a [`Snapshot`] holds exactly as of one offset, which it names.
 //! S5: After a failed write nothing more is written until the store is opened again.
+//! S6: What is applied below the cursor, a dead letter that is read again, ends as if it had been applied when it came:
+//!     as a whole, in any order, unseen by whoever looked before.
 //!
 //! The keys, `big` and `little` telling the order of a number's bytes:
 //!
@@ -28,8 +30,11 @@
 //! | index `subjects` | subject | count, first offset, last offset (u64 little each), the newest entries, up to 99 |
 //! | index `epochs` | offset of the name's first record | epoch (32) |
 //! | index `dead_letters` | offset | id (32), reason |
+//! | index `discarded` | offset | id (32), reason |
+//! | index `passed` | offset | length (u64 little), what was found there |
+//! | index `redriving` | offset | what becomes of a dead letter that is being read again |
 //! | index `recent` | offset of the first record in it | records that are not folded yet |
-//! | index `meta` | `format`, `projection`, `store`, `cursor`, `folded`, `counts`, `digests` | |
+//! | index `meta` | `format`, `projection`, `store`, `cursor`, `folded`, `counts`, `digests`, `redriven` | |
 
 mod change;
 mod chunk;
@@ -51,8 +56,10 @@ mod index_view;
 mod keys;
 mod known;
 mod layer;
+mod letters;
 mod lock;
 mod order;
+mod passed;
 mod plan;
 mod runs;
 #[cfg(test)]
@@ -75,6 +82,8 @@ pub use generations::{Generation, Generations, Mark};
 pub use hybrid::{HybridStore, Options};
 pub use index::DeadLetter;
 pub use keys::IdPrefix;
+pub use letters::Redriven;
+pub use passed::Passed;
 pub use runs::Listed;
 pub use snapshot::{EpochEntry, Snapshot, Stored, SubjectEntry};
 pub use store::{KvStore, Outcome};

@@ -19,6 +19,7 @@ use crate::index_view::IndexView;
 use crate::keys::{assertion_key, epoch_key, epoch_prefix, readable, vote_key};
 use crate::known::KnownSubjects;
 use crate::layer::{Held, Layers, Spread};
+use crate::letters::leftovers;
 use crate::{Change, Counts, Digests, Effect, Error, Outcome, Subject};
 
 /// A batch, decided.
@@ -91,6 +92,10 @@ impl<'c, 's> Planner<'c, 's> {
                 plan.pieces.push(Piece { offset, id, part: Part::DeadLetter, content });
                 plan.counts.dead_letters += 1;
                 plan.outcome.dead_letters += 1;
+                // An earlier build may have applied it, and a crash lost all but its bytes.
+                for key in leftovers(self.tables, &id, self.base)? {
+                    self.repairs().remove(&key);
+                }
                 return Ok(());
             }
             _ if !self.seen.insert(change.id) => None,

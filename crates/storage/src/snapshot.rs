@@ -10,7 +10,7 @@ mod lists;
 
 use annals_record::{Cursor, DecodeError, Offset, Record, RecordId};
 
-use crate::content::{Content, Kept, Place, damaged};
+use crate::content::{Kept, Pinned, Place, damaged};
 use crate::content_view::ContentView;
 use crate::index::IndexReader;
 use crate::index_view::IndexView;
@@ -58,9 +58,9 @@ const CANDIDATES: usize = 10;
 
 impl<'s> Snapshot<'s> {
     /// `index` was read while `layers` were the layers and `standing` was where the store stood.
-    pub(crate) fn new(content: &'s Content, layers: Layers, index: IndexReader, standing: Standing) -> Self {
+    pub(crate) fn new(tables: Pinned<'s>, layers: Layers, index: IndexReader, standing: Standing) -> Self {
         let index = IndexView::new(index, layers.clone(), standing.next());
-        Self { index, content: ContentView::new(content, layers), standing, past: None }
+        Self { index, content: ContentView::over(tables, layers), standing, past: None }
     }
 
     /// The same store as of an earlier offset: every answer is what it was when everything before `offset` had been

@@ -2,7 +2,7 @@
 
 use annals_record::{Cursor, Offset};
 
-use crate::{Change, Counts, Digests, Error};
+use crate::{Change, Counts, Digests, Error, Passed};
 
 /// A store that a worker fills from a log.
 ///
@@ -29,6 +29,12 @@ pub trait KvStore: Send + Sync {
     /// Kind Fix if changes or cursor do not follow the present cursor; kind Stop if a write failed: nothing more is
     /// written until the store is opened again.
     fn apply(&self, changes: &[Change<'_>], cursor: &Cursor) -> Result<Outcome, Error>;
+
+    /// Moves the cursor behind a range of the log that does not verify, and notes the range: both durable on return.
+    ///
+    /// # Errors
+    /// As [`KvStore::apply`].
+    fn pass(&self, passed: &Passed, cursor: &Cursor) -> Result<(), Error>;
 
     /// Makes everything applied durable, the cursor last. Cheap if nothing was applied since.
     ///

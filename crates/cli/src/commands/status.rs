@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use annals::{Annals, Durability, Error, Status};
+use annals::{Annals, Durability, Error, Passed, Status};
 
 use super::{Context, opening};
 use crate::escape::Shown;
@@ -97,7 +97,15 @@ fn show(status: &Status, place: &Place, output: &mut Output) -> Result<(), Failu
     row(output, "subjects", Count(counts.subjects).to_string())?;
     row(output, "votes", Count(counts.votes).to_string())?;
     row(output, "epochs", Count(counts.epochs).to_string())?;
-    row(output, "dead letters", Count(counts.dead_letters).to_string())?;
+    let given_up = match store.discarded {
+        0 => String::new(),
+        discarded => format!(", and {} given up", Count(discarded)),
+    };
+    row(output, "dead letters", format!("{}{given_up}", Count(counts.dead_letters)))?;
+    for Passed { offset, len, detail } in &store.passed {
+        let range = format!("offset {offset}, {}: {}", Size(*len), Shown(detail));
+        row(output, "passed", output.paint.red(range).to_string())?;
+    }
     let cursor = store.cursor.map_or_else(|| "nothing applied yet".to_owned(), |cursor| cursor.to_string());
     row(output, "cursor", cursor)?;
     let lag = &status.lag;

@@ -74,15 +74,23 @@ fn verdict(report: &Report) -> Result<(), Failure> {
     }
     let ranges = report.damaged.as_ref().map_or(0, Vec::len);
     let journal = counted(ranges as u64, "range");
-    let store = report.index.as_ref().filter(|index| !index.ok);
+    let passed = report.index.as_ref().map_or(0, |index| index.passed.len() as u64);
+    let store = report.index.as_ref().filter(|index| !index.ok && !index.only_passed());
     let names = store.map(IndexReport::named).filter(|names| !names.is_empty());
     let names = names.map_or_else(String::new, |names| format!(": {}", names.join(", ")));
     let message = match (ranges > 0, store.is_some()) {
         (true, false) => format!("damage found in the journal: {journal}"),
+        (false, false) => {
+            format!("the store has passed what is damaged in the journal: {}", counted(passed, "range"))
+        }
         (true, true) => format!("damage found in the journal ({journal}) and in the store{names}"),
-        (false, _) => format!("the store is not what the journal says{names}"),
+        (false, true) => format!("the store is not what the journal says{names}"),
     };
     let failure = Failure::new(Code::Damaged, message);
+    if ranges == 0 && store.is_none() {
+        let help = "once the journal is whole again, `annals rebuild` brings what stood there";
+        return Err(failure.with_help(help));
+    }
     if ranges == 0 {
         let sound = if report.damaged.is_some() { "; the journal is sound" } else { "" };
         return Err(failure.with_help(format!("`annals rebuild` makes the store anew{sound}")));
@@ -121,6 +129,10 @@ fn show(report: &Report, output: &mut Output) -> Result<(), Failure> {
     }
     for Key { key, detail } in index.damaged.iter().take(SHOWN) {
         output::say(format_args!("{} {}: {}", red.red("damaged:"), Shown(key), Shown(detail)));
+    }
+    for Range { offset, len, detail } in &index.passed {
+        let range = format!("offset {offset}, {}: {}", Size(*len), Shown(detail));
+        output::say(format_args!("{} {range}; what stood there is not in the store", red.red("passed:")));
     }
     let told = index.damaged.len().min(SHOWN) as u64;
     if index.damaged_total > told {

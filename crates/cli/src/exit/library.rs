@@ -173,6 +173,7 @@ fn of_store_error(error: &StoreError) -> Code {
 fn of_ingest_error(error: &IngestError, depth: u32) -> Code {
     match error {
         IngestError::Refused { .. } => Code::OtherLog,
+        IngestError::Damaged { .. } => Code::Damaged,
         IngestError::Log(error) => of_log_error(error),
         IngestError::Store(error) => of_store_error(error),
         IngestError::Failed(error) if depth > 0 => of_ingest_error(error, depth - 1),

@@ -89,6 +89,11 @@ impl Model {
         self.records.insert(id, offset);
     }
 
+    /// These dead letters were given up.
+    pub(super) fn give_up(&mut self, offsets: &[Offset]) {
+        self.dead_letters.retain(|(offset, _)| !offsets.contains(offset));
+    }
+
     /// Asks a store everything and compares.
     pub(super) fn check(&self, snapshot: &Snapshot<'_>) {
         assert_eq!(snapshot.counts().unwrap(), self.counts());

@@ -1,4 +1,4 @@
-use annals_record::{Kind, LogError, MemoryLog, RecordId};
+use annals_record::{Kind, MemoryLog, RecordId};
 use annals_storage::{Counts, HybridStore};
 
 use super::*;
@@ -63,10 +63,7 @@ fn damage_in_the_log_stops_after_the_last_record_before_it() {
     assert!(matches!(projector.step(), Ok(Progress::Applied { records: 5, .. })));
     for _ in 0..2 {
         let error = projector.step().unwrap_err();
-        assert!(
-            matches!(&error, Error::Log(LogError::Damaged { offset, .. }) if *offset == fifth),
-            "{error}"
-        );
+        assert!(matches!(&error, Error::Damaged { offset, .. } if *offset == fifth), "{error}");
         assert_eq!(error.kind(), Kind::Stop);
     }
     assert_eq!(stage.store.snapshot().unwrap().as_of(), fifth);
@@ -100,4 +97,48 @@ fn a_run_ends_at_its_goal_durable() {
     assert!(until_told > goal && until_told < stage.log.end());
     let whole = projector.run_to(Offset::new(u64::MAX), &Options::default(), &mut |_| true).unwrap();
     assert_eq!(whole, stage.log.end());
+}
+
+#[test]
+fn w5_damage_is_passed_where_that_is_asked_for_and_the_store_names_it() {
+    let stage = Stage::new(ten());
+    let fifth = stage.log.read(Offset::ZERO, ReadLimit { records: 5, bytes: usize::MAX }).unwrap().next();
+    let sixth = stage.log.read(fifth, ReadLimit { records: 1, bytes: 1 }).unwrap().next();
+    stage.log.damage(fifth);
+    let options = Options { damage: OnDamage::PassAndList, ..Options::default() };
+    let mut projector =
+        Projector::with_options(Arc::new(stage.log.clone()), Arc::clone(&stage.store), &options).unwrap();
+    let mut records = 0;
+    while let Progress::Applied { records: some, .. } = projector.step().unwrap() {
+        records += some;
+    }
+    assert_eq!((records, projector.damaged(), projector.cursor().next), (9, 1, stage.log.end()));
+    let passed = stage.store.snapshot().unwrap().passed(None, 9).unwrap();
+    let len = sixth.get() - fifth.get();
+    assert_eq!(passed, [Passed { offset: fifth, len, detail: "damaged on purpose".to_owned() }]);
+
+    // It is named for as long as the damage lasts, and missed as soon as the log is whole again.
+    let compared = crate::compare(&stage.log, &stage.store, &mut |_, _| {}).unwrap();
+    assert_eq!((compared.is_same(), compared.passed), (true, passed));
+    stage.log.mend(fifth);
+    let compared = crate::compare(&stage.log, &stage.store, &mut |_, _| {}).unwrap();
+    assert_eq!((compared.is_same(), compared.passed.len(), compared.damaged_total), (false, 0, 1));
+}
+
+#[test]
+fn w5_damage_of_what_was_applied_last_stops_the_work_unless_it_is_to_be_passed() {
+    let stage = Stage::new(ten());
+    while stage.projector().step().unwrap() != Progress::Idle {}
+    stage.log.damage(stage.store.cursor().unwrap().unwrap().last.unwrap().offset);
+    let log = || Arc::new(stage.log.clone());
+    let stopped = Projector::new(log(), Arc::clone(&stage.store)).err().unwrap();
+    assert!(matches!(stopped, Error::Damaged { .. }), "{stopped}");
+    let text = stopped.to_string();
+    assert!(
+        ["damaged at offset", "on purpose", "salvage", "pass"].iter().all(|word| text.contains(word)),
+        "{text}"
+    );
+    let options = Options { damage: OnDamage::PassAndList, ..Options::default() };
+    let mut passing = Projector::with_options(log(), Arc::clone(&stage.store), &options).unwrap();
+    assert_eq!(passing.step().unwrap(), Progress::Idle);
 }

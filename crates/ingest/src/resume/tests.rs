@@ -14,7 +14,7 @@ fn check(change: impl FnOnce(MemoryLog) -> MemoryLog) -> Result<Cursor, Error> {
     let store = Arc::new(HybridStore::open(dir.path()).unwrap());
     Projector::new(Arc::new(log.clone()), Arc::clone(&store)).unwrap().step().unwrap();
     let before = store.cursor().unwrap();
-    let resumed = resume(&change(log), &*store);
+    let resumed = resume(&change(log), &*store, OnDamage::Stop);
     assert_eq!(store.cursor().unwrap(), before, "W2: a refusal leaves the store alone");
     resumed
 }
@@ -44,10 +44,13 @@ fn an_empty_store_begins_at_the_beginning() {
     let dir = tempfile::tempdir().unwrap();
     let log = log_of((0..3).map(|n| assertion("a", n)));
     let store = HybridStore::open(dir.path()).unwrap();
-    assert_eq!(resume(&log, &store).unwrap(), Cursor::start(log.identity(), Term::FIRST, Offset::ZERO));
+    assert_eq!(
+        resume(&log, &store, OnDamage::Stop).unwrap(),
+        Cursor::start(log.identity(), Term::FIRST, Offset::ZERO)
+    );
     let second = log.read(Offset::ZERO, ReadLimit { records: 1, bytes: 1 }).unwrap().next();
     log.purge(second);
-    let refused = resume(&log, &store).unwrap_err();
+    let refused = resume(&log, &store, OnDamage::Stop).unwrap_err();
     let gone = CursorRefusal::Purged { cursor: Offset::ZERO, oldest: second };
     assert!(matches!(refused, Error::Refused { refusal, .. } if refusal == gone), "{refused}");
 }
@@ -92,7 +95,7 @@ fn a_damaged_place_at_the_cursor_is_the_logs_error() {
         log.damage(all.iter().next_back().unwrap().offset);
         log
     });
-    assert!(matches!(damaged, Err(Error::Log(LogError::Damaged { .. }))), "{damaged:?}");
+    assert!(matches!(damaged, Err(Error::Damaged { .. })), "{damaged:?}");
 }
 
 /// A store whose content reaches farther than its cursor, as a crash leaves it.
@@ -118,6 +121,10 @@ impl KvStore for CutOff {
         Ok(annals_storage::Outcome::default())
     }
 
+    fn pass(&self, _: &annals_storage::Passed, _: &Cursor) -> Result<(), annals_storage::Error> {
+        unreachable!("nothing is passed here")
+    }
+
     fn checkpoint(&self) -> Result<(), annals_storage::Error> {
         Ok(())
     }
@@ -141,12 +148,12 @@ fn content_of_another_past_is_refused_even_if_the_cursor_fits() {
     let Bounds { durable, .. } = log.bounds().unwrap();
     let at = |next| Cursor { next, ..Cursor::start(log.identity(), Term::FIRST, Offset::ZERO) };
     let store = CutOff { cursor: at(Offset::ZERO), reach: at(durable) };
-    assert!(resume(&log, &store).is_ok());
+    assert!(resume(&log, &store, OnDamage::Stop).is_ok());
     let middle = log.read(Offset::ZERO, ReadLimit { records: 5, bytes: 1 << 20 }).unwrap().next();
     log.fork(middle);
     assert_eq!(log.terms()[1], TermStart { term: Term::new(2), start: middle });
     (0..20).for_each(|n| _ = log.append(&[&assertion("b", n)]).unwrap());
-    let refused = resume(&log, &store);
+    let refused = resume(&log, &store, OnDamage::Stop);
     assert!(
         matches!(refused, Err(Error::Refused { part: "content", refusal: CursorRefusal::Forked { .. } })),
         "{refused:?}"

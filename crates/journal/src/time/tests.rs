@@ -129,3 +129,14 @@ fn the_age_of_what_is_not_read_is_that_of_the_next_record_also_behind_a_seal() {
     let read = journal.read(Offset::ZERO, ReadLimit { records: 2, bytes: 1 << 20 }).unwrap();
     assert_eq!(journal.age(read.next()).unwrap(), Some(Duration::from_secs(4)));
 }
+
+#[test]
+fn every_record_of_a_batch_has_the_time_of_its_batch() {
+    let dir = tempfile::tempdir().unwrap();
+    let times: Vec<i64> = (0..100).map(|i| i * 1000).collect();
+    let (journal, receipts) = journal(dir.path(), &times);
+    for (receipt, time) in receipts.iter().zip(&times) {
+        assert_eq!(journal.time_of(receipt.offset).unwrap(), Some(*time));
+    }
+    assert_eq!(journal.time_of(journal.durable()).unwrap(), None);
+}

@@ -1,5 +1,6 @@
 mod folding;
 mod identity;
+mod letters;
 
 use std::fs;
 

@@ -16,11 +16,11 @@ use crate::{Counts, Digests, Error};
 
 /// The index as of one commit; later ones do not change it. It holds pages of the file, so it should not live long.
 pub(crate) struct IndexReader {
-    reading: ReadTransaction,
+    pub(super) reading: ReadTransaction,
     // Opening a table costs as much as looking something up in it.
     rows: OnceLock<ReadOnlyTable<&'static [u8], &'static [u8]>>,
     runs: OnceLock<ReadOnlyTable<&'static [u8], &'static [u8]>>,
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 /// A subject's row, held.
@@ -370,7 +370,7 @@ fn entries_of(
     runs::entries(value).ok_or_else(|| damaged_run(subject))
 }
 
-fn dead_letter(offset: Offset, value: &[u8]) -> Option<DeadLetter> {
+pub(super) fn dead_letter(offset: Offset, value: &[u8]) -> Option<DeadLetter> {
     let (id, reason) = value.split_first_chunk::<32>()?;
     let reason = std::str::from_utf8(reason).ok()?.to_owned();
     Some(DeadLetter { offset, id: RecordId::from_bytes(*id), reason })

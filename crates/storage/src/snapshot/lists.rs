@@ -9,7 +9,7 @@ use crate::content::{Kept, damaged};
 use crate::index::DeadLetter;
 use crate::keys::{epoch_prefix, vote_key, vote_of_key, votes_prefix};
 use crate::runs::Listed;
-use crate::{Error, Tally, tally};
+use crate::{Error, Passed, Tally, tally};
 
 /// A subject, and how much is said of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,6 +193,47 @@ impl Snapshot<'_> {
     /// When the store cannot be read.
     pub fn dead_letters(&self, after: Option<Offset>, limit: usize) -> Result<Vec<DeadLetter>, Error> {
         self.index.dead_letters(after, limit)
+    }
+
+    /// The dead letter of this offset, and whether it was given up.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn dead_letter(&self, offset: Offset) -> Result<Option<(DeadLetter, bool)>, Error> {
+        if !self.shows(offset) {
+            return Ok(None);
+        }
+        let before = offset.get().checked_sub(1).map(Offset::new);
+        let parked = self.index.dead_letters(before, 1)?.pop().filter(|letter| letter.offset == offset);
+        if let Some(letter) = parked {
+            return Ok(Some((letter, false)));
+        }
+        Ok(self.index.discarded_letter(offset)?.map(|letter| (letter, true)))
+    }
+
+    /// Dead letters that were given up, in the log's order: at most `limit`, those after the offset `after`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn discarded(&self, after: Option<Offset>, limit: usize) -> Result<Vec<DeadLetter>, Error> {
+        self.index.discarded(after, limit)
+    }
+
+    /// How many dead letters were given up. They are not among those that [`Snapshot::counts`] counts.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn discarded_len(&self) -> Result<u64, Error> {
+        self.index.discarded_len()
+    }
+
+    /// Ranges of the log that did not verify and were passed, in its order: at most `limit`, those after the offset
+    /// `after`. What stood there is not in the store.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn passed(&self, after: Option<Offset>, limit: usize) -> Result<Vec<Passed>, Error> {
+        self.index.passed(after, limit)
     }
 
     /// Visits an assertion's votes, in the order of their ids, until `visit` says that it is enough.

@@ -1,6 +1,6 @@
 //! A status as one object of JSON.
 
-use annals::{Durability, Offset, Status};
+use annals::{Durability, Offset, Passed, Status};
 use serde::Serialize;
 
 use crate::place::Place;
@@ -56,6 +56,9 @@ struct Store<'a> {
     epochs: u64,
     subjects: u64,
     dead_letters: u64,
+    discarded: u64,
+    /// Damaged ranges that the store has passed, the first hundred.
+    passed: Vec<Range>,
     epoch_versions: u64,
     application: u64,
     generation: &'a str,
@@ -66,6 +69,12 @@ struct Store<'a> {
 struct Data {
     dir: String,
     from: &'static str,
+}
+
+impl Range {
+    fn of(passed: &Passed) -> Self {
+        Self { offset: passed.offset.get(), len: passed.len, detail: passed.detail.clone() }
+    }
 }
 
 impl<'a> Report<'a> {
@@ -106,6 +115,8 @@ impl<'a> Report<'a> {
                 epochs: store.counts.epochs,
                 subjects: store.counts.subjects,
                 dead_letters: store.counts.dead_letters,
+                discarded: store.discarded,
+                passed: store.passed.iter().map(Range::of).collect(),
                 epoch_versions: store.counts.epoch_versions,
                 application: store.counts.application,
                 generation: &store.generation,

@@ -1,7 +1,7 @@
 //! What a check found, as JSON.
 
 use annals::parts::StoreDamage;
-use annals::{Compared, Damage, Family, Index, Verified, Walk};
+use annals::{Compared, Damage, Family, Index, Passed, Verified, Walk};
 use serde::Serialize;
 
 /// What was found. What was not asked for is null.
@@ -23,6 +23,12 @@ pub(super) struct Range {
     pub(super) detail: String,
 }
 
+impl Range {
+    fn of(Passed { offset, len, detail }: Passed) -> Self {
+        Self { offset: offset.get(), len, detail }
+    }
+}
+
 /// What was found in the store.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct IndexReport {
@@ -33,6 +39,8 @@ pub(super) struct IndexReport {
     pub(super) damaged: Vec<Key>,
     /// How many such keys there are.
     pub(super) damaged_total: u64,
+    /// Ranges of the journal that do not verify and that the store has passed: nothing of them was compared.
+    pub(super) passed: Vec<Range>,
     /// What else is wrong.
     pub(super) differing: Vec<String>,
     /// One line that is the same for two stores that hold the same; none if the store cannot be used.
@@ -114,6 +122,7 @@ impl IndexReport {
             }
             Ok(compared) => {
                 self.compared = compared.records;
+                self.passed = compared.passed.iter().cloned().map(Range::of).collect();
                 let families = compared.differing();
                 self.differing.extend(
                     families.iter().map(|family| format!("journal and store differ in their {family}")),
@@ -126,6 +135,14 @@ impl IndexReport {
             }
         }
         self.damaged = keys.into_iter().map(|key| Key { key: key.key, detail: key.detail }).collect();
+    }
+
+    /// Whether nothing is wrong but that damage of the journal was passed.
+    pub(super) fn only_passed(&self) -> bool {
+        !self.passed.is_empty()
+            && self.damaged_total == 0
+            && self.differing.is_empty()
+            && self.error.is_none()
     }
 
     /// The families that are not what they should be.
