@@ -9,6 +9,7 @@
 //! W2: A cursor that does not fit the log is refused with the repair, never reset.
 //! W3: A record that cannot be applied is parked with its reason, and counted; the ones after it go on.
 //! W4: Whoever waits for an offset wakes: when it is visible, when the worker stops, or when the time is up.
+//! W5: A store that is built from the log at once gets the same records in the same order ([`load`]).
 
 mod backoff;
 mod board;
@@ -18,6 +19,7 @@ mod error;
 #[cfg(test)]
 mod histories;
 mod ingestor;
+mod load;
 mod options;
 mod projector;
 mod resume;
@@ -31,5 +33,6 @@ pub use compare::compare;
 pub use decode::{change, decode};
 pub use error::Error;
 pub use ingestor::Ingestor;
+pub use load::{Loaded, Plain, Source, load, load_from};
 pub use options::Options;
 pub use projector::{Progress, Projector};

@@ -4,6 +4,8 @@
 //! sorted and go into tables of their own, past fjall's journal: atomic, and durable at once. What little is written
 //! otherwise comes in batches, which [`Content::persist`] makes durable.
 
+mod load;
+
 use std::ops::{Deref, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

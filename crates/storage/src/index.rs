@@ -6,6 +6,7 @@
 //! Only a checkpoint syncs, so nothing else ever moves the durable cursor, and what it covers is folded or has its rows.
 //! A fold adds to a subject only what lies behind its last entry: one that was cut off is done again without a trace.
 
+mod load;
 mod reader;
 
 use std::fs::OpenOptions;

@@ -31,6 +31,7 @@
 //! | index `recent` | offset of the first record in it | records that are not folded yet |
 //! | index `meta` | `format`, `projection`, `store`, `cursor`, `folded`, `counts`, `digests` | |
 
+mod bulk;
 mod change;
 mod chunk;
 mod compare;
@@ -64,6 +65,7 @@ mod tally;
 mod value;
 mod walk;
 
+pub use bulk::{BulkBuilder, BulkOptions, Sheaf, Sorter};
 pub use change::{Change, Effect, Subject, SubjectError};
 pub use compare::{Compared, Comparison};
 pub use content::Payload;

@@ -98,7 +98,7 @@ impl<'r> Row<'r> {
 }
 
 impl Listed {
-    fn read(entry: &[u8; ENTRY_BYTES]) -> Self {
+    pub(crate) fn read(entry: &[u8; ENTRY_BYTES]) -> Self {
         let (mut offset, mut id) = ([0; 8], [0; 32]);
         offset.copy_from_slice(&entry[..8]);
         id.copy_from_slice(&entry[8..]);
