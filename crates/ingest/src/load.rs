@@ -146,6 +146,12 @@ impl Drop for Gone<'_> {
     }
 }
 
+/// A batch that is cut, if it is.
+fn taken(cut: Cut) -> Result<Task, Error> {
+    // A panic goes on when its thread is joined.
+    cut.map_err(|mismatch| mismatch.map_or(Error::Panicked, Error::from))
+}
+
 /// Decodes and cuts whatever waits.
 fn cut(sorter: Sorter, waiting: &Mutex<Receiver<Task>>, done: &Sender<Cut>) {
     let _unless_it_returns = Gone(done);
@@ -188,7 +194,18 @@ impl<L: Log> Pump<'_, L> {
         let (mut read, mut added) = (0, 0);
         let mut cut: BTreeMap<u64, Task> = BTreeMap::new();
         loop {
-            while self.ended.is_none() && self.under_way.len() < at_once {
+            while let Ok(result) = finished.try_recv() {
+                let task = taken(result)?;
+                cut.insert(task.number, task);
+            }
+            while let Some(task) = cut.remove(&added) {
+                let Some((cursor, records)) = self.under_way.pop_front() else { break };
+                self.builder.add(&task.sheaf, &cursor)?;
+                added += 1;
+                progress(Loaded { next: cursor.next, records });
+                self.spare.push(task);
+            }
+            if self.ended.is_none() && self.under_way.len() < at_once {
                 let Some(mut task) = self.read(source) else { continue };
                 task.number = read;
                 read += 1;
@@ -199,26 +216,15 @@ impl<L: Log> Pump<'_, L> {
                     self.builder.sorter().sort_into(&[], &mut task.sheaf);
                     cut.insert(task.number, task);
                 }
+                continue;
             }
-            while let Some(task) = cut.remove(&added) {
-                let Some((cursor, records)) = self.under_way.pop_front() else { break };
-                self.builder.add(&task.sheaf, &cursor)?;
-                added += 1;
-                progress(Loaded { next: cursor.next, records });
-                self.spare.push(task);
+            if self.under_way.is_empty()
+                && let Some(ended) = self.ended.take()
+            {
+                return ended;
             }
-            if self.under_way.is_empty() {
-                match self.ended.take() {
-                    Some(ended) => return ended,
-                    None => continue,
-                }
-            }
-            match finished.recv() {
-                Ok(Ok(task)) => _ = cut.insert(task.number, task),
-                Ok(Err(Some(mismatch))) => return Err(mismatch.into()),
-                // The panic itself goes on when its thread is joined.
-                Ok(Err(None)) | Err(_) => return Err(Error::Panicked),
-            }
+            let task = taken(finished.recv().unwrap_or(Err(None)))?;
+            cut.insert(task.number, task);
         }
     }
 
