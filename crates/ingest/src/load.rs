@@ -102,18 +102,21 @@ pub fn load<L: Log>(
     let (done, finished) = channel::<Cut>();
     let waiting = Mutex::new(waiting);
     thread::scope(|scope| {
+        // Without it they would wait for more, whatever ends this.
+        let work = work;
         let (waiting, done) = (&waiting, done);
-        let workers: Vec<_> = (0..threads)
-            .map(|_| {
-                let done = done.clone();
-                scope.spawn(move || cut(sorter, waiting, &done))
-            })
-            .collect();
+        let mut workers = Vec::new();
+        for _ in 0..threads {
+            let done = done.clone();
+            let named = thread::Builder::new().name("annals-cut".to_owned());
+            let sorter = sorter.clone();
+            let worker = named.spawn_scoped(scope, move || cut(&sorter, waiting, &done));
+            workers.push(worker.map_err(Error::Spawn)?);
+        }
         drop(done);
         let pump =
             Pump { log, builder, until, cursor, ended: None, spare: Vec::new(), under_way: VecDeque::new() };
         let run = pump.run(source, &work, &finished, threads * EACH, progress);
-        // Without it they would wait for more.
         drop(work);
         for worker in workers {
             if let Err(panic) = worker.join() {
@@ -153,7 +156,7 @@ fn taken(cut: Cut) -> Result<Task, Error> {
 }
 
 /// Decodes and cuts whatever waits.
-fn cut(sorter: Sorter, waiting: &Mutex<Receiver<Task>>, done: &Sender<Cut>) {
+fn cut(sorter: &Sorter, waiting: &Mutex<Receiver<Task>>, done: &Sender<Cut>) {
     let _unless_it_returns = Gone(done);
     loop {
         let task = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();

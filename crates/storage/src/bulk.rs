@@ -20,6 +20,7 @@ mod spill;
 mod subjects;
 
 use std::fs::{self, File};
+use std::hash::RandomState;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -45,7 +46,7 @@ const SPILL_FILE: &str = "spill";
 const NOTE_FILE: &str = "note";
 /// Of the memory there is, bins take at most this part, and subjects that.
 const BINS_PART: usize = 4;
-const SUBJECTS_PART: usize = 4;
+const SUBJECTS_PART: usize = 6;
 
 /// How a build uses memory and disk. Nothing of it changes what ends up in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +73,7 @@ pub struct BulkBuilder {
     layout: Layout,
     spill: Spill,
     subjects: Subjects,
+    hashes: RandomState,
     cursor: Option<Cursor>,
     /// What is counted each time it comes.
     counts: Counts,
@@ -151,6 +153,7 @@ impl BulkBuilder {
             layout,
             spill,
             subjects: Subjects::default(),
+            hashes: RandomState::new(),
             cursor: noted.and_then(|note| note.cursor),
             counts,
             noted,
@@ -169,7 +172,7 @@ impl BulkBuilder {
     /// Cuts batches for [`BulkBuilder::add`].
     #[must_use]
     pub fn sorter(&self) -> Sorter {
-        Sorter { layout: self.layout }
+        Sorter { layout: self.layout, hashes: self.hashes.clone() }
     }
 
     /// Adds the changes of a sheaf, which this builder's sorter has cut, and moves the cursor. They are all records from
@@ -181,14 +184,11 @@ impl BulkBuilder {
     pub fn add(&mut self, sheaf: &Sheaf, cursor: &Cursor) -> Result<(), Error> {
         follows_span(self.cursor, sheaf.span, sheaf.rises, cursor)?;
         self.ended = true;
-        let mut rest = &sheaf.bytes[..];
-        for (bin, len) in &sheaf.shares {
-            let (share, others) = rest.split_at(*len);
-            self.spill.add(*bin, share)?;
-            rest = others;
+        for (bin, records) in shares(&sheaf.shares, &sheaf.bytes) {
+            self.spill.add(bin, records)?;
         }
-        for (subject, offset, id) in sheaf::Entries(&sheaf.entries) {
-            self.subjects.add(subject, offset, id);
+        for (heap, entries) in shares(&sheaf.heaps, &sheaf.entries) {
+            self.subjects.add(heap, entries);
         }
         self.counts.dead_letters += sheaf.dead_letters;
         self.counts.application += sheaf.application;
@@ -220,6 +220,7 @@ impl BulkBuilder {
     pub fn finish(mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), Error> {
         self.note(false)?;
         self.spill.end()?;
+        self.subjects.shrink();
         self.ended = true;
         clear_half_built(&self.path)?;
         let harvest = Harvest {
@@ -273,6 +274,16 @@ impl Drop for BulkBuilder {
             tracing::warn!(path = %self.path.display(), %error, "how far a build has come cannot be written down");
         }
     }
+}
+
+/// The shares of some bytes, which lie beside each other.
+fn shares<'b>(shares: &[(usize, usize)], bytes: &'b [u8]) -> impl Iterator<Item = (usize, &'b [u8])> {
+    let mut rest = bytes;
+    shares.iter().map(move |(whose, len)| {
+        let (share, others) = rest.split_at(*len);
+        rest = others;
+        (*whose, share)
+    })
 }
 
 /// Takes away what a build has left of content and index.

@@ -1,23 +1,23 @@
 //! From the spill to the store, on three threads.
 //!
-//!   bins -> sorted, distinct, summed -> content, strictly in the order of its keys
-//!             '-> names -.
-//!   dead letters --------|-> index
-//!   runs -> merged ------'
+//!   first half of the bins  -> sorted, distinct, summed -> content, strictly in the order of its keys
+//!   second half of the bins -> the same
+//!   dead letters, names of epochs, runs, merged         -> index
 //!
-//! Nothing of it is a store before the spill is gone, so it may end anywhere and is begun again.
+//! The halves go into tables of their own: while one waits for the disk, the others go on. Nothing of it is a store before
+//! the spill is gone, so it may end anywhere and is begun again.
 
 use std::collections::HashSet;
 use std::panic::resume_unwind;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use annals_record::{Cursor, EpochId, Offset, RecordId};
 
 use super::layout::{Kind, Layout};
 use super::merge::{Distinct, Group, Merge, repeated};
-use super::sorted::{Sorted, each, each_record};
+use super::sorted::{Sorted, each_of, each_record};
 use super::spill::Spill;
 use super::{SPILL_DIR, damaged};
 use crate::content::{Content, Synced};
@@ -28,9 +28,9 @@ use crate::keys::{epoch_key, vote_of_key};
 use crate::standing::Standing;
 use crate::{Counts, Digests, Error};
 
-/// How many sorted bins wait for content at most.
-const WAITING: usize = 1;
-/// Of the memory there is, a sorted bin takes at most this part: one is made, one waits, one is written.
+/// How many pieces content is written in at once.
+const LANES: usize = 2;
+/// Of the memory there is, a sorted bin takes at most this part, for each lane has one.
 const BIN_PART: usize = 8;
 /// Subjects are collected up to this part.
 const GROUP_PART: usize = 8;
@@ -55,6 +55,17 @@ pub(super) struct Harvest<'b> {
 /// Epochs, each with its first version's offset.
 type Names = Vec<(Offset, EpochId)>;
 
+/// Something that stands in content, in the order of its keys.
+#[derive(Clone, Copy)]
+enum Item {
+    Bin(Kind, usize),
+    /// How far content reaches.
+    Reach(Cursor),
+}
+
+/// What a lane has written: how much of what there is, and the sums over it.
+type Sums = (Counts, Digests);
+
 impl Harvest<'_> {
     /// Writes content and index, durable both.
     pub(super) fn bring_in(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), Error> {
@@ -63,89 +74,121 @@ impl Harvest<'_> {
         let mut index = Index::open(&self.path.join(INDEX_FILE), self.memory / INDEX_PART)?;
         content.belongs_to(id);
         index.belongs_to(id);
-        let (bins, sorted) = sync_channel(WAITING);
-        let (names, named) = sync_channel(WAITING);
-        let (synced, sums, subjects) = thread::scope(|scope| {
-            let sorting = scope.spawn(move || self.sort(&bins, names));
-            let index = &index;
-            let indexing = scope.spawn(move || self.index(index, &named));
-            let synced = self.write(&content, &sorted, progress);
-            // Whoever still sends has nobody to send to.
-            drop(sorted);
-            let sums = sorting.join().unwrap_or_else(|panic| resume_unwind(panic));
-            let subjects = indexing.join().unwrap_or_else(|panic| resume_unwind(panic));
-            // An error there is the reason for the silence here.
-            let sums = sums?;
-            Ok::<_, Error>((synced?, sums, subjects?))
+        let (content, index, items) = (&content, &index, &self.items());
+        let (mut counts, mut digests) = (self.counts, Digests::default());
+        let synced = thread::scope(|scope| {
+            let (done, steps) = channel();
+            let (names, named) = channel();
+            let spawn = |name: &str| thread::Builder::new().name(name.to_owned());
+            let failed = |error| Error::io("start a thread that builds", self.path)(error);
+            let mut lanes = Vec::new();
+            for (number, items) in self.halves(items).into_iter().enumerate() {
+                let (done, names) = (done.clone(), names.clone());
+                let lane = move || self.lane(content, number, items, names, &done);
+                lanes.push(spawn("annals-sort").spawn_scoped(scope, lane).map_err(failed)?);
+            }
+            drop((done, names));
+            let listing = spawn("annals-index").spawn_scoped(scope, move || self.index(index, &named));
+            let listing = listing.map_err(failed)?;
+            self.tell(&steps, progress);
+            let mut synced = None;
+            for lane in lanes {
+                let (lane, sums) = lane.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+                counts.merge(&sums.0);
+                digests.merge(&sums.1);
+                synced = Some(lane);
+            }
+            let listing = listing.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            if listing.entries != counts.assertions {
+                return Err(damaged("its subjects do not list what it holds"));
+            }
+            counts.subjects = listing.count;
+            digests.merge(&listing.digests);
+            synced.ok_or_else(|| damaged("there are no bins"))
         })?;
-        let (mut counts, mut digests) = sums;
-        if subjects.entries != counts.assertions {
-            return Err(damaged("its subjects do not list what it holds"));
-        }
-        counts.merge(&self.counts);
-        counts.subjects = subjects.count;
-        digests.merge(&subjects.digests);
         index.end_load(&synced, &Standing { cursor: self.cursor, counts, digests })
     }
 
-    /// Sorts the bins of content, the names among them first, and sums up what is in them.
-    fn sort(&self, bins: &SyncSender<Sorted>, names: SyncSender<Names>) -> Result<(Counts, Digests), Error> {
-        let scratch = self.path.join(SPILL_DIR);
-        let (mut counts, mut digests) = (Counts::default(), Digests::default());
-        let mut newest = None;
+    /// Tells of what is done, until all is.
+    fn tell(&self, steps: &Receiver<u64>, progress: &mut dyn FnMut(u64, u64)) {
+        let all = self.spill.len();
+        let mut done = 0;
+        progress(0, all);
+        for step in steps {
+            done += step;
+            progress(done.min(all), all);
+        }
+    }
+
+    /// Everything of content, in the order of its keys.
+    fn items(&self) -> Vec<Item> {
+        let mut items = Vec::new();
+        for kind in Kind::SORTED {
+            if kind == Kind::Votes {
+                items.extend(self.cursor.map(Item::Reach));
+            }
+            items.extend(self.layout.bins_of(kind).map(|bin| Item::Bin(kind, bin)));
+        }
+        items
+    }
+
+    /// Cuts items into halves of about as many bytes.
+    fn halves<'i>(&self, items: &'i [Item]) -> [&'i [Item]; LANES] {
+        let bytes = |item: &Item| match item {
+            Item::Bin(_, bin) => self.spill.blocks(*bin).iter().map(|block| block.len() as u64).sum(),
+            Item::Reach(_) => 0,
+        };
+        let all: u64 = items.iter().map(bytes).sum();
+        let mut before = 0;
+        let cut = items.iter().take_while(|item| {
+            before += bytes(item);
+            before <= all / 2
+        });
+        let (first, second) = items.split_at(cut.count());
+        [first, second]
+    }
+
+    /// Sorts some of content, sums it up and writes it; the names of epochs come first in it, if at all.
+    fn lane(
+        &self,
+        content: &Content,
+        number: usize,
+        items: &[Item],
+        names: Sender<Names>,
+        done: &Sender<u64>,
+    ) -> Result<(Synced, Sums), Error> {
+        let mut sums = Sums::default();
         // Whoever waits for names goes on when this is gone.
         let mut names = Some(names);
-        for kind in Kind::SORTED {
-            for bin in self.layout.bins_of(kind) {
-                let blocks = self.spill.blocks(bin);
+        let scratch = self.path.join(SPILL_DIR).join(format!("parts-{number}"));
+        let synced = content.load(|put| {
+            for item in items {
+                let (kind, bin) = match *item {
+                    Item::Bin(kind, bin) => (kind, bin),
+                    Item::Reach(cursor) => {
+                        let (key, value) = content.reach_entry(&cursor);
+                        put(key, &value)?;
+                        continue;
+                    }
+                };
+                if kind != Kind::Epochs {
+                    names = None;
+                }
                 let most = self.memory / BIN_PART;
-                each(self.spill, kind, blocks, most, &scratch, &mut |sorted| {
-                    let found = sum_up(&sorted, &mut counts, &mut digests, &mut newest)?;
-                    // Nobody listens any more when writing has failed: that is told elsewhere.
+                each_of(self.spill, kind, self.spill.blocks(bin), most, &scratch, &mut |sorted| {
+                    let found = sum_up(&sorted, &mut sums)?;
+                    // If nobody listens the index has failed, which is told there.
                     if let Some(names) = names.as_ref().filter(|_| !found.is_empty()) {
                         let _ = names.send(found);
                     }
-                    let _ = bins.send(sorted);
+                    write(&sorted, put)?;
+                    let _ = done.send(sorted.read);
                     Ok(())
                 })?;
             }
-            names = None;
-        }
-        Ok((counts, digests))
-    }
-
-    /// Writes what is sorted into content.
-    fn write(
-        &self,
-        content: &Content,
-        sorted: &Receiver<Sorted>,
-        progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<Synced, Error> {
-        let all = self.spill.len();
-        let mut done = 0;
-        progress(done, all);
-        content.load(|put| {
-            let mut reach = self.cursor.map(|cursor| content.reach_entry(&cursor));
-            for sorted in sorted {
-                if sorted.kind == Kind::Votes
-                    && let Some((key, value)) = reach.take()
-                {
-                    put(key, &value)?;
-                }
-                for record in sorted.records() {
-                    match sorted.kind {
-                        Kind::Epochs => {
-                            let epoch = epoch_of(record.key)?;
-                            put(&epoch_key(&epoch, Offset::new(record.offset())), record.value)?;
-                        }
-                        _ => put(record.key, record.value)?,
-                    }
-                }
-                done += sorted.read;
-                progress(done.min(all), all);
-            }
-            reach.map_or(Ok(()), |(key, value)| put(key, &value))
-        })
+            Ok(())
+        })?;
+        Ok((synced, sums))
     }
 
     /// Writes the index.
@@ -208,13 +251,20 @@ struct Listing {
     digests: Digests,
 }
 
-/// Counts and sums up what is sorted; the epochs whose first versions are among it. `newest` is the epoch before.
-fn sum_up(
-    sorted: &Sorted,
-    counts: &mut Counts,
-    digests: &mut Digests,
-    newest: &mut Option<EpochId>,
-) -> Result<Names, Error> {
+/// Puts what is sorted into content.
+fn write(sorted: &Sorted, put: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), Error>) -> Result<(), Error> {
+    if sorted.kind != Kind::Epochs {
+        return sorted.records().try_for_each(|record| put(record.key, record.value));
+    }
+    sorted.records().try_for_each(|record| {
+        put(&epoch_key(&epoch_of(record.key)?, Offset::new(record.offset())), record.value)
+    })
+}
+
+/// Counts and sums up what is sorted; the epochs among it, each with its first version's offset. All versions of an epoch
+/// come together.
+fn sum_up(sorted: &Sorted, (counts, digests): &mut Sums) -> Result<Names, Error> {
+    let mut newest = None;
     let mut names = Names::new();
     for record in sorted.records() {
         match sorted.kind {

@@ -1,17 +1,22 @@
 //! A batch of changes, cut into what goes into each bin: made on any thread, added in the log's order.
 
+use std::hash::RandomState;
+
 use annals_record::{Applied, Offset, RecordId};
 
 use super::layout::{Kind, LEN, Layout, OFFSET};
+use super::subjects::{HEAPS, entry_len, heap_of, put_entry};
 use crate::content::{Home, Place};
 use crate::index::kept_reason;
 use crate::keys::{assertion_key, place_key, vote_key};
 use crate::{Change, Effect};
 
 /// Cuts batches for one builder; as many threads as wish may have a copy.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Sorter {
     pub(super) layout: Layout,
+    /// Which heap a subject goes to.
+    pub(super) hashes: RandomState,
 }
 
 /// A batch, cut. Its memory is used again when another one is cut into it.
@@ -19,10 +24,12 @@ pub struct Sorter {
 pub struct Sheaf {
     /// Records, those of a bin beside each other.
     pub(super) bytes: Vec<u8>,
-    /// How many bytes each bin gets, in the order of bins.
+    /// How many bytes each bin gets, in the order of bins, for those that get any.
     pub(super) shares: Vec<(usize, usize)>,
-    /// What subjects list: `subject's length u16 | subject | offset u64 | id 32`, in the log's order.
+    /// What subjects list, those of a heap beside each other.
     pub(super) entries: Vec<u8>,
+    /// How many bytes each heap gets.
+    pub(super) heaps: Vec<(usize, usize)>,
     /// The first offset, and the last record.
     pub(super) span: Option<(Offset, Applied)>,
     /// Whether the offsets rise.
@@ -31,65 +38,84 @@ pub struct Sheaf {
     pub(super) application: u64,
     /// How many bytes each bin gets, and then where the next record goes.
     places: Vec<usize>,
-}
-
-impl Sheaf {
-    /// How many records of the application's own it has, and how many dead letters.
-    fn clear(&mut self, bins: usize) {
-        self.shares.clear();
-        self.entries.clear();
-        self.places.clear();
-        self.places.resize(bins, 0);
-        (self.dead_letters, self.application) = (0, 0);
-    }
+    /// The heap of each assertion's subject.
+    subjects: Vec<usize>,
 }
 
 impl Sorter {
     /// Cuts a batch, in the place of what the sheaf held.
     pub fn sort_into(&self, changes: &[Change<'_>], sheaf: &mut Sheaf) {
         let layout = self.layout;
-        sheaf.clear(layout.bins());
         sheaf.rises = changes.is_sorted_by(|a, b| a.offset < b.offset);
         let applied = |change: &Change<'_>| Applied { offset: change.offset, id: change.id };
         sheaf.span = changes.first().zip(changes.last()).map(|(first, last)| (first.offset, applied(last)));
+        let count =
+            |effect: fn(&Effect) -> bool| changes.iter().filter(|change| effect(&change.effect)).count();
+        sheaf.dead_letters = count(|effect| matches!(effect, Effect::DeadLetter { .. })) as u64;
+        sheaf.application = count(|effect| matches!(effect, Effect::Application)) as u64;
+        self.sort_records(changes, layout, sheaf);
+        self.sort_entries(changes, sheaf);
+    }
+
+    fn sort_records(&self, changes: &[Change<'_>], layout: Layout, sheaf: &mut Sheaf) {
+        let Sheaf { bytes, shares, places, .. } = sheaf;
+        places.clear();
+        places.resize(layout.bins(), 0);
         for change in changes {
-            match &change.effect {
-                Effect::DeadLetter { .. } => sheaf.dead_letters += 1,
-                Effect::Application => sheaf.application += 1,
-                _ => {}
-            }
             each(layout, change, |bin, kind, _, rest| {
-                sheaf.places[bin] +=
-                    LEN + kind.key_bytes() + OFFSET + rest.iter().map(|part| part.len()).sum::<usize>();
+                let rest: usize = rest.iter().map(|part| part.len()).sum();
+                places[bin] += LEN + kind.key_bytes() + OFFSET + rest;
             });
         }
-        let mut all = 0;
-        for (bin, place) in sheaf.places.iter_mut().enumerate().filter(|(_, share)| **share > 0) {
-            sheaf.shares.push((bin, *place));
-            all += std::mem::replace(place, all);
-        }
-        sheaf.bytes.resize(all, 0);
+        share(places, shares, bytes);
         for change in changes {
             each(layout, change, |bin, _, key, rest| {
                 let offset = change.offset.get().to_le_bytes();
                 let len = rest.iter().map(|part| part.len() as u32).sum::<u32>().to_le_bytes();
-                let mut at = sheaf.places[bin];
+                let mut at = places[bin];
                 for part in [&len, key, &offset].into_iter().chain(rest.iter().copied()) {
-                    sheaf.bytes[at..at + part.len()].copy_from_slice(part);
+                    bytes[at..at + part.len()].copy_from_slice(part);
                     at += part.len();
                 }
-                sheaf.places[bin] = at;
+                places[bin] = at;
             });
-            if let Effect::Assertion { subject } = &change.effect {
-                // A subject has at most 1,024 bytes.
-                let len = (subject.as_str().len() as u16).to_le_bytes();
-                let offset = change.offset.get().to_le_bytes();
-                for part in [&len[..], subject.as_str().as_bytes(), &offset, change.id.as_bytes()] {
-                    sheaf.entries.extend_from_slice(part);
-                }
-            }
         }
     }
+
+    fn sort_entries(&self, changes: &[Change<'_>], sheaf: &mut Sheaf) {
+        let Sheaf { entries, heaps, places, subjects, .. } = sheaf;
+        let listed = || {
+            changes.iter().filter_map(|change| match &change.effect {
+                Effect::Assertion { subject } => Some((change, subject.as_str())),
+                _ => None,
+            })
+        };
+        places.clear();
+        places.resize(HEAPS, 0);
+        subjects.clear();
+        for (_, subject) in listed() {
+            let heap = heap_of(&self.hashes, subject);
+            places[heap] += entry_len(subject);
+            subjects.push(heap);
+        }
+        share(places, heaps, entries);
+        for ((change, subject), heap) in listed().zip(subjects) {
+            let (at, len) = (places[*heap], entry_len(subject));
+            put_entry(&mut entries[at..at + len], subject, change.offset, &change.id);
+            places[*heap] += len;
+        }
+    }
+}
+
+/// From how many bytes each place gets to where each begins; who gets any, and room for all.
+fn share(places: &mut [usize], shares: &mut Vec<(usize, usize)>, bytes: &mut Vec<u8>) {
+    shares.clear();
+    let mut all = 0;
+    for (number, place) in places.iter_mut().enumerate().filter(|(_, share)| **share > 0) {
+        shares.push((number, *place));
+        all += std::mem::replace(place, all);
+    }
+    bytes.resize(all, 0);
 }
 
 /// What of a change goes into which bin: bin, its kind, key, and what follows the offset.
@@ -125,21 +151,4 @@ fn both(epoch: &[u8; 32], id: &RecordId) -> [u8; 64] {
     key[..32].copy_from_slice(epoch);
     key[32..].copy_from_slice(id.as_bytes());
     key
-}
-
-/// The entries of a sheaf: subject, offset, id.
-pub(super) struct Entries<'s>(pub(super) &'s [u8]);
-
-impl<'s> Iterator for Entries<'s> {
-    type Item = (&'s str, Offset, RecordId);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (len, rest) = self.0.split_first_chunk::<2>()?;
-        let (subject, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*len)))?;
-        let (offset, rest) = rest.split_first_chunk::<8>()?;
-        let (id, rest) = rest.split_first_chunk::<32>()?;
-        self.0 = rest;
-        let subject = std::str::from_utf8(subject).ok()?;
-        Some((subject, Offset::new(u64::from_le_bytes(*offset)), RecordId::from_bytes(*id)))
-    }
 }

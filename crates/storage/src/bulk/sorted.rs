@@ -72,9 +72,9 @@ impl Sorted {
     }
 }
 
-/// Hands out a bin in order, in as many pieces as it takes to hold no more than about `most` bytes at once. One epoch is
-/// always whole, however many versions it has.
-pub(super) fn each(
+/// Hands out a bin in order, in as many pieces as it takes to hold no more than about `most` bytes at once; parts of it lie
+/// in files beside `scratch`. One epoch is always whole, however many versions it has.
+pub(super) fn each_of(
     spill: &Spill,
     kind: Kind,
     blocks: &[Block],
@@ -97,7 +97,7 @@ pub(super) fn each(
         return visit(Sorted::of(spill, kind, blocks)?);
     }
     // Where the keys differ is as deep as this part of a part lies.
-    let path = scratch.join(format!("part-{common}"));
+    let path = scratch.with_extension(common.to_string());
     let mut parts = Spill::create(&path, PARTS, most / PARTS)?;
     each_record(spill, kind, blocks, &mut |record, bytes| {
         parts.add(usize::from(record.key[common]), bytes)?;
@@ -105,7 +105,7 @@ pub(super) fn each(
     })?;
     parts.end()?;
     for part in 0..PARTS {
-        each(&parts, kind, parts.blocks(part), most, scratch, visit)?;
+        each_of(&parts, kind, parts.blocks(part), most, scratch, visit)?;
     }
     fs::remove_file(&path).map_err(Error::io("remove", &path))
 }
