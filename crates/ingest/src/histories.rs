@@ -6,15 +6,15 @@
 mod model;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use annals_record::{Log, Offset, ReadLimit, Stance};
-use annals_storage::{HybridStore, KvStore};
+use annals_storage::{BulkBuilder, BulkOptions, HybridStore, KvStore};
 use proptest::prelude::*;
 
 use crate::scene::MemoryLog;
-use crate::{Options, Progress, Projector, compare};
+use crate::{Options, Plain, Progress, Projector, compare, load, load_from};
 use model::{Entry, Model};
 
 /// One thing that happens.
@@ -164,7 +164,8 @@ fn check(history: &[Happening]) {
     let mut builder = Projector::new(Arc::clone(&play.log), Arc::clone(&built)).unwrap();
     builder.run_to(end, &Options::default(), &mut |_| true).unwrap();
 
-    for store in [&*store, &built] {
+    let loaded = loaded(&play.log, &play.dir.path().join("loaded"), play.lives, end);
+    for store in [&*store, &built, &loaded] {
         let snapshot = store.snapshot().unwrap();
         play.model.check(&snapshot);
         let walk = snapshot.walk(&mut |_, _| {}).unwrap();
@@ -174,9 +175,23 @@ fn check(history: &[Happening]) {
         assert_eq!(walk.digests, compared.digests);
         assert_eq!(snapshot.as_of(), if end == Offset::ZERO { Offset::ZERO } else { end });
     }
-    assert_eq!(store.digests().unwrap(), built.digests().unwrap());
-    assert_eq!(store.counts().unwrap(), built.counts().unwrap());
-    assert_eq!(store.cursor().unwrap(), built.cursor().unwrap());
+    for built in [&*built, &loaded] {
+        assert_eq!(store.digests().unwrap(), built.digests().unwrap());
+        assert_eq!(store.counts().unwrap(), built.counts().unwrap());
+        assert_eq!(store.cursor().unwrap(), built.cursor().unwrap());
+    }
+}
+
+/// A store that is loaded from the log at once, in other memory and other batches for each life of the other.
+fn loaded(log: &MemoryLog, path: &Path, lives: usize, end: Offset) -> HybridStore {
+    let memory_bytes = [1, 20_000, 192 << 20][lives % 3];
+    let options = BulkOptions { memory_bytes, ..BulkOptions::default() };
+    let mut builder = BulkBuilder::begin(path, &options).unwrap();
+    let limit = ReadLimit { records: 1 + lives * 7, bytes: usize::MAX };
+    let mut source = Plain::new(log, load_from(log, &builder).unwrap(), limit);
+    load(log, &mut builder, &mut source, end, &mut |_| {}).unwrap();
+    builder.finish(&mut |_, _| {}).unwrap();
+    HybridStore::open_existing(path).unwrap()
 }
 
 proptest! {

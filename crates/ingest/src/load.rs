@@ -38,20 +38,20 @@ pub trait Source {
 }
 
 /// Reads a log as a tail does, so much at a time.
-pub struct Plain<L> {
-    log: L,
+pub struct Plain<'l, L> {
+    log: &'l L,
     at: Offset,
     limit: ReadLimit,
 }
 
-impl<L: Log> Plain<L> {
+impl<'l, L: Log> Plain<'l, L> {
     /// From an offset that the log gave.
-    pub fn new(log: L, from: Offset, limit: ReadLimit) -> Self {
+    pub fn new(log: &'l L, from: Offset, limit: ReadLimit) -> Self {
         Self { log, at: from, limit }
     }
 }
 
-impl<L: Log> Source for Plain<L> {
+impl<L: Log> Source for Plain<'_, L> {
     fn next_into(&mut self, batch: &mut Batch) -> Result<bool, LogError> {
         self.log.read_into(self.at, self.limit, batch)?;
         let more = !batch.is_empty() || batch.next() > self.at;
