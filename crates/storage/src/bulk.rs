@@ -22,7 +22,9 @@ mod subjects;
 use std::fs::{self, File};
 use std::hash::RandomState;
 use std::io;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use annals_record::Cursor;
@@ -80,6 +82,10 @@ pub struct BulkBuilder {
     /// What the last note said, and when.
     noted: Option<Note>,
     noted_at: Instant,
+    /// Whether it survives a power cut.
+    noted_synced: bool,
+    /// A note that is being synced while more is added.
+    noting: Option<JoinHandle<Result<(), Error>>>,
     /// Whether something failed, or all is done: then nothing is noted any more.
     ended: bool,
     _lock: Lock,
@@ -158,6 +164,8 @@ impl BulkBuilder {
             counts,
             noted,
             noted_at: Instant::now(),
+            noted_synced: false,
+            noting: None,
             ended: false,
             _lock: lock,
         }
@@ -197,8 +205,9 @@ impl BulkBuilder {
         }
         self.cursor = Some(*cursor);
         self.ended = false;
-        if self.noted_at.elapsed() >= self.note_every {
-            self.note(true)?;
+        let idle = self.noting.as_ref().is_none_or(JoinHandle::is_finished);
+        if idle && self.noted_at.elapsed() >= self.note_every {
+            self.note_aside()?;
         }
         Ok(())
     }
@@ -234,43 +243,76 @@ impl BulkBuilder {
         harvest.bring_in(progress)?;
         sync_directory(&self.path)?;
         // From here on it is a store (B1).
-        let gone = self.path.join(GONE_DIR);
-        remove_all(&gone)?;
+        clear_gone(&self.path)?;
         let room = self.path.join(SPILL_DIR);
-        fs::rename(&room, &gone).map_err(Error::io("rename", &room))?;
+        fs::rename(&room, self.path.join(GONE_DIR)).map_err(Error::io("rename", &room))?;
         sync_directory(&self.path)?;
-        remove_all(&gone)
+        clear_gone(&self.path)
     }
 
     /// Writes what is in memory and says how far it counts; `synced`: also after a power cut.
     fn note(&mut self, synced: bool) -> Result<(), Error> {
         let ended = std::mem::replace(&mut self.ended, true);
+        self.end_noting()?;
+        let note = self.flush()?;
+        if self.noted != Some(note) || (synced && !self.noted_synced) {
+            if synced {
+                self.spill.sync()?;
+            }
+            note.write(&self.note_file(), synced)?;
+            self.noted_synced = synced;
+        }
+        (self.noted, self.noted_at, self.ended) = (Some(note), Instant::now(), ended);
+        Ok(())
+    }
+
+    /// Does so on a thread of its own: what it syncs takes the disk a while.
+    fn note_aside(&mut self) -> Result<(), Error> {
+        self.ended = true;
+        self.end_noting()?;
+        let note = self.flush()?;
+        let (sync, file) = (self.spill.syncing()?, self.note_file());
+        let noting = move || {
+            sync()?;
+            note.write(&file, true)
+        };
+        let thread = thread::Builder::new().name("annals-note".to_owned()).spawn(noting);
+        self.noting = Some(thread.map_err(Error::io("start the thread that notes of", &self.path))?);
+        (self.noted, self.noted_at, self.noted_synced) = (Some(note), Instant::now(), true);
+        self.ended = false;
+        Ok(())
+    }
+
+    /// Waits for the note that is being synced, if there is one.
+    fn end_noting(&mut self) -> Result<(), Error> {
+        match self.noting.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(noted) => noted.unwrap_or_else(|panic| resume_unwind(panic)),
+        }
+    }
+
+    /// Writes what is in memory; what a note says of it.
+    fn flush(&mut self) -> Result<Note, Error> {
         self.subjects.write_run(&mut self.spill, self.layout.block())?;
         self.spill.flush()?;
-        if synced {
-            self.spill.sync()?;
-        }
-        let note = Note {
+        Ok(Note {
             layout: self.layout,
             len: self.spill.len(),
             dead_letters: self.counts.dead_letters,
             application: self.counts.application,
             cursor: self.cursor,
-        };
-        if self.noted != Some(note) {
-            note.write(&self.path.join(SPILL_DIR).join(NOTE_FILE), synced)?;
-        }
-        (self.noted, self.noted_at, self.ended) = (Some(note), Instant::now(), ended);
-        Ok(())
+        })
+    }
+
+    fn note_file(&self) -> PathBuf {
+        self.path.join(SPILL_DIR).join(NOTE_FILE)
     }
 }
 
 impl Drop for BulkBuilder {
     fn drop(&mut self) {
-        if self.ended {
-            return;
-        }
-        if let Err(error) = self.note(false) {
+        let noted = if self.ended { self.end_noting() } else { self.note(false) };
+        if let Err(error) = noted {
             tracing::warn!(path = %self.path.display(), %error, "how far a build has come cannot be written down");
         }
     }
@@ -296,8 +338,13 @@ fn clear_half_built(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// Ends the taking away of what a store was built from, if a crash has cut that off.
+pub(crate) fn clear_gone(path: &Path) -> Result<(), Error> {
+    remove_all(&path.join(GONE_DIR))
+}
+
 /// Takes away a directory and all in it, if it is there.
-pub(crate) fn remove_all(path: &Path) -> Result<(), Error> {
+fn remove_all(path: &Path) -> Result<(), Error> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
         _ => Ok(()),

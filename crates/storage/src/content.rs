@@ -6,6 +6,8 @@
 
 mod load;
 
+pub(crate) use load::Put;
+
 use std::ops::{Deref, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -40,7 +40,9 @@ pub(crate) fn found_at(path: &Path) -> Result<Found, Error> {
             continue;
         }
         if name == SPILL_DIR {
-            let reason = "one is being built there, or its building was cut off".to_owned();
+            let reason =
+                "one is being built there, or its building was cut off, and a rebuild goes on with it"
+                    .to_owned();
             return Err(Error::NotAStore { path: path.to_owned(), reason });
         }
         if name != LOCK_FILE && name != GONE_DIR {

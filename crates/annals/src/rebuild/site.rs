@@ -30,7 +30,7 @@ pub(crate) struct Site<'l> {
 }
 
 enum Stage {
-    Spilling(BulkBuilder),
+    Spilling(Box<BulkBuilder>),
     Store(Arc<HybridStore>),
 }
 
@@ -71,7 +71,8 @@ impl<'l> Site<'l> {
         }
         lineage.sweep(false)?;
         let generation = lineage.generations.create_next()?;
-        let stage = Stage::Spilling(BulkBuilder::begin(lineage.generations.path(generation), &bulk)?);
+        let stage =
+            Stage::Spilling(Box::new(BulkBuilder::begin(lineage.generations.path(generation), &bulk)?));
         lineage.begin(generation, journal.identity())?;
         Ok(Self { stage, generation, lineage, resumed_at: None, options: options.store })
     }
@@ -126,7 +127,7 @@ fn resume(
     if BulkBuilder::is_begun(&path) {
         let Some(builder) = BulkBuilder::resume(path, bulk)? else { return Ok(None) };
         load_from(journal, &builder)?;
-        return Ok(Some(Stage::Spilling(builder)));
+        return Ok(Some(Stage::Spilling(Box::new(builder))));
     }
     let store = Arc::new(HybridStore::open_existing_with(path, options)?);
     annals_ingest::Projector::new(Arc::new(journal.clone()), Arc::clone(&store))?;

@@ -20,7 +20,7 @@ use super::merge::{Distinct, Group, Merge, repeated};
 use super::sorted::{Sorted, each_of, each_record};
 use super::spill::Spill;
 use super::{SPILL_DIR, damaged};
-use crate::content::{Content, Synced};
+use crate::content::{Content, Put, Synced};
 use crate::directory::{CONTENT_DIR, INDEX_FILE};
 use crate::identity::StoreId;
 use crate::index::Index;
@@ -201,7 +201,7 @@ impl Harvest<'_> {
                 index.load_dead_letters(&letters)?;
                 letters.clear();
             }
-            Ok(true)
+            Ok(())
         })?;
         index.load_dead_letters(&letters)?;
         for mut names in names {
@@ -252,7 +252,7 @@ struct Listing {
 }
 
 /// Puts what is sorted into content.
-fn write(sorted: &Sorted, put: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), Error>) -> Result<(), Error> {
+fn write(sorted: &Sorted, put: &mut Put<'_>) -> Result<(), Error> {
     if sorted.kind != Kind::Epochs {
         return sorted.records().try_for_each(|record| put(record.key, record.value));
     }

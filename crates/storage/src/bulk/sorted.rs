@@ -101,7 +101,7 @@ pub(super) fn each_of(
     let mut parts = Spill::create(&path, PARTS, most / PARTS)?;
     each_record(spill, kind, blocks, &mut |record, bytes| {
         parts.add(usize::from(record.key[common]), bytes)?;
-        Ok(true)
+        Ok(())
     })?;
     parts.end()?;
     for part in 0..PARTS {
@@ -117,7 +117,7 @@ fn common(spill: &Spill, kind: Kind, blocks: &[Block], all: usize) -> Result<usi
     each_record(spill, kind, blocks, &mut |record, _| {
         let first = first.get_or_insert_with(|| record.key.to_vec());
         common = first.iter().zip(record.key).take(common).take_while(|(a, b)| a == b).count();
-        Ok(true)
+        Ok(())
     })?;
     Ok(common)
 }
@@ -132,17 +132,20 @@ fn only_the_first(spill: &Spill, kind: Kind, blocks: &[Block]) -> Result<Sorted,
             lowest = Some(record.offset());
             sorted.bytes = bytes.to_vec();
         }
-        Ok(true)
+        Ok(())
     })?;
     Ok(sorted)
 }
 
-/// Looks at each record of some blocks, and its bytes, until it is told to stop.
+/// Takes a record and its bytes.
+type Visit<'v> = dyn FnMut(Binned<'_>, &[u8]) -> Result<(), Error> + 'v;
+
+/// Looks at each record of some blocks, and its bytes.
 pub(super) fn each_record(
     spill: &Spill,
     kind: Kind,
     blocks: &[Block],
-    visit: &mut dyn FnMut(Binned<'_>, &[u8]) -> Result<bool, Error>,
+    visit: &mut Visit<'_>,
 ) -> Result<(), Error> {
     let mut body = Vec::new();
     for block in blocks {
@@ -151,9 +154,7 @@ pub(super) fn each_record(
         let mut rest = &body[..];
         while !rest.is_empty() {
             let (record, len) = Binned::read(kind, rest)?;
-            if !visit(record, &rest[..len])? {
-                return Ok(());
-            }
+            visit(record, &rest[..len])?;
             rest = &rest[len..];
         }
     }

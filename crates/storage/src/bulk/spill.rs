@@ -138,7 +138,14 @@ impl Spill {
 
     /// Has everything written survive a power cut.
     pub(super) fn sync(&self) -> Result<(), Error> {
-        self.file.sync_data().map_err(Error::io("sync", &self.path))
+        self.syncing()?()
+    }
+
+    /// What does so, on whatever thread.
+    pub(super) fn syncing(&self) -> Result<impl FnOnce() -> Result<(), Error> + Send + use<>, Error> {
+        let file = self.file.try_clone().map_err(Error::io("open", &self.path))?;
+        let path = self.path.clone();
+        Ok(move || file.sync_data().map_err(Error::io("sync", &path)))
     }
 
     /// The blocks of a bin.

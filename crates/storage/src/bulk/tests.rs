@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::scene::{Scene, assertion, epoch, vote};
+use crate::scene::{self, Scene, assertion, epoch, vote};
 use crate::{HybridStore, KvStore, Snapshot};
 
 /// Builds a store of the scene's first records, in batches of so many.
@@ -118,9 +118,13 @@ proptest! {
         memory in prop::sample::select(&[1, 3000, 20_000, 200_000, 192 << 20][..]),
         batch in 1..80_usize,
         cuts in prop::collection::vec((0..400_usize, any::<bool>()), 0..4),
+        often in any::<bool>(),
     ) {
         let scene = Scene::new(payloads.iter().cloned());
-        let site = Site::new(&scene, memory, batch);
+        let mut site = Site::new(&scene, memory, batch);
+        if often {
+            site.options.note_every = Duration::ZERO;
+        }
         let mut builder = site.begin();
         let (mut at, mut noted) = (0, 0);
         for (cut, kept) in cuts {
@@ -135,8 +139,9 @@ proptest! {
                 Some(resumed) => builder = resumed,
                 None => builder = site.begin(),
             }
-            at = noted;
-            prop_assert_eq!(builder.cursor(), (noted > 0).then(|| scene.cursor(noted)));
+            at = builder.cursor().map_or(0, |cursor| cursor.next.get() as usize / scene::offset(1).get() as usize);
+            prop_assert!((noted..=to).contains(&at) && (often || at == noted));
+            prop_assert_eq!(builder.cursor(), (at > 0).then(|| scene.cursor(at)));
         }
         site.add(&mut builder, at..payloads.len());
         let built = site.finish(builder);
@@ -190,6 +195,11 @@ fn b1_what_is_being_built_is_no_store_and_what_is_built_is_one() {
     assert_eq!(builder.cursor(), Some(scene.cursor(50)));
     assert_same(&scene, 50, &site.finish(builder));
     assert!(!BulkBuilder::is_begun(&site.path()) && !site.path().join(GONE_DIR).exists());
+    // What a crash has left of the spill goes when the store is opened.
+    fs::create_dir(site.path().join(GONE_DIR)).unwrap();
+    fs::write(site.path().join(GONE_DIR).join(SPILL_FILE), b"left").unwrap();
+    drop(HybridStore::open_existing(site.path()).unwrap());
+    assert!(!site.path().join(GONE_DIR).exists());
     assert!(site.resume().is_none());
     assert!(matches!(BulkBuilder::begin(site.path(), &site.options), Err(Error::NotAStore { .. })));
 }

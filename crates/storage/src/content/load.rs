@@ -8,12 +8,12 @@ use crate::Error;
 use crate::cursor_bytes::Reach;
 use crate::keys;
 
+/// Takes a key and its value.
+pub(crate) type Put<'p> = dyn FnMut(&[u8], &[u8]) -> Result<(), Error> + 'p;
+
 impl Content {
     /// Has `fill` put keys, strictly in their order, and values. All of them or none are there afterwards, durable.
-    pub(crate) fn load(
-        &self,
-        fill: impl FnOnce(&mut dyn FnMut(&[u8], &[u8]) -> Result<(), Error>) -> Result<(), Error>,
-    ) -> Result<Synced, Error> {
+    pub(crate) fn load(&self, fill: impl FnOnce(&mut Put<'_>) -> Result<(), Error>) -> Result<Synced, Error> {
         let engine = |error| Error::engine("content", "load", &self.path, error);
         let mut ingestion = self.keyspace.start_ingestion().map_err(engine)?;
         fill(&mut |key, value| ingestion.write(key, value).map_err(engine))?;
