@@ -116,6 +116,7 @@ fn rebuild_on(annals: &Annals, room: &Path) {
                     RebuildPhase::Checking => say("checking"),
                     RebuildPhase::Building if progress.done > 0 => say("resumed\nbuilding"),
                     RebuildPhase::Building => say("building"),
+                    RebuildPhase::Writing => say("writing"),
                     RebuildPhase::CatchingUp => say("catching up"),
                     RebuildPhase::Switching => say("switching"),
                 }

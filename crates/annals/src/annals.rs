@@ -18,7 +18,7 @@ use crate::handover::Handover;
 use crate::importer::Importer;
 use crate::lineage::Lineage;
 use crate::options::Options;
-use crate::rebuild::{Build, Meter, RebuildOptions, RebuildPhase, RebuildProgress, Rebuilt, reached};
+use crate::rebuild::{Meter, RebuildOptions, RebuildPhase, RebuildProgress, Rebuilt, Site, reached};
 use crate::status::{Status, StatusFile, StoreStatus};
 use crate::valve::Valve;
 #[cfg(feature = "tokio")]
@@ -295,11 +295,12 @@ impl Annals {
         let Serving { ingestor, store: old, generation: former, .. } = self.serving();
         let walk = old.snapshot()?.walk(&mut |done, all| meter.step(0, done, all))?;
         let target = reached(&old)?;
-        let build = Build::begin(&self.lineage, &self.journal, self.options.store, options.start_over)?;
-        let run = |end, phase, throttle, meter: &mut Meter<'_>| {
-            build.run(&self.journal, end, phase, &self.options.ingest, throttle, meter)
+        let site = Site::begin(&self.lineage, &self.journal, &self.options, options.start_over)?;
+        let throttle = options.throttle_bytes_per_second;
+        let build = site.build(&self.journal, target, &self.options.ingest, throttle, &mut meter)?;
+        let run = |end, phase, meter: &mut Meter<'_>| {
+            build.run(&self.journal, end, phase, &self.options.ingest, None, meter)
         };
-        run(target, RebuildPhase::Building, options.throttle_bytes_per_second, &mut meter)?;
         // What it resumed may have come farther than the worker has since.
         self.wait_for(build.reached()?, Duration::MAX)?;
         for round in 0..CATCH_UPS {
@@ -307,12 +308,12 @@ impl Annals {
             if round > 0 && end.get().saturating_sub(build.reached()?.get()) <= LAST_STRETCH_BYTES {
                 break;
             }
-            run(end, RebuildPhase::CatchingUp, None, &mut meter)?;
+            run(end, RebuildPhase::CatchingUp, &mut meter)?;
         }
         // From here on the worker rests; what is left to apply is what came in the meantime.
         let resting = self.handover.begin();
         let finished = ingestor.rest().map_err(Error::from).and_then(|()| {
-            run(reached(&old)?, RebuildPhase::Switching, None, &mut meter)?;
+            run(reached(&old)?, RebuildPhase::Switching, &mut meter)?;
             build.finish(Some((&old, &walk)), Some(former), &self.journal, options, &meter)
         });
         let (store, generation) = match &finished {

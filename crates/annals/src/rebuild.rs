@@ -1,6 +1,6 @@
 //! The store built anew: a generation beside the one that answers, compared with it, and put in its place.
 //!
-//!   resume or begin -> run, run again for what came meanwhile -> compare -> marks -> pointer -> the old one goes
+//!   resume or begin -> build -> run, run again for what came meanwhile -> compare -> marks -> pointer -> the old one goes
 //!
 //! G5: A generation is gone on with only where it fits the log; otherwise it is begun anew.
 //! G6: Until the pointer is changed, nothing of the old generation is.
@@ -22,10 +22,12 @@ use crate::lineage::Lineage;
 use crate::options::Options;
 
 mod progress;
+mod site;
 mod throttle;
 
 pub(crate) use progress::Meter;
 pub use progress::{RebuildPhase, RebuildProgress};
+pub(crate) use site::Site;
 use throttle::Throttle;
 
 /// How to rebuild.
@@ -69,7 +71,7 @@ pub struct Rebuilt {
     pub digests: Digests,
 }
 
-/// A generation being built.
+/// A generation whose store is there, and catches up.
 pub(crate) struct Build<'l> {
     pub(crate) store: Arc<HybridStore>,
     pub(crate) generation: Generation,
@@ -80,38 +82,13 @@ pub(crate) struct Build<'l> {
 /// The store that a new one is compared with, and what reading all of it has found.
 pub(crate) type Old<'o> = Option<(&'o HybridStore, &'o Walk)>;
 
-impl<'l> Build<'l> {
-    /// Goes on with the generation that a rebuild has left, or makes a new one.
-    pub(crate) fn begin(
-        lineage: &'l Lineage,
-        journal: &Journal,
-        options: annals_storage::Options,
-        start_over: bool,
-    ) -> Result<Self, Error> {
-        let left = if start_over { None } else { lineage.resumable(journal.identity())? };
-        if let Some(generation) = left {
-            match resume(lineage, generation, journal, options) {
-                Ok((store, resumed_at)) => {
-                    tracing::info!(%generation, ?resumed_at, "going on with a rebuild that was cut off");
-                    return Ok(Self { store, generation, lineage, resumed_at });
-                }
-                // What it is wrong with does not matter: all of it can be made again (G5).
-                Err(error) => tracing::warn!(%error, %generation, "a rebuild that was cut off is begun anew"),
-            }
-        }
-        lineage.sweep(false)?;
-        let generation = lineage.generations.create_next()?;
-        let store = Arc::new(HybridStore::open_with(lineage.generations.path(generation), options)?);
-        lineage.begin(generation, journal.identity())?;
-        Ok(Self { store, generation, lineage, resumed_at: None })
-    }
-
+impl Build<'_> {
     /// How far it has come.
     pub(crate) fn reached(&self) -> Result<Offset, Error> {
         reached(&self.store)
     }
 
-    /// Applies the journal up to `end`, at which a group of it ends. What was resumed may be beyond it already.
+    /// Applies the journal up to `end`, at which a group of it ends. It may be beyond it already.
     pub(crate) fn run(
         &self,
         journal: &Journal,
@@ -231,19 +208,6 @@ pub(crate) fn reached(store: &HybridStore) -> Result<Offset, Error> {
     Ok(store.cursor()?.map_or(Offset::ZERO, |cursor| cursor.next))
 }
 
-/// Opens the store of a generation whose making was cut off, if it fits the log (G5); and how far it had come, if it had.
-fn resume(
-    lineage: &Lineage,
-    generation: Generation,
-    journal: &Journal,
-    options: annals_storage::Options,
-) -> Result<(Arc<HybridStore>, Option<Offset>), Error> {
-    let store = Arc::new(HybridStore::open_existing_with(lineage.generations.path(generation), options)?);
-    Projector::new(Arc::new(journal.clone()), Arc::clone(&store))?;
-    let resumed_at = store.cursor()?.map(|cursor| cursor.next);
-    Ok((store, resumed_at))
-}
-
 /// How the old store differs from the new one; none if it does not and is sound.
 fn difference(
     counts: &Counts,
@@ -304,9 +268,9 @@ pub fn rebuild(
         Some(old) => Some(old.snapshot()?.walk(&mut |done, all| meter.step(0, done, all))?),
         None => None,
     };
-    let build = Build::begin(&lineage, &journal, options.store, rebuild.start_over)?;
+    let site = Site::begin(&lineage, &journal, &options, rebuild.start_over)?;
     let throttle = rebuild.throttle_bytes_per_second;
-    build.run(&journal, end, RebuildPhase::Building, &options.ingest, throttle, &mut meter)?;
+    let build = site.build(&journal, end, &options.ingest, throttle, &mut meter)?;
     meter.begin(RebuildPhase::Switching, end.get(), end.get());
     let finished = build.finish(old.as_deref().zip(walk.as_ref()), former, &journal, rebuild, &meter)?;
     drop(old);

@@ -10,16 +10,16 @@
 mod model;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use annals_record::{EncodingMismatch, Entry as LogEntry, Log, MemoryLog, Offset, ReadLimit, Stance};
-use annals_storage::{Change, Effect, HybridStore, KvStore};
+use annals_storage::{BulkBuilder, BulkOptions, Change, Effect, HybridStore, KvStore};
 use proptest::prelude::*;
 
 use crate::decode::{Decode, change};
 use crate::redrive::redrive_with;
-use crate::{Options, Progress, Projector, Which, compare, redrive};
+use crate::{Options, Plain, Progress, Projector, Which, compare, load, load_from, redrive};
 use model::{Entry, Model};
 
 /// One thing that happens.
@@ -247,7 +247,8 @@ fn check(history: &[Happening]) {
     built.discard(&given_up).unwrap();
     play.model.give_up(&given_up);
 
-    for store in [&*store, &built] {
+    let loaded = loaded(&play.log, &play.dir.path().join("loaded"), play.lives, end);
+    for store in [&*store, &built, &loaded] {
         let snapshot = store.snapshot().unwrap();
         play.model.check(&snapshot);
         let walk = snapshot.walk(&mut |_, _| {}).unwrap();
@@ -258,9 +259,23 @@ fn check(history: &[Happening]) {
         assert_eq!(snapshot.discarded_len().unwrap(), given_up.len() as u64);
         assert_eq!(snapshot.as_of(), if end == Offset::ZERO { Offset::ZERO } else { end });
     }
-    assert_eq!(store.digests().unwrap(), built.digests().unwrap());
-    assert_eq!(store.counts().unwrap(), built.counts().unwrap());
-    assert_eq!(store.cursor().unwrap(), built.cursor().unwrap());
+    for built in [&*built, &loaded] {
+        assert_eq!(store.digests().unwrap(), built.digests().unwrap());
+        assert_eq!(store.counts().unwrap(), built.counts().unwrap());
+        assert_eq!(store.cursor().unwrap(), built.cursor().unwrap());
+    }
+}
+
+/// A store that is loaded from the log at once, in other memory and other batches for each life of the other.
+fn loaded(log: &MemoryLog, path: &Path, lives: usize, end: Offset) -> HybridStore {
+    let memory_bytes = [1, 20_000, 192 << 20][lives % 3];
+    let options = BulkOptions { memory_bytes, ..BulkOptions::default() };
+    let mut builder = BulkBuilder::begin(path, &options).unwrap();
+    let limit = ReadLimit { records: 1 + lives * 7, bytes: usize::MAX };
+    let mut source = Plain::new(log, load_from(log, &builder).unwrap(), limit);
+    load(log, &mut builder, &mut source, end, &mut |_| {}).unwrap();
+    builder.finish(&mut |_, _| {}).unwrap();
+    HybridStore::open_existing(path).unwrap()
 }
 
 proptest! {

@@ -11,6 +11,7 @@
 //! W4: Whoever waits for an offset wakes: when it is visible, when the worker stops, or when the time is up.
 //! W5: Damage of the log stops the work with a sentence; where it is passed instead, the store notes the range.
 //! W6: A dead letter that is read again is applied as if it had been when it came, in whichever order that is done.
+//! W7: A store that is built from the log at once gets the same records in the same order ([`load`]).
 
 mod backoff;
 mod board;
@@ -20,6 +21,7 @@ mod error;
 #[cfg(test)]
 mod histories;
 mod ingestor;
+mod load;
 mod options;
 mod pace;
 mod projector;
@@ -35,6 +37,7 @@ pub use compare::compare;
 pub use decode::{change, decode};
 pub use error::Error;
 pub use ingestor::Ingestor;
+pub use load::{Loaded, Plain, Source, load, load_from};
 pub use options::{OnDamage, Options};
 pub use pace::Pace;
 pub use projector::{Progress, Projector};

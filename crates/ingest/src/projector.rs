@@ -204,7 +204,7 @@ impl<L: Log, S: KvStore> Projector<L, S> {
 }
 
 /// Says which records were parked (W3).
-fn report_dead_letters(changes: &[Change<'_>]) {
+pub(crate) fn report_dead_letters(changes: &[Change<'_>]) {
     for change in changes {
         if let Effect::DeadLetter { reason } = &change.effect {
             tracing::warn!(offset = change.offset.get(), id = %change.id, %reason, "dead letter");

@@ -26,6 +26,14 @@ pub(crate) fn resume<L: Log, S: KvStore>(log: &L, store: &S, damage: OnDamage) -
     }
 }
 
+/// As [`resume`], for what is being built and has come as far as `cursor`.
+pub(crate) fn resume_build<L: Log>(log: &L, cursor: Option<Cursor>) -> Result<Cursor, Error> {
+    match cursor {
+        Some(cursor) => fits("cursor", &cursor, log, OnDamage::Stop).map(|()| cursor),
+        None => start(log),
+    }
+}
+
 /// The cursor of a store in which nothing was applied.
 fn start<L: Log>(log: &L) -> Result<Cursor, Error> {
     let oldest = log.bounds()?.oldest;

@@ -4,7 +4,10 @@
 //! sorted and go into tables of their own, past fjall's journal: atomic, and durable at once. What little is written
 //! otherwise comes in batches, which [`Content::persist`] makes durable.
 
+mod load;
 mod pinned;
+
+pub(crate) use load::Put;
 
 use std::ops::{Deref, RangeInclusive};
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::Error;
+use crate::bulk::{GONE_DIR, SPILL_DIR};
 use crate::lock::LOCK_FILE;
 
 /// The directory of content.
@@ -31,17 +32,25 @@ pub(crate) fn found_at(path: &Path) -> Result<Found, Error> {
         Err(error) => return Err(Error::io("read", path)(error)),
     };
     let mut foreign = None;
+    let mut found = Found::Nothing;
     for entry in entries {
         let name = entry.map_err(Error::io("read", path))?.file_name();
         if name == CONTENT_DIR || name == INDEX_FILE {
-            return Ok(Found::Store);
+            found = Found::Store;
+            continue;
         }
-        if name != LOCK_FILE {
+        if name == SPILL_DIR {
+            let reason =
+                "one is being built there, or its building was cut off, and a rebuild goes on with it"
+                    .to_owned();
+            return Err(Error::NotAStore { path: path.to_owned(), reason });
+        }
+        if name != LOCK_FILE && name != GONE_DIR {
             foreign.get_or_insert(name);
         }
     }
-    match foreign {
-        None => Ok(Found::Nothing),
+    match foreign.filter(|_| matches!(found, Found::Nothing)) {
+        None => Ok(found),
         Some(name) => {
             let reason = format!("it holds {} and neither {CONTENT_DIR} nor {INDEX_FILE}", name.display());
             Err(Error::NotAStore { path: path.to_owned(), reason })

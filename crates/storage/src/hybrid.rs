@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use annals_record::{Cursor, Offset, RecordId};
 
+use crate::bulk;
 use crate::chunk::ChunkWriter;
 use crate::content::Content;
 use crate::directory::{CONTENT_DIR, Found, INDEX_FILE, found_at};
@@ -127,6 +128,7 @@ impl HybridStore {
 
     fn open_at(path: &Path, options: Options) -> Result<Self, Error> {
         let lock = Lock::take(path)?;
+        bulk::clear_gone(path)?;
         let mut content = Content::open(&path.join(CONTENT_DIR), options.content_cache_bytes)?;
         let mut index = Index::open(&path.join(INDEX_FILE), options.index_cache_bytes)?;
         let mut reader = index.read()?;

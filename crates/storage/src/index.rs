@@ -7,6 +7,7 @@
 //! A fold adds to a subject only what lies behind its last entry: one that was cut off is done again without a trace.
 
 mod letters;
+mod load;
 mod reader;
 
 use std::fs::OpenOptions;

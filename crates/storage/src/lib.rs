@@ -36,6 +36,7 @@
 //! | index `recent` | offset of the first record in it | records that are not folded yet |
 //! | index `meta` | `format`, `projection`, `store`, `cursor`, `folded`, `counts`, `digests`, `redriven` | |
 
+mod bulk;
 mod change;
 mod chunk;
 mod compare;
@@ -72,6 +73,7 @@ mod tally;
 mod value;
 mod walk;
 
+pub use bulk::{BulkBuilder, BulkOptions, Sheaf, Sorter};
 pub use change::{Change, Effect, Subject, SubjectError};
 pub use compare::{Compared, Comparison};
 pub use content::Payload;

@@ -10,6 +10,18 @@ use crate::{Change, Error};
 
 /// Checks that changes and the cursor after them follow the cursor before.
 pub(crate) fn follows(at: Option<Cursor>, changes: &[Change<'_>], cursor: &Cursor) -> Result<(), Error> {
+    let applied = |change: &Change<'_>| Applied { offset: change.offset, id: change.id };
+    let span = changes.first().zip(changes.last()).map(|(first, last)| (first.offset, applied(last)));
+    follows_span(at, span, changes.is_sorted_by(|a, b| a.offset < b.offset), cursor)
+}
+
+/// As [`follows`], for changes of which the first offset and the last record are known, and whether their offsets rise.
+pub(crate) fn follows_span(
+    at: Option<Cursor>,
+    span: Option<(Offset, Applied)>,
+    rises: bool,
+    cursor: &Cursor,
+) -> Result<(), Error> {
     let from = at.map_or(Offset::ZERO, |at| at.next);
     let refuse = |reason| Err(Error::OutOfOrder { cursor: from, next: cursor.next, reason });
     if at.is_some_and(|at| at.log != cursor.log) {
@@ -21,21 +33,21 @@ pub(crate) fn follows(at: Option<Cursor>, changes: &[Change<'_>], cursor: &Curso
     if cursor.next < from {
         return refuse("they would move the cursor back");
     }
-    if !changes.is_sorted_by(|a, b| a.offset < b.offset) {
+    if !rises {
         return refuse("their offsets do not rise");
     }
-    let (first, last) = match changes {
-        [] if cursor.last == at.and_then(|at| at.last) => return Ok(()),
-        [] => return refuse("nothing was applied, yet the last record is another one"),
-        [first, ..] => (first, &changes[changes.len() - 1]),
+    let (first, last) = match span {
+        None if cursor.last == at.and_then(|at| at.last) => return Ok(()),
+        None => return refuse("nothing was applied, yet the last record is another one"),
+        Some(span) => span,
     };
-    if first.offset < from {
+    if first < from {
         return refuse("they begin before the cursor");
     }
     if last.offset >= cursor.next {
         return refuse("they end beyond the cursor they bring");
     }
-    if cursor.last != Some(Applied { offset: last.offset, id: last.id }) {
+    if cursor.last != Some(last) {
         return refuse("the cursor they bring names another last record");
     }
     Ok(())

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 pub enum RebuildPhase {
     /// It reads the old store, every key of it.
     Checking,
-    /// It applies what the journal held when it began.
+    /// It reads what the journal held when it began, and sorts it.
     Building,
+    /// It writes what is sorted.
+    Writing,
     /// It applies what came meanwhile.
     CatchingUp,
     /// The worker rests; what is left is applied, the two are compared, and the new one takes its place.
@@ -21,13 +23,14 @@ pub enum RebuildPhase {
 pub struct RebuildProgress {
     /// What it is doing.
     pub phase: RebuildPhase,
-    /// Records this rebuild has applied.
+    /// Records this rebuild has read.
     pub records: u64,
-    /// Bytes of the journal that are applied, also by what this rebuild resumes; keys of the old store while it checks.
+    /// Bytes of the journal that are read, also by what this rebuild resumes; keys of the old store while it checks, bytes
+    /// of what is sorted while it writes.
     pub done: u64,
     /// Of how many.
     pub all: u64,
-    /// Records applied a second, by this rebuild; 0 before the first.
+    /// Records a second, by this rebuild, of all its time but for reading the old store; 0 before the first.
     pub records_per_second: f64,
     /// How much longer this phase takes at its rate so far; none before the first step of it.
     pub left: Option<Duration>,

@@ -117,6 +117,7 @@ fn line(heard: &RebuildProgress) -> String {
     let doing = match heard.phase {
         RebuildPhase::Checking => return "checking the old store".to_owned(),
         RebuildPhase::Building => "building",
+        RebuildPhase::Writing => "writing",
         RebuildPhase::CatchingUp => "catching up",
         RebuildPhase::Switching => "comparing",
     };

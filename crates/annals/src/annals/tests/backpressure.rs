@@ -104,7 +104,7 @@ fn bp3_whoever_waits_for_a_worker_that_fails_is_told_why() {
         resume(annals, resting);
     });
     let error = appended.unwrap_err();
-    assert!(error.to_string().contains("the worker has stopped: damaged at offset 0"), "{error}");
+    assert!(error.to_string().contains("the worker has stopped: the log is damaged at offset 0"), "{error}");
     assert_eq!(error.kind(), Kind::Stop);
     assert_eq!(behind(Err::<(), _>(error)).0.records, 10);
     assert_eq!(annals.journal.records(), 10);

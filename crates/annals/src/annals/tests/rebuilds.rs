@@ -93,6 +93,27 @@ fn cut_off(dir: &Path, records: u64) {
     assert!(died.is_err(), "it was cut off");
 }
 
+/// Lets a rebuild die as soon as it is in this phase.
+fn cut_off_in(dir: &Path, phase: RebuildPhase) {
+    let died = std::panic::catch_unwind(|| {
+        rebuild(dir, &RebuildOptions::default(), &mut |progress| assert_ne!(progress.phase, phase, "killed"))
+    });
+    assert!(died.is_err(), "it was cut off");
+}
+
+#[test]
+fn a_rebuild_that_is_cut_off_while_it_writes_goes_on_with_what_it_has_sorted() {
+    let dir = tempfile::tempdir().unwrap();
+    closed(dir.path());
+    cut_off_in(dir.path(), RebuildPhase::Writing);
+    assert!(dir.path().join("store/gen-000002/bulk/spill").exists());
+    assert_eq!(shown(dir.path()), with(&[("gen-000001", "answers"), ("gen-000002", "begun")]));
+    let rebuilt = rebuild_at(dir.path());
+    assert_eq!((rebuilt.records, rebuilt.same), (0, Some(true)), "nothing is read again");
+    assert!(!dir.path().join("store/gen-000002/bulk").exists());
+    assert!(verify_at(dir.path(), VerifyParts::default(), &mut |_, _, _| {}).unwrap().is_ok());
+}
+
 #[test]
 fn a_rebuild_that_was_cut_off_is_gone_on_with_unless_it_is_to_start_over() {
     let dir = tempfile::tempdir().unwrap();
@@ -141,9 +162,21 @@ fn g5_what_was_begun_from_another_log_or_cannot_be_read_is_begun_anew() {
     fs::write(ours.join("rebuild.json"), note).unwrap();
     let rebuilt = rebuild_at(here.path());
     assert_eq!((rebuilt.resumed_at, rebuilt.same), (None, Some(true)));
-    // The store cannot be read.
+    // What was kept does not verify, or is not there.
     cut_off(here.path(), 30);
-    fs::write(here.path().join("store/gen-000004/index.redb"), b"no index").unwrap();
+    let spill = here.path().join("store/gen-000004/bulk/spill");
+    let mut bytes = fs::read(&spill).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&spill, bytes).unwrap();
+    let rebuilt = rebuild_at(here.path());
+    assert_eq!((rebuilt.resumed_at, rebuilt.same), (None, Some(true)));
+    cut_off(here.path(), 30);
+    fs::remove_file(here.path().join("store/gen-000005/bulk/note")).unwrap();
+    let rebuilt = rebuild_at(here.path());
+    assert_eq!((rebuilt.resumed_at, rebuilt.same), (None, Some(true)));
+    // It is a store already, and cannot be read.
+    cut_off_in(here.path(), RebuildPhase::Switching);
+    fs::write(here.path().join("store/gen-000006/index.redb"), b"no index").unwrap();
     let rebuilt = rebuild_at(here.path());
     assert_eq!((rebuilt.resumed_at, rebuilt.same), (None, Some(true)));
     assert!(verify_at(here.path(), VerifyParts::default(), &mut |_, _, _| {}).unwrap().is_ok());
@@ -248,12 +281,7 @@ fn what_is_gone_on_with_may_be_ahead_of_the_worker_and_waits_for_it() {
     let aside = dir.path().join("aside");
     fs::rename(&generation, &aside).unwrap();
     fs::create_dir(&generation).unwrap();
-    let died = std::panic::catch_unwind(|| {
-        rebuild(dir.path(), &RebuildOptions::default(), &mut |progress| {
-            assert_ne!(progress.phase, RebuildPhase::Switching, "killed");
-        })
-    });
-    assert!(died.is_err(), "it was cut off");
+    cut_off_in(dir.path(), RebuildPhase::Switching);
     fs::remove_dir_all(&generation).unwrap();
     fs::rename(&aside, &generation).unwrap();
 
