@@ -281,3 +281,21 @@ mod runtime {
         ingestor.stop().unwrap();
     }
 }
+
+#[test]
+fn w5_damage_is_passed_counted_and_noted_where_that_is_asked_for() {
+    let (_dir, store) = store();
+    let log = Arc::new(ten());
+    let end = log.end();
+    log.append(&[&assertion("a", 99)]).unwrap();
+    log.append(&[&assertion("a", 100)]).unwrap();
+    log.damage(end);
+    let options = Options { damage: crate::OnDamage::PassAndList, ..Options::default() };
+    let mut ingestor = Ingestor::with_options(Arc::clone(&log), Arc::clone(&store), options);
+    ingestor.start();
+    ingestor.wait_for(log.end(), LONG).unwrap();
+    let status = ingestor.progress();
+    assert_eq!((status.records, status.damaged, status.holes, status.last_error.is_none()), (11, 1, 0, true));
+    assert_eq!(store.snapshot().unwrap().passed(None, 9).unwrap()[0].offset, end);
+    ingestor.stop().unwrap();
+}
