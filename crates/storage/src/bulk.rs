@@ -2,13 +2,14 @@
 //!
 //!   changes -> sheaves, on any thread -> spill: bins and runs -> sorted -> content and index -> a store
 //!
-//!   directory/bulk/spill    what was added                            directory/bulk/note    how far that counts
+//!   directory/bulk/spill    what was added
+//!   directory/bulk/note     how far that counts after a kill       directory/bulk/kept    and after a power cut
 //!   directory/content, directory/index.redb: none of a store before directory/bulk is gone
 //!
 //! BB1: A directory with `bulk` in it is no store, however much of one lies beside it; the one rename that ends a build makes
 //!     it one.
 //! BB2: What is built holds what applying the same changes gives: the same keys, values, counts, digests and cursor.
-//! BB3: A build that was cut off at any place is gone on with from its last note, or begun anew; never from a guess.
+//! BB3: A build that was cut off at any place is gone on with from its last note that holds, or begun anew; never from a guess.
 
 mod finish;
 mod layout;
@@ -46,6 +47,13 @@ pub(crate) const SPILL_DIR: &str = "bulk";
 pub(crate) const GONE_DIR: &str = "bulk.gone";
 const SPILL_FILE: &str = "spill";
 const NOTE_FILE: &str = "note";
+/// A note that survives a power cut, for what it speaks of was synced before.
+const KEPT_FILE: &str = "kept";
+/// What is spilled is synced this many times more seldom than it is noted.
+const NOTES_PER_SYNC: u32 = 5;
+/// No more than this part of a build's time passes from one note to the next, so that many notes, each of which ends a run,
+/// are made of long builds only.
+const NOTE_PART: u32 = 50;
 /// Of the memory there is, bins take at most this part, and subjects that.
 const BINS_PART: usize = 4;
 const SUBJECTS_PART: usize = 6;
@@ -56,14 +64,14 @@ pub struct BulkOptions {
     /// About how much memory it takes, engines included, beside the sheaves that are being made. Less means more and smaller pieces on disk.
     /// Default: 192 MiB.
     pub memory_bytes: usize,
-    /// How long what was added may wait for a note while more keeps coming: so much, at most, is added again after a
-    /// kill. Default: 5 s.
+    /// How long what was added may wait for a note while more keeps coming, or a fiftieth of the time it has taken so far:
+    /// so much, at most, is added again after a kill; after a power cut, five times as much. Default: 1 s.
     pub note_every: Duration,
 }
 
 impl Default for BulkOptions {
     fn default() -> Self {
-        Self { memory_bytes: 192 << 20, note_every: Duration::from_secs(5) }
+        Self { memory_bytes: 192 << 20, note_every: Duration::from_secs(1) }
     }
 }
 
@@ -82,10 +90,10 @@ pub struct BulkBuilder {
     /// What the last note said, and when.
     noted: Option<Note>,
     noted_at: Instant,
-    /// Whether it survives a power cut.
-    noted_synced: bool,
-    /// A note that is being synced while more is added.
-    noting: Option<JoinHandle<Result<(), Error>>>,
+    begun_at: Instant,
+    kept_at: Instant,
+    /// What is being synced while more is added.
+    keeping: Option<JoinHandle<Result<(), Error>>>,
     /// Whether something failed, or all is done: then nothing is noted any more.
     ended: bool,
     _lock: Lock,
@@ -128,10 +136,17 @@ impl BulkBuilder {
         }
         let lock = Lock::take(path)?;
         let room = path.join(SPILL_DIR);
-        let Some(note) = Note::read(&room.join(NOTE_FILE))? else { return Ok(None) };
-        let layout = note.layout;
-        let spill = Spill::reopen(&room.join(SPILL_FILE), layout.bins(), layout.block(), note.len)?;
-        Ok(Some(Self::over(path, options, layout, spill, Some(note), lock)))
+        let mut failed = None;
+        for file in [NOTE_FILE, KEPT_FILE] {
+            let Some(note) = Note::read(&room.join(file))? else { continue };
+            let layout = note.layout;
+            let spill = room.join(SPILL_FILE);
+            match Spill::reopen(&spill, layout.bins(), layout.block(), note.len, &note.sum) {
+                Ok(spill) => return Ok(Some(Self::over(path, options, layout, spill, Some(note), lock))),
+                Err(error) => failed = Some(error),
+            }
+        }
+        failed.map_or(Ok(None), Err)
     }
 
     /// Whether a build has begun in this directory and has not ended.
@@ -164,8 +179,9 @@ impl BulkBuilder {
             counts,
             noted,
             noted_at: Instant::now(),
-            noted_synced: false,
-            noting: None,
+            begun_at: Instant::now(),
+            kept_at: Instant::now(),
+            keeping: None,
             ended: false,
             _lock: lock,
         }
@@ -205,9 +221,12 @@ impl BulkBuilder {
         }
         self.cursor = Some(*cursor);
         self.ended = false;
-        let idle = self.noting.as_ref().is_none_or(JoinHandle::is_finished);
-        if idle && self.noted_at.elapsed() >= self.note_every {
-            self.note_aside()?;
+        if self.noted_at.elapsed() >= self.note_every.max(self.begun_at.elapsed() / NOTE_PART) {
+            let note = self.note()?;
+            let idle = self.keeping.as_ref().is_none_or(JoinHandle::is_finished);
+            if idle && self.kept_at.elapsed() >= self.note_every.saturating_mul(NOTES_PER_SYNC) {
+                self.keep_aside(note)?;
+            }
         }
         Ok(())
     }
@@ -217,7 +236,10 @@ impl BulkBuilder {
     /// # Errors
     /// [`Error::Io`] or [`Error::Full`] if it cannot be written.
     pub fn keep(&mut self) -> Result<(), Error> {
-        self.note(true)
+        self.end_keeping()?;
+        let note = self.note()?;
+        self.keep_aside(note)?;
+        self.end_keeping()
     }
 
     /// Builds the store, and ends with the directory as [`HybridStore::open`](crate::HybridStore::open) opens it.
@@ -227,7 +249,7 @@ impl BulkBuilder {
     /// [`Error::Damaged`] if what it has kept does not verify; what the file system and the engines say. Then it can be
     /// gone on with, or be begun anew.
     pub fn finish(mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), Error> {
-        self.note(false)?;
+        self.note()?;
         self.spill.end()?;
         self.subjects.shrink();
         self.ended = true;
@@ -242,6 +264,9 @@ impl BulkBuilder {
         };
         harvest.bring_in(progress)?;
         sync_directory(&self.path)?;
+        if let Err(error) = self.end_keeping() {
+            tracing::warn!(%error, "what a build has kept could not be synced; it is not needed any more");
+        }
         // From here on it is a store (BB1).
         clear_gone(&self.path)?;
         let room = self.path.join(SPILL_DIR);
@@ -250,44 +275,36 @@ impl BulkBuilder {
         clear_gone(&self.path)
     }
 
-    /// Writes what is in memory and says how far it counts; `synced`: also after a power cut.
-    fn note(&mut self, synced: bool) -> Result<(), Error> {
+    /// Writes what is in memory and says how far it counts after a kill.
+    fn note(&mut self) -> Result<Note, Error> {
         let ended = std::mem::replace(&mut self.ended, true);
-        self.end_noting()?;
         let note = self.flush()?;
-        if self.noted != Some(note) || (synced && !self.noted_synced) {
-            if synced {
-                self.spill.sync()?;
-            }
-            note.write(&self.note_file(), synced)?;
-            self.noted_synced = synced;
+        if self.noted != Some(note) {
+            note.write(&self.path.join(SPILL_DIR).join(NOTE_FILE), false)?;
         }
         (self.noted, self.noted_at, self.ended) = (Some(note), Instant::now(), ended);
-        Ok(())
+        Ok(note)
     }
 
-    /// Does so on a thread of its own: what it syncs takes the disk a while.
-    fn note_aside(&mut self) -> Result<(), Error> {
-        self.ended = true;
-        self.end_noting()?;
-        let note = self.flush()?;
-        let (sync, file) = (self.spill.syncing()?, self.note_file());
-        let noting = move || {
+    /// Has what a note says hold after a power cut too, on a thread of its own: it takes the disk a while.
+    fn keep_aside(&mut self, note: Note) -> Result<(), Error> {
+        self.end_keeping()?;
+        let (sync, file) = (self.spill.syncing()?, self.path.join(SPILL_DIR).join(KEPT_FILE));
+        let keeping = move || {
             sync()?;
             note.write(&file, true)
         };
-        let thread = thread::Builder::new().name("annals-note".to_owned()).spawn(noting);
-        self.noting = Some(thread.map_err(Error::io("start the thread that notes of", &self.path))?);
-        (self.noted, self.noted_at, self.noted_synced) = (Some(note), Instant::now(), true);
-        self.ended = false;
+        let thread = thread::Builder::new().name("annals-keep".to_owned()).spawn(keeping);
+        self.keeping = Some(thread.map_err(Error::io("start the thread that syncs of", &self.path))?);
+        self.kept_at = Instant::now();
         Ok(())
     }
 
-    /// Waits for the note that is being synced, if there is one.
-    fn end_noting(&mut self) -> Result<(), Error> {
-        match self.noting.take().map(JoinHandle::join) {
+    /// Waits for what is being synced, if anything is.
+    fn end_keeping(&mut self) -> Result<(), Error> {
+        match self.keeping.take().map(JoinHandle::join) {
             None => Ok(()),
-            Some(noted) => noted.unwrap_or_else(|panic| resume_unwind(panic)),
+            Some(kept) => kept.unwrap_or_else(|panic| resume_unwind(panic)),
         }
     }
 
@@ -298,21 +315,18 @@ impl BulkBuilder {
         Ok(Note {
             layout: self.layout,
             len: self.spill.len(),
+            sum: self.spill.sum(),
             dead_letters: self.counts.dead_letters,
             application: self.counts.application,
             cursor: self.cursor,
         })
     }
-
-    fn note_file(&self) -> PathBuf {
-        self.path.join(SPILL_DIR).join(NOTE_FILE)
-    }
 }
 
 impl Drop for BulkBuilder {
     fn drop(&mut self) {
-        let noted = if self.ended { self.end_noting() } else { self.note(false) };
-        if let Err(error) = noted {
+        let noted = if self.ended { Ok(()) } else { self.note().map(|_| ()) };
+        if let Err(error) = self.end_keeping().and(noted) {
             tracing::warn!(path = %self.path.display(), %error, "how far a build has come cannot be written down");
         }
     }

@@ -16,10 +16,6 @@ use super::{Build, Meter, RebuildPhase};
 use crate::error::Error;
 use crate::lineage::Lineage;
 
-/// A note of a build syncs what it has spilled since the one before: it is made this many times more seldom than a
-/// checkpoint.
-const CHECKPOINTS_PER_NOTE: u32 = 5;
-
 /// A generation that is begun.
 pub(crate) struct Site<'l> {
     stage: Stage,
@@ -52,10 +48,7 @@ impl<'l> Site<'l> {
         options: &crate::Options,
         start_over: bool,
     ) -> Result<Self, Error> {
-        let bulk = BulkOptions {
-            note_every: options.ingest.checkpoint_every.saturating_mul(CHECKPOINTS_PER_NOTE),
-            ..BulkOptions::default()
-        };
+        let bulk = BulkOptions { note_every: options.ingest.checkpoint_every, ..BulkOptions::default() };
         let left = if start_over { None } else { lineage.resumable(journal.identity())? };
         if let Some(generation) = left {
             match resume(lineage, generation, journal, options.store, &bulk) {

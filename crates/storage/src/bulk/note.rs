@@ -1,10 +1,10 @@
 //! How far a build has come, as far as it can be gone on with: a small file beside the spill, replaced at once.
 //!
 //!   "annalsBL" 8 | rules u32 | 4 zeros | layout 8 | spill's length u64 | dead letters u64 | application u64 |
-//!   1 if there is a cursor u8 | cursor 73 | BLAKE3 of all this                                     (little-endian)
+//!   sum over the spill's blocks 32 | 1 if there is a cursor u8 | cursor 73 | BLAKE3 of all this     (little-endian)
 //!
 //! It never speaks of more than the spill had when it was written, and the blocks of that have checksums: after a power cut
-//! it may say too much, and then the spill does not verify.
+//! one that was not synced may say too much, and then the spill does not verify.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -21,7 +21,8 @@ use crate::index::PROJECTION;
 const MAGIC: &[u8; 8] = b"annalsBL";
 /// The version of what spills hold; one of another version, or of another projection, is not gone on with.
 const SPILL: u32 = 1;
-const WORDS: usize = 8 * 6 + 1 + CURSOR_BYTES;
+const NUMBERS: usize = 8 * 6;
+const WORDS: usize = NUMBERS + 32 + 1 + CURSOR_BYTES;
 const BYTES: usize = WORDS + 32;
 
 /// What the file says.
@@ -30,6 +31,8 @@ pub(super) struct Note {
     pub(super) layout: Layout,
     /// The length of the spill in bytes.
     pub(super) len: u64,
+    /// The sum over its blocks.
+    pub(super) sum: [u8; 32],
     pub(super) dead_letters: u64,
     pub(super) application: u64,
     pub(super) cursor: Option<Cursor>,
@@ -67,6 +70,7 @@ impl Note {
         for number in [self.len, self.dead_letters, self.application] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
+        bytes.extend_from_slice(&self.sum);
         bytes.push(u8::from(self.cursor.is_some()));
         bytes.extend_from_slice(&self.cursor.map_or([0; CURSOR_BYTES], |cursor| cursor_to_bytes(&cursor)));
         let sum = blake3::hash(&bytes);
@@ -82,12 +86,13 @@ impl Note {
         }
         let number = |place: usize| words[place * 8..].first_chunk().map(|word| u64::from_le_bytes(*word));
         let layout = Layout::from_bytes(number(2)?.to_le_bytes())?;
-        let cursor = match words[48] {
+        let (sum, rest) = words[NUMBERS..].split_first_chunk::<32>()?;
+        let cursor = match rest[0] {
             0 => None,
-            _ => Some(cursor_from_bytes(&words[49..])?),
+            _ => Some(cursor_from_bytes(&rest[1..])?),
         };
-        let note =
-            Self { layout, len: number(3)?, dead_letters: number(4)?, application: number(5)?, cursor };
+        let (len, dead_letters, application) = (number(3)?, number(4)?, number(5)?);
+        let note = Self { layout, len, sum: *sum, dead_letters, application, cursor };
         // Anything else that stands in it, such as other rules, differs here.
         (note.to_bytes() == bytes).then_some(note)
     }
@@ -106,7 +111,7 @@ mod tests {
             Cursor { log: LogId::from_bytes([4; 16]), term: Term::new(5), next: Offset::new(9), last };
         for cursor in [None, Some(cursor)] {
             let layout = Layout::within(1 << 20);
-            let note = Note { layout, len: 1 << 40, dead_letters: 3, application: 4, cursor };
+            let note = Note { layout, len: 1 << 40, sum: [9; 32], dead_letters: 3, application: 4, cursor };
             let bytes = note.to_bytes();
             assert_eq!(Note::from_bytes(&bytes), Some(note));
             assert_eq!(Note::from_bytes(&bytes[..BYTES - 1]), None);

@@ -38,6 +38,8 @@ pub(super) struct Spill {
     file: File,
     path: PathBuf,
     len: u64,
+    /// Over the heads of all blocks, which have the checksums of their bodies.
+    heads: blake3::Hasher,
     /// A bin that holds this much is written.
     block: usize,
     bins: Vec<Bin>,
@@ -59,13 +61,18 @@ impl Spill {
         Ok(Self::over(file, path, bins, block))
     }
 
-    /// One that was left, of which the first `len` bytes count; all of it is checked.
-    pub(super) fn reopen(path: &Path, bins: usize, block: usize, len: u64) -> Result<Self, Error> {
+    /// One that was left, of which the first `len` bytes count, with this sum; all of it is checked.
+    pub(super) fn reopen(
+        path: &Path,
+        bins: usize,
+        block: usize,
+        len: u64,
+        sum: &[u8; 32],
+    ) -> Result<Self, Error> {
         let file = OpenOptions::new().read(true).write(true).open(path).map_err(Error::io("open", path))?;
         if file.metadata().map_err(Error::io("read", path))?.len() < len {
             return Err(damaged("it is shorter than its note says"));
         }
-        file.set_len(len).map_err(Error::io("cut", path))?;
         let mut spill = Self::over(file, path, bins, block);
         let mut body = Vec::new();
         while spill.len < len {
@@ -81,14 +88,28 @@ impl Spill {
             body.clear();
             spill.read(block, &mut body)?;
             spill.len = block.at + u64::from(body_len);
+            spill.heads.update(&head);
             spill.file_under(block)?;
         }
+        // It may have been cut and have grown again since: to the same length, and yet to something else.
+        if spill.sum() != *sum {
+            return Err(damaged("it is not what its note speaks of"));
+        }
+        spill.file.set_len(len).map_err(Error::io("cut", path))?;
         Ok(spill)
     }
 
     fn over(file: File, path: &Path, bins: usize, block: usize) -> Self {
         let bins = std::iter::repeat_with(Bin::default).take(bins).collect();
-        Self { file, path: path.to_owned(), len: 0, block, bins, runs: Vec::new() }
+        Self {
+            file,
+            path: path.to_owned(),
+            len: 0,
+            heads: blake3::Hasher::new(),
+            block,
+            bins,
+            runs: Vec::new(),
+        }
     }
 
     /// Adds whole records to a bin.
@@ -136,12 +157,12 @@ impl Spill {
         self.len
     }
 
-    /// Has everything written survive a power cut.
-    pub(super) fn sync(&self) -> Result<(), Error> {
-        self.syncing()?()
+    /// The sum over everything written: no other bytes have it.
+    pub(super) fn sum(&self) -> [u8; 32] {
+        *self.heads.finalize().as_bytes()
     }
 
-    /// What does so, on whatever thread.
+    /// What has everything written survive a power cut, on whatever thread.
     pub(super) fn syncing(&self) -> Result<impl FnOnce() -> Result<(), Error> + Send + use<>, Error> {
         let file = self.file.try_clone().map_err(Error::io("open", &self.path))?;
         let path = self.path.clone();
@@ -194,6 +215,7 @@ impl Spill {
             place.copy_from_slice(&word.to_le_bytes());
         }
         self.file.write_all_at(bytes, self.len).map_err(Error::io("write", &self.path))?;
+        self.heads.update(&bytes[..HEAD]);
         let block = Block { at: self.len + HEAD as u64, len, crc, whose };
         self.len += bytes.len() as u64;
         self.file_under(block)

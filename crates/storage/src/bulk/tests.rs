@@ -153,6 +153,7 @@ impl BulkBuilder {
     /// Lets go of it as a killed process does.
     fn die(mut self) {
         self.ended = true;
+        self.end_keeping().unwrap();
     }
 }
 
@@ -256,8 +257,32 @@ fn b3_what_was_kept_and_does_not_verify_is_refused() {
         let resumed = BulkBuilder::resume(site.path(), &site.options);
         assert!(matches!(resumed, Err(Error::Damaged { .. })), "cut at {at}");
     }
+    // What was kept before holds where the note does not.
+    fs::write(&spill, &whole).unwrap();
+    let mut builder = site.resume().unwrap();
+    builder.keep().unwrap();
+    let kept = fs::metadata(&spill).unwrap().len() as usize;
+    let kept_sum = builder.spill.sum();
+    site.add(&mut builder, 1000..2000);
+    drop(builder);
+    let longer = fs::read(&spill).unwrap();
+    for power_cut in [&longer[..kept + 10], &[&longer[..kept], &vec![0; longer.len() - kept][..]].concat()] {
+        fs::write(&spill, power_cut).unwrap();
+        let builder = site.resume().unwrap();
+        assert_eq!(builder.cursor(), Some(scene.cursor(1000)));
+        builder.die();
+    }
+    // A note of another past of the spill does not hold, whatever its length.
+    let mut builder = site.resume().unwrap();
+    assert_eq!(builder.cursor(), Some(scene.cursor(1000)));
+    let stale = Note { sum: [0; 32], ..builder.note().unwrap() };
+    builder.die();
+    stale.write(&site.path().join(SPILL_DIR).join(NOTE_FILE), false).unwrap();
+    fs::remove_file(site.path().join(SPILL_DIR).join(KEPT_FILE)).unwrap();
+    assert!(matches!(BulkBuilder::resume(site.path(), &site.options), Err(Error::Damaged { .. })));
+    Note { sum: kept_sum, ..stale }.write(&site.path().join(SPILL_DIR).join(NOTE_FILE), false).unwrap();
     // What is beyond the note does not count.
-    let mut longer = whole.clone();
+    let mut longer = whole;
     longer.extend_from_slice(b"not a block");
     fs::write(&spill, &longer).unwrap();
     let mut builder = site.resume().unwrap();
