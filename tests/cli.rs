@@ -3,6 +3,7 @@
 //!   Data::new() -> annals --data DIR ... -> Run { code, out, err }
 
 mod acks;
+mod as_of;
 mod beside;
 mod codes;
 mod damage;

@@ -29,6 +29,7 @@
 
 mod annals;
 mod applied;
+mod as_of;
 mod backpressure;
 mod bounded;
 mod digest;
@@ -59,6 +60,7 @@ pub use annals_storage::{
     Compared, Counts, Digest, Digests, EpochEntry, Family, HybridStore, IdPrefix, KvStore,
     Options as StoreOptions, Snapshot, Stored, SubjectEntry, Tally, Walk,
 };
+pub use as_of::{AsOf, offset_at};
 pub use backpressure::{Backpressure, LagBound};
 pub use digest::{DigestReport, FamilyDigest, Sums, digest_beside};
 pub use directory::journal_dir;

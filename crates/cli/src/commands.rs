@@ -20,6 +20,7 @@ pub(crate) mod votes;
 mod catch_up;
 mod log_walk;
 mod opening;
+mod past;
 mod question;
 
 use crate::interrupt::Interrupt;
