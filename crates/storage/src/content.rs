@@ -227,7 +227,6 @@ impl ContentBatch {
     }
 
     /// Writes down where a vote or an epoch record stands.
-    #[cfg(test)]
     pub(crate) fn place(&mut self, id: &RecordId, place: Place) {
         self.batch.insert(&self.keyspace, place_key(id), place.to_bytes().as_slice());
     }
