@@ -36,6 +36,7 @@ mod digest;
 mod directory;
 mod error;
 mod handover;
+mod heal;
 mod importer;
 mod lineage;
 mod options;
@@ -65,6 +66,7 @@ pub use backpressure::{Backpressure, LagBound};
 pub use digest::{DigestReport, FamilyDigest, Sums, digest_beside};
 pub use directory::journal_dir;
 pub use error::Error;
+pub use heal::{HealStep, Healed, JournalHealed, StoreHealed, heal};
 pub use importer::{Added, Importer};
 pub use options::Options;
 pub use rebuild::{RebuildOptions, RebuildPhase, RebuildProgress, Rebuilt, rebuild};
@@ -78,7 +80,7 @@ pub use verify::{Index, Step, Verified, VerifyParts, verify_at};
 pub mod parts {
     pub use annals_ingest::{Error as IngestError, State as WorkerState};
     pub use annals_journal::Error as JournalError;
-    pub use annals_storage::{Damage as StoreDamage, Error as StoreError};
+    pub use annals_storage::{Damage as StoreDamage, Error as StoreError, Healed as HealedKey, Healing};
 }
 
 /// The example of the README compiles.

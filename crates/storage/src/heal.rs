@@ -15,7 +15,7 @@ use crate::content::{ContentBatch, Home, Kept, Place};
 use crate::content_view::ContentView;
 use crate::keys::{assertion_key, epoch_key, epoch_prefix, place_key, readable, vote_key};
 use crate::runs::Listed;
-use crate::{Change, Effect, Error, HybridStore, Snapshot};
+use crate::{Change, Damage, Effect, Error, HybridStore, Snapshot};
 
 /// So many bytes of payloads are collected before they are written.
 const ENOUGH: usize = 8 << 20;
@@ -46,6 +46,22 @@ pub struct Healing {
     pub healed_total: u64,
     /// The records they belong to.
     pub ids: HashSet<RecordId>,
+    /// The epochs of which there are keys among them.
+    epochs: HashSet<EpochId>,
+}
+
+impl Healing {
+    /// Whether what a walk found before this was done is gone once it is done.
+    #[must_use]
+    pub fn explains(&self, damage: &Damage) -> bool {
+        // A version's key does not hold its record's id, and one that is lost makes the next look like the first.
+        let of_epoch = || {
+            let epoch = damage.key.strip_prefix("E:")?.split(':').next()?;
+            Some(self.epochs.contains(&epoch.parse().ok()?))
+        };
+        damage.id.is_some_and(|id| self.ids.contains(&id))
+            || of_epoch().unwrap_or(damage.key == "epochs" && !self.epochs.is_empty())
+    }
 }
 
 /// A healing under way. Every change of the log goes through it, from the log's beginning on.
@@ -236,7 +252,10 @@ impl Healer<'_> {
 
     fn note(&mut self, key: &[u8], offset: Offset, change: &Change<'_>, detail: &'static str) {
         let Change { id, offset: from, .. } = *change;
-        let Healing { healed, healed_total, ids } = &mut self.healing;
+        let Healing { healed, healed_total, ids, epochs } = &mut self.healing;
+        if let Effect::Epoch { epoch } = &change.effect {
+            epochs.insert(*epoch);
+        }
         *healed_total += 1;
         ids.insert(id);
         if healed.len() < NAMED {

@@ -81,6 +81,9 @@ fn e1_more_than_a_thousand_damaged_keys_of_every_kind_come_back_identical() {
     let damaged = damage(&scene, &store, 0..1240, true);
     assert!(damaged > 1000 && !store.snapshot().unwrap().walk(&mut |_, _| {}).unwrap().is_sound());
     let would = heal(&scene, &store, false, &[]);
+    let walk = store.snapshot().unwrap().walk(&mut |_, _| {}).unwrap();
+    let left: Vec<_> = walk.damaged.iter().filter(|damage| !would.explains(damage)).collect();
+    assert!(left.is_empty(), "{left:?}");
     assert_ne!(content(&store), before, "without `apply` nothing is written");
     let healing = heal(&scene, &store, true, &[]);
     assert_eq!(healing, would);
@@ -119,7 +122,10 @@ fn e1_what_the_log_does_not_have_stays_damaged_and_nothing_is_invented() {
     let scene = scene();
     let store = filled(&scene);
     damage(&scene, &store, [30, 31].into_iter(), false);
+    let walk = store.snapshot().unwrap().walk(&mut |_, _| {}).unwrap();
     let healing = heal(&scene, &store, true, &[31]);
+    let left: Vec<_> = walk.damaged.iter().filter(|damage| !healing.explains(damage)).collect();
+    assert!(!left.is_empty() && left.iter().all(|damage| damage.id == Some(scene.id(31))), "{left:?}");
     assert_eq!(healing.ids.iter().collect::<Vec<_>>(), [&scene.id(30)]);
     assert!(store.snapshot().unwrap().get(&scene.id(31)).is_err());
     // Bytes that are not the id's are not written, whoever brings them.
