@@ -12,6 +12,7 @@ mod documented;
 mod export;
 mod full;
 mod generations;
+mod heal;
 mod interrupt;
 mod lines;
 mod log;

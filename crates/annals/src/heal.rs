@@ -4,9 +4,9 @@
 //!   journal, from its beginning -> damaged keys of the store -> written again, or left as damage
 //!   walk -> what is left, named
 //!
-//! L1: nothing is changed but to bytes whose BLAKE3 is the id they stand under.
-//! L2: nothing is given up: what neither side has is named, and stays as it is.
-//! L3: a store that follows another journal is refused, and then nothing is changed.
+//! HL1: nothing is changed but to bytes whose BLAKE3 is the id they stand under, or that checksums and what is left prove.
+//! HL3: nothing is given up: what neither side has is named, and stays as it is.
+//! HL4: a store that follows another journal is refused, and then nothing is changed.
 
 use std::path::Path;
 use std::sync::Arc;

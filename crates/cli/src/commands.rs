@@ -6,6 +6,7 @@ pub(crate) mod epochs;
 pub(crate) mod export;
 pub(crate) mod generations;
 pub(crate) mod get;
+pub(crate) mod heal;
 pub(crate) mod import;
 pub(crate) mod log;
 pub(crate) mod rebuild;

@@ -2,10 +2,11 @@
 //!
 //!   each change of the log, from its beginning -> is it in content, whole, at its place? -> no: queued, written, durable
 //!
-//! E1: Nothing is written but bytes that hash to the id they stand under.
-//! E2: Nothing is written at a guessed offset: it is the first at which a log that was read whole has the record, or one
+//! HL1: Nothing is written but bytes that hash to the id they stand under.
+//! HL2: Nothing is written at a guessed offset: it is the first at which a log that was read whole has the record, or one
 //!     that the store knows from elsewhere; where neither says, the damage stays.
-//! E3: Index, counts, digests and cursor are not touched: healed content comes to the sums that there were.
+//!
+//! Index, counts, digests and cursor are not touched: healed content comes to the sums that there were.
 
 use std::collections::HashSet;
 

@@ -110,7 +110,7 @@ fn digest(dir: &Path) -> annals_storage::Digests {
 }
 
 #[test]
-fn l1_a_thousand_damaged_records_on_either_side_come_back_identical() {
+fn hl1_a_thousand_damaged_records_on_either_side_come_back_identical() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     filled(dir, 2500);
@@ -142,7 +142,7 @@ fn l1_a_thousand_damaged_records_on_either_side_come_back_identical() {
 }
 
 #[test]
-fn l2_what_is_damaged_on_both_sides_is_named_and_nothing_is_invented() {
+fn hl3_what_is_damaged_on_both_sides_is_named_and_nothing_is_invented() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     filled(dir, 200);
@@ -177,7 +177,7 @@ fn l2_what_is_damaged_on_both_sides_is_named_and_nothing_is_invented() {
 }
 
 #[test]
-fn l3_the_store_of_another_journal_is_refused_and_a_directory_in_use_named() {
+fn hl4_the_store_of_another_journal_is_refused_and_a_directory_in_use_named() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     filled(one.path(), 60);
     filled(two.path(), 60);

@@ -74,7 +74,7 @@ fn filled(scene: &Scene) -> HybridStore {
 }
 
 #[test]
-fn e1_more_than_a_thousand_damaged_keys_of_every_kind_come_back_identical() {
+fn hl1_more_than_a_thousand_damaged_keys_of_every_kind_come_back_identical() {
     let scene = scene();
     let store = filled(&scene);
     let (before, digests) = (content(&store), store.digests().unwrap());
@@ -101,7 +101,7 @@ fn e1_more_than_a_thousand_damaged_keys_of_every_kind_come_back_identical() {
 }
 
 #[test]
-fn e2_of_a_log_with_a_gap_only_what_the_store_knows_the_place_of_is_healed() {
+fn hl2_of_a_log_with_a_gap_only_what_the_store_knows_the_place_of_is_healed() {
     let scene = scene();
     let store = filled(&scene);
     let before = content(&store);
@@ -118,7 +118,7 @@ fn e2_of_a_log_with_a_gap_only_what_the_store_knows_the_place_of_is_healed() {
 }
 
 #[test]
-fn e1_what_the_log_does_not_have_stays_damaged_and_nothing_is_invented() {
+fn hl1_what_the_log_does_not_have_stays_damaged_and_nothing_is_invented() {
     let scene = scene();
     let store = filled(&scene);
     damage(&scene, &store, [30, 31].into_iter(), false);
