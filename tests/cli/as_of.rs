@@ -1,17 +1,23 @@
 //! `--as-of`: the answers of a past offset or time are those that were given then, to the byte.
 
-use std::time::Duration;
-
 use annals::{Clock, SystemClock};
 
 use super::{Data, Run, claims, piped};
 
+/// A time apart from what was committed before and from what comes behind.
 fn now() -> i64 {
-    // Apart from what was committed before and what comes behind.
-    std::thread::sleep(Duration::from_millis(5));
+    wait();
     let now = SystemClock.now_micros();
-    std::thread::sleep(Duration::from_millis(5));
+    wait();
     now
+}
+
+/// Until the clock has gone on.
+fn wait() {
+    let until = SystemClock.now_micros() + 2000;
+    while SystemClock.now_micros() < until {
+        std::thread::yield_now();
+    }
 }
 
 fn vote(data: &Data, on: &str, stance: &str, seq: u64) {

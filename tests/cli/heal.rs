@@ -41,6 +41,19 @@ fn damage_store(data: &Data, id: &str) {
     database.persist(fjall::PersistMode::SyncAll).unwrap();
 }
 
+/// Takes a subject's row out of the index.
+fn damage_index(data: &Data, subject: &str) {
+    let store = data.path().join("store");
+    let generation = fs::read_to_string(store.join("CURRENT")).unwrap();
+    let index = contents(&store.join(generation.trim()));
+    let (path, _) = index.iter().find(|(path, _)| path.extension().is_some_and(|is| is == "redb")).unwrap();
+    let database = redb::Database::open(path).unwrap();
+    let writing = database.begin_write().unwrap();
+    let rows: redb::TableDefinition<'_, &str, &[u8]> = redb::TableDefinition::new("subjects");
+    assert!(writing.open_table(rows).unwrap().remove(subject).unwrap().is_some());
+    writing.commit().unwrap();
+}
+
 fn digest(data: &Data) -> Json {
     data.json("verify").ends(0).report()["index"]["digest"].clone()
 }
@@ -113,7 +126,26 @@ fn what_neither_side_has_is_named_as_lost_and_stays_as_it_is() {
 }
 
 #[test]
-fn damage_of_the_index_is_left_to_a_rebuild_and_a_store_that_is_gone_is_named() {
+fn damage_of_the_index_is_left_to_a_rebuild() {
+    let (data, ids) = data();
+    let before = digest(&data);
+    damage_index(&data, "s1");
+    damage_store(&data, &ids[11]);
+    for line in ["heal", "heal --yes"] {
+        let run = data.json(line).ends(4);
+        let said = run.report();
+        assert_eq!((&said["store"]["healed_total"], &said["sound"]), (&json!(1), &json!(false)), "{line}");
+        let damaged = said["store"]["damaged"].as_array().unwrap();
+        assert!(!damaged.is_empty() && damaged.iter().any(|key| key["key"] == "S:s1"), "{said}");
+        assert!(run.error()["help"].as_str().unwrap().contains("annals rebuild --accept"), "{run:?}");
+    }
+    data.json("rebuild --accept").ends(0);
+    assert_eq!(digest(&data), before);
+    data.json("heal").ends(0);
+}
+
+#[test]
+fn without_a_store_what_only_it_could_restore_is_lost() {
     let (data, _) = data();
     fs::remove_dir_all(data.path().join("store")).unwrap();
     damage_journal(&data, 3);

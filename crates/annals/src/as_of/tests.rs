@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use annals_journal::{Consent, Keep};
+use annals_journal::{Clock, Consent, Keep, SystemClock};
 use annals_record::{Assertion, Epoch, Record, Stance, Value, Vote};
 
 use super::*;
@@ -10,6 +10,14 @@ const SOON: Duration = Duration::from_secs(60);
 
 fn claim(i: usize) -> Record {
     Record::Assertion(Assertion::new(format!("subject {}", i % 3), "says", Value::Int(i as i64)))
+}
+
+/// Until the clock has gone on.
+fn wait() {
+    let until = SystemClock.now_micros() + 1000;
+    while SystemClock.now_micros() < until {
+        std::thread::yield_now();
+    }
 }
 
 /// The answers to every kind of question, in words.
@@ -110,7 +118,7 @@ fn a2_a_time_is_behind_what_was_committed_at_it_and_before_what_came_later() {
         // Behind the group, whose time stands in its last frame.
         let end = journal.durable();
         moments.push(end);
-        std::thread::sleep(Duration::from_millis(2));
+        wait();
     }
     let at = |micros| annals.offset_at(micros).unwrap();
     for (i, end) in moments.iter().enumerate() {
@@ -133,7 +141,7 @@ fn a2_what_was_purged_is_dated_by_its_receipts_and_the_store_answers_of_it() {
     let mut ends = Vec::new();
     for i in 0..6 {
         annals.append(&claim(i)).unwrap();
-        std::thread::sleep(Duration::from_millis(2));
+        wait();
         if i % 2 == 1 {
             journal.seal().unwrap();
             ends.push(journal.durable());

@@ -122,15 +122,16 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
 /// How it ended.
 fn verdict(healed: &Healed) -> Result<(), Failure> {
     let Healed { applied, journal, store, .. } = healed;
-    if healed.is_empty() || (*applied && healed.is_all()) {
-        return Ok(());
-    }
-    if !*applied && healed.is_all() {
+    let is_done = *applied || healed.is_empty();
+    if healed.is_all() {
+        if is_done {
+            return Ok(());
+        }
         let message = "there is damage that can be restored, and nothing was done about it";
         return Err(Failure::new(Code::Damaged, message).with_help("`annals heal --yes` restores it"));
     }
     let mut help = Vec::new();
-    if !*applied && !(journal.mended.is_empty() && store.healing.healed_total == 0) {
+    if !is_done && (!journal.mended.is_empty() || store.healing.healed_total > 0) {
         help.push("`annals heal --yes` restores what can be");
     }
     if !journal.lost.is_empty() {
@@ -144,10 +145,13 @@ fn verdict(healed: &Healed) -> Result<(), Failure> {
         _ => "the store has damage that no bytes of the journal restore",
     };
     if !store.is_sound() {
-        help.push(if journal.whole {
+        // One that can be read is compared with the new one, and differs.
+        help.push(if journal.whole && store.unusable.is_some() {
             "`annals rebuild` makes the store anew from the journal, which is whole"
+        } else if journal.whole {
+            "`annals rebuild --accept` makes the store anew from the journal, which is whole"
         } else {
-            "`annals rebuild` makes the store anew, but without what the journal has no more: keep a copy of the store first"
+            "`annals rebuild --accept` makes the store anew, but without what the journal has no more: keep a copy of the store first"
         });
     }
     Err(Failure::new(Code::Damaged, message).with_help(help.join("; ")))
