@@ -4,17 +4,18 @@ use super::*;
 use crate::KvStore;
 use crate::scene::{Scene, assertion, change, epoch, offset, vote};
 
-/// 0..1000 assertions of 37 subjects, a vote on each of the first 200, 40 versions of 4 epochs, and all votes again.
+/// 0..1000 assertions of 37 subjects, a vote on each of the first 200, 40 versions of 4 epochs, and all votes and three assertions again.
 fn scene() -> Scene {
     let claims: Vec<_> = (0..1000).map(|n| assertion(&format!("s{}", n % 37), n)).collect();
     let votes = claims[..200].iter().map(|claim| vote(RecordId::of(claim), "ann", 1, Stance::For, 1));
     let votes: Vec<_> = votes.collect();
     let epochs = (0..40).map(|n| epoch(&format!("e{}", n % 4), &n.to_string()));
     let all = claims.iter().cloned().chain(votes.clone()).chain(epochs).chain(votes);
+    let all = all.chain(claims[40..43].iter().cloned());
     Scene::new(all.chain([vec![9], vec![200]]))
 }
 
-const RECORDS: usize = 1442;
+const RECORDS: usize = 1445;
 
 /// Puts other bytes under the keys of these records, or takes them away; and the same to their places.
 fn damage(scene: &Scene, store: &HybridStore, records: impl Iterator<Item = usize>, places: bool) -> u64 {
@@ -109,6 +110,10 @@ fn hl2_of_a_log_with_a_gap_only_what_the_store_knows_the_place_of_is_healed() {
     damage(&scene, &store, [30, 31, 32, 1030, 1031, 1210, 1211].into_iter(), false);
     let healing = heal(&scene, &store, true, &[0]);
     assert_eq!(content(&store), before, "subjects and places know where they stood: {healing:?}");
+    // Where the gap has swallowed its first appearance, its subject tells where that was.
+    damage(&scene, &store, [40, 41].into_iter(), false);
+    heal(&scene, &store, true, &[40, 41]);
+    assert_eq!(content(&store), before);
     // Neither bytes nor place: for votes that stand there twice, the first may be anywhere.
     damage(&scene, &store, [1030].into_iter(), true);
     let healing = heal(&scene, &store, true, &[0]);
