@@ -2,7 +2,7 @@
 //!
 //!   store, by id -> damaged groups of the journal -> whole again, or left as damage
 //!   journal, from its beginning -> damaged keys of the store -> written again, or left as damage
-//!   walk -> what is left, named
+//!   walk -> what is left, named; a store that cannot be read -> built anew, if the journal is whole
 //!
 //! HL1: nothing is changed but to bytes whose BLAKE3 is the id they stand under, or that checksums and what is left prove.
 //! HL3: nothing is given up: what neither side has is named, and stays as it is.
@@ -20,6 +20,7 @@ use annals_storage::{Family, Generations, Healer, Healing, HybridStore, KvStore,
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::options::Options;
+use crate::rebuild::{RebuildOptions, RebuildProgress, rebuild};
 
 /// What is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub enum HealStep {
     Store,
     /// The store is walked, in keys.
     Check,
+    /// The store is built anew from the journal, for it cannot be read; in bytes of journal.
+    Rebuild,
 }
 
 /// What a healing did, or would do.
@@ -72,15 +75,24 @@ pub struct StoreHealed {
     pub differing: Vec<Family>,
     /// Whether sums and counts hold, once it is done.
     pub sums_hold: bool,
-    /// Why the store cannot be used, or be read whole: then a rebuild makes it anew.
+    /// Why the store cannot be used, or be read whole.
     pub unusable: Option<String>,
+    /// Whether it can be used and cannot be read whole, for a checksum of its engine does not hold. With `apply` it is then
+    /// built anew, if the journal is whole.
+    pub unreadable: bool,
+    /// The generation that was built in its place.
+    pub rebuilt: Option<String>,
 }
 
 impl Healed {
     /// Whether there was nothing to heal.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.journal.mended.is_empty() && self.store.healing.healed_total == 0 && self.is_all()
+        let store = &self.store;
+        self.journal.mended.is_empty()
+            && store.healing.healed_total == 0
+            && store.rebuilt.is_none()
+            && self.is_all()
     }
 
     /// Whether nothing is left damaged once it is done.
@@ -110,7 +122,9 @@ impl StoreHealed {
 pub fn heal(dir: &Path, apply: bool, progress: &mut dyn FnMut(HealStep, u64, u64)) -> Result<Healed, Error> {
     let directory = Directory::existing(dir)?;
     let store = match open_store(&directory) {
-        Err(Error::Store(error @ annals_storage::Error::Locked { .. })) => return Err(error.into()),
+        Err(Error::Store(annals_storage::Error::Locked { holder, .. })) => {
+            return Err(Error::Locked { path: directory.root().to_owned(), holder });
+        }
         opened => opened.map_err(|error| error.to_string()),
     };
     if let Ok(store) = &store {
@@ -126,10 +140,39 @@ pub fn heal(dir: &Path, apply: bool, progress: &mut dyn FnMut(HealStep, u64, u64
             if apply {
                 store.checkpoint()?;
             }
-            healed
+            if healed.unreadable && apply && journal.whole {
+                build_anew(&directory, store, healed, progress)?
+            } else {
+                healed
+            }
         }
     };
     Ok(Healed { applied: apply, journal, store: healed })
+}
+
+/// Builds the store anew, for an engine's checksum does not hold and nothing can be written in the place of what it is
+/// over. The sums beside the old one's cursor prove that nothing is missing.
+fn build_anew(
+    directory: &Directory,
+    old: Arc<HybridStore>,
+    healed: StoreHealed,
+    progress: &mut dyn FnMut(HealStep, u64, u64),
+) -> Result<StoreHealed, Error> {
+    let (cursor, digests) = (old.durable_cursor()?, old.digests()?);
+    drop(old);
+    let mut built = |at: &RebuildProgress| progress(HealStep::Rebuild, at.done, at.all);
+    let rebuilt = rebuild(directory.root(), &RebuildOptions::default(), &mut built)?;
+    // Where the worker was behind, the new one has more.
+    let store = open_store(directory)?;
+    let then = store.snapshot()?.at(cursor.map_or(Offset::ZERO, |cursor| cursor.next)).digests()?;
+    Ok(StoreHealed {
+        differing: then.differing(&digests),
+        sums_hold: then == digests,
+        rebuilt: rebuilt.generation,
+        unusable: None,
+        unreadable: false,
+        ..healed
+    })
 }
 
 /// The store that answers.
@@ -198,7 +241,8 @@ fn heal_store(
     let end = store.cursor()?.map_or(Offset::ZERO, |cursor| cursor.next);
     match read(reader, end, &mut healer, &mut |done, all| progress(HealStep::Store, done, all)) {
         Err(Error::Store(error)) if cannot_be_read(&error) => {
-            return Ok(StoreHealed { unusable: Some(error.to_string()), ..StoreHealed::default() });
+            let unusable = Some(error.to_string());
+            return Ok(StoreHealed { unusable, unreadable: true, ..StoreHealed::default() });
         }
         read => read?,
     }
@@ -206,7 +250,7 @@ fn heal_store(
     let walk = match store.snapshot()?.walk(&mut |done, all| progress(HealStep::Check, done, all)) {
         Err(error) if cannot_be_read(&error) => {
             let unusable = Some(error.to_string());
-            return Ok(StoreHealed { healing, unusable, ..StoreHealed::default() });
+            return Ok(StoreHealed { healing, unusable, unreadable: true, ..StoreHealed::default() });
         }
         walk => walk?,
     };
@@ -254,7 +298,7 @@ fn left(healing: Healing, walk: Walk) -> StoreHealed {
         sums_hold: walk.digests == walk.stored_digests && walk.counts == walk.stored_counts,
         damaged: walk.damaged,
         damaged_total: walk.damaged_total,
-        unusable: None,
+        ..StoreHealed::default()
     }
 }
 
@@ -262,7 +306,7 @@ fn left(healing: Healing, walk: Walk) -> StoreHealed {
 fn would_be_left(healing: Healing, walk: Walk) -> StoreHealed {
     let damaged: Vec<_> = walk.damaged.into_iter().filter(|damage| !healing.explains(damage)).collect();
     let damaged_total = damaged.len() as u64;
-    StoreHealed { healing, damaged, damaged_total, differing: Vec::new(), sums_hold: true, unusable: None }
+    StoreHealed { healing, damaged, damaged_total, sums_hold: true, ..StoreHealed::default() }
 }
 
 /// Whether an engine fails where it reads: a page or a block does not verify.

@@ -29,7 +29,8 @@ Journal and store each hold the bytes of every assertion, vote and epoch. What i
 from the store, by its id; what is damaged in the store, from the journal: and only bytes whose BLAKE3 proves them. \
 What was damaged is kept in quarantine. Nothing is given up: what neither side has stays as it is, is named, and \
 makes the exit code 4; `annals log salvage` lists it as lost, so that the journal goes on. Subjects and other keys of \
-the index are no bytes that prove themselves: `annals rebuild` makes them anew. Reads journal and store whole. Exit \
+the index are no bytes that prove themselves: `annals rebuild` makes them anew. A store of which a file does not verify \
+is built anew, if the journal is whole. Reads journal and store whole. Exit \
 code 4 also: there is damage, and --yes was not given.")]
 pub(crate) struct Args {
     /// Does it, and does not only say what it would do
@@ -80,6 +81,8 @@ struct StoreReport {
     differing: Vec<&'static str>,
     /// Why it cannot be used or read whole; null if it can.
     error: Option<String>,
+    /// The generation that was built in its place; null if none was.
+    rebuilt: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -105,6 +108,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
             HealStep::Journal => ("the journal, and what it lacks in the store", 0),
             HealStep::Store => ("the store, and what it lacks in the journal", 1),
             HealStep::Check => ("what is left", 2),
+            HealStep::Rebuild => ("the store, anew from the journal", 2),
         };
         let percent = done.saturating_mul(100).checked_div(all).unwrap_or(0).min(100);
         progress.update((share * 100 + percent) / 3, None, || name.to_owned());
@@ -137,11 +141,17 @@ fn verdict(healed: &Healed) -> Result<(), Failure> {
     if !journal.lost.is_empty() {
         help.push("put a good copy of the journal back, if there is one; else `annals log salvage` lists what is lost, and the journal goes on");
     }
+    if !*applied && store.unreadable && journal.whole {
+        let message = "the store cannot be read, and nothing was done about it";
+        let help = "`annals heal --yes` builds it anew from the journal, which is whole";
+        return Err(Failure::new(Code::Damaged, message).with_help(help));
+    }
     let message = match (journal.lost.is_empty(), store.is_sound()) {
         (false, true) => "neither side has what is damaged in the journal",
         (false, false) => {
             "not everything can be restored: neither side has what is damaged in the journal, and the store is damaged, too"
         }
+        _ if store.unusable.is_some() => "the store cannot be used",
         _ => "the store has damage that no bytes of the journal restore",
     };
     if !store.is_sound() {
@@ -195,6 +205,7 @@ impl From<&Healed> for Report {
                 damaged_total: store.damaged_total,
                 differing: differing(store),
                 error: store.unusable.clone(),
+                rebuilt: store.rebuilt.clone(),
             },
         }
     }
@@ -232,6 +243,9 @@ fn show(report: &Report, output: &mut Output) -> Result<(), Failure> {
     more(store.damaged_total, output)?;
     for wrong in &store.differing {
         output.line(format_args!("  {}", output.paint.red(format!("the sums do not hold: {wrong}"))))?;
+    }
+    if let Some(rebuilt) = &store.rebuilt {
+        output.line(format_args!("  it could not be read, and was built anew: {rebuilt}"))?;
     }
     if let Some(reason) = &store.error {
         output.line(format_args!("  {}", output.paint.red(Shown(reason))))?;
