@@ -3,6 +3,7 @@
 //!   Data::new() -> annals --data DIR ... -> Run { code, out, err }
 
 mod acks;
+mod as_of;
 mod backup;
 mod beside;
 mod codes;
@@ -12,6 +13,7 @@ mod documented;
 mod export;
 mod full;
 mod generations;
+mod heal;
 mod interrupt;
 mod letters;
 mod lines;

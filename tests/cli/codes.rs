@@ -7,7 +7,7 @@ use super::lines::TWINS;
 use super::{Data, Run, annals, claims, contents, piped};
 
 /// Every command that asks for data and makes none.
-const ASKING: [&str; 12] = [
+const ASKING: [&str; 13] = [
     "get 0123456789abcdef",
     "subject s",
     "votes 0123456789abcdef",
@@ -16,6 +16,7 @@ const ASKING: [&str; 12] = [
     "tail",
     "status",
     "verify",
+    "heal",
     "rebuild",
     "rebuild --rollback",
     "generations",
@@ -43,6 +44,8 @@ fn a_command_that_does_what_it_should_ends_with_0() {
         "tail",
         "status",
         "verify",
+        "heal",
+        "heal --yes",
         "rebuild",
         "generations",
         "export",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use annals_record::{EncodingMismatch, Kind, Lag, LogError, Offset, RecordError, Refusal};
+use annals_record::{EncodingMismatch, Kind, Lag, LogError, Offset, RecordError, Refusal, format_instant};
 
 use crate::backpressure::LagBound;
 
@@ -89,6 +89,29 @@ pub enum Error {
         /// How long was waited.
         waited: Duration,
     },
+    /// A question as of an offset that the store has not come to.
+    #[error("{}", not_applied(*offset, *applied, *durable))]
+    NotApplied {
+        /// The offset.
+        offset: Offset,
+        /// How far the store has come: its cursor.
+        applied: Offset,
+        /// Where the journal ends.
+        durable: Offset,
+    },
+    /// A time within what retention has removed from the journal: which offset it is cannot be said.
+    #[error(
+        "{} lies within what was purged from the journal, between offset {from} and {to}: which offset that is is no longer known; give an offset instead",
+        format_instant(*micros)
+    )]
+    TimePurged {
+        /// The time, in microseconds since 1970-01-01T00:00:00Z.
+        micros: i64,
+        /// Where the stretch begins in which the time lies.
+        from: Offset,
+        /// Where it ends.
+        to: Offset,
+    },
     /// The store is further behind the journal than the bound of [`crate::Backpressure`]; nothing was appended.
     #[error("{}", behind(lag, bound, *waited, worker.as_deref()))]
     Behind {
@@ -135,9 +158,11 @@ impl Error {
             | Self::NewerFormat { .. }
             | Self::NoFormer { .. }
             | Self::NoGeneration { .. }
+            | Self::TimePurged { .. }
             | Self::Record(_)
             | Self::Encoding(_) => Kind::Fix,
-            Self::Locked { .. } | Self::Timeout { .. } => Kind::Retry,
+            Self::NotApplied { offset, durable, .. } if offset > durable => Kind::Fix,
+            Self::Locked { .. } | Self::Timeout { .. } | Self::NotApplied { .. } => Kind::Retry,
             Self::Journal(error) => error.kind(),
             Self::Log(error) => error.kind(),
             Self::Store(error) => error.kind(),
@@ -152,6 +177,14 @@ impl Error {
     pub(crate) fn io(op: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { op, path: path.to_owned(), source }
     }
+}
+
+/// What an offset lies beyond, and whether waiting helps.
+fn not_applied(offset: Offset, applied: Offset, durable: Offset) -> String {
+    if offset > durable {
+        return format!("offset {offset} is beyond the end of the journal, which is {durable}");
+    }
+    format!("the store has come to offset {applied}, not to {offset}: `wait_for` waits until it has")
 }
 
 /// How far the store is behind, how far it may be, and what to do about it.

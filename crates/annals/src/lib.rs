@@ -29,6 +29,7 @@
 
 mod annals;
 mod applied;
+mod as_of;
 mod backpressure;
 mod backup;
 mod bounded;
@@ -36,6 +37,7 @@ mod digest;
 mod directory;
 mod error;
 mod handover;
+mod heal;
 mod importer;
 mod letters;
 mod lineage;
@@ -62,11 +64,13 @@ pub use annals_storage::{
     Compared, Counts, DeadLetter, Digest, Digests, EpochEntry, Family, HybridStore, IdPrefix, KvStore,
     Options as StoreOptions, Passed, Redriven, Snapshot, Stored, SubjectEntry, Tally, Walk,
 };
+pub use as_of::{AsOf, offset_at};
 pub use backpressure::{Backpressure, LagBound};
 pub use backup::{Backup, backup, check_backup, describe_backup};
 pub use digest::{DigestReport, FamilyDigest, Sums, digest_beside};
 pub use directory::journal_dir;
 pub use error::Error;
+pub use heal::{HealStep, Healed, JournalHealed, StoreHealed, heal};
 pub use importer::{Added, Importer};
 pub use letters::{DamagePassed, Letter, pass_damage};
 pub use options::Options;
@@ -82,7 +86,7 @@ pub use verify::{Index, Step, Verified, VerifyParts, verify_at};
 pub mod parts {
     pub use annals_ingest::{Error as IngestError, State as WorkerState};
     pub use annals_journal::Error as JournalError;
-    pub use annals_storage::{Damage as StoreDamage, Error as StoreError};
+    pub use annals_storage::{Damage as StoreDamage, Error as StoreError, Healed as HealedKey, Healing};
 }
 
 /// The example of the README compiles.

@@ -259,13 +259,20 @@ pub fn rebuild(
     let options = Options { create: false, ..Options::default() };
     let (directory, journal) = open_journal(dir, &options)?;
     let lineage = Lineage::of(&directory);
-    let (former, old, reason) = old_store(&lineage, &journal, &options);
+    let (former, old, mut reason) = old_store(&lineage, &journal, &options);
     let end = match &old {
         Some(old) => reached(old)?,
         None => journal.durable(),
     };
     let walk = match &old {
-        Some(old) => Some(old.snapshot()?.walk(&mut |done, all| meter.step(0, done, all))?),
+        // One that opens and cannot be read to its end is as good as none.
+        Some(old) => match old.snapshot()?.walk(&mut |done, all| meter.step(0, done, all)) {
+            Ok(walk) => Some(walk),
+            Err(error) => {
+                reason = Some(error.to_string());
+                None
+            }
+        },
         None => None,
     };
     let site = Site::begin(&lineage, &journal, &options, rebuild.start_over)?;

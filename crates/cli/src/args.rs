@@ -10,7 +10,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    append, backup, dead_letters, digest, epochs, export, generations, get, import, log, pass_damage,
+    append, backup, dead_letters, digest, epochs, export, generations, get, heal, import, log, pass_damage,
     rebuild, restore, rewind, status, subject, subjects, tail, verify, votes,
 };
 use crate::exit::Failure;
@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Status(status::Args),
     /// Checks every checksum and hash of the journal, and every key of the store against it
     Verify(verify::Args),
+    /// Restores what is damaged in journal or store from the other
+    Heal(heal::Args),
     /// Shows what the store holds as a few digests, to compare with another machine's
     Digest(digest::Args),
     /// Builds the store anew from the journal and compares it with the old one, or goes back

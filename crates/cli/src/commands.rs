@@ -8,6 +8,7 @@ pub(crate) mod epochs;
 pub(crate) mod export;
 pub(crate) mod generations;
 pub(crate) mod get;
+pub(crate) mod heal;
 pub(crate) mod import;
 pub(crate) mod log;
 pub(crate) mod pass_damage;
@@ -24,6 +25,7 @@ pub(crate) mod votes;
 mod catch_up;
 mod log_walk;
 mod opening;
+mod past;
 mod question;
 
 use crate::interrupt::Interrupt;

@@ -73,6 +73,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Tail(args) => commands::tail::run(&args, &mut context),
         Command::Status(args) => commands::status::run(&args, &mut context),
         Command::Verify(args) => commands::verify::run(&args, &mut context),
+        Command::Heal(args) => commands::heal::run(&args, &mut context),
         Command::Digest(args) => commands::digest::run(&args, &mut context),
         Command::Rebuild(args) => commands::rebuild::run(&args, &mut context),
         Command::Rewind(args) => commands::rewind::run(&args, &mut context),

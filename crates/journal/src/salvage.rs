@@ -5,7 +5,7 @@
 //! V1: no byte changes before a copy of it is in quarantine; no room, no salvage.
 //! V2: a crash at any point leaves the old damage or the finished salvage: the list is replaced whole, it is the last
 //! thing done here, and every open finishes what it says.
-//! V3: no more is given up than the plan says.
+//! V3: no more is given up than the plan says; [`heal`] gives up nothing.
 //!
 //! A group is served whole or not at all: one record that cannot be made whole voids its group.
 
@@ -168,6 +168,40 @@ pub fn apply(
     writer.close()?;
     drop(lock);
     Ok(SalvageReport { mended, lost, open: opened.report })
+}
+
+/// Makes whole what can be proven of the damage in the journal in `dir`, after the damaged bytes are in quarantine, and
+/// gives nothing up: what cannot be made whole stays damage. A group comes back whole or stays as it is.
+///
+/// # Errors
+/// [`Error::Locked`]; [`Error::Full`] if the damaged bytes cannot be kept: then nothing was changed; otherwise as [`plan`].
+pub fn heal(
+    disk: &Arc<dyn Disk>,
+    clock: Arc<dyn Clock>,
+    dir: &Path,
+    options: Options,
+    refill: &dyn Refill,
+) -> Result<SalvageReport, Error> {
+    options.check()?;
+    Survey::of(&**disk, dir, clock.now_micros())?;
+    let lock = take_lock(&**disk, dir)?;
+    let survey = Survey::of(&**disk, dir, clock.now_micros())?;
+    let plan = segments::plan(&**disk, dir, &survey, refill)?;
+    drop(survey);
+    let now_micros = clock.now_micros();
+    let work = Work { disk: &**disk, dir, plan: &plan, now_micros };
+    let mended = work.keep_mended()?;
+    work.mend()?;
+    let opened = recovery::recover(Arc::clone(disk), clock, dir.to_owned(), options)?;
+    // Where damage is left at the journal's end, nobody writes there, and the receipts alone tell.
+    if let Some(mut writer) = opened.writer {
+        if !mended.is_empty() {
+            writer.audit(&audit_body(now_micros, &[], &mended), &opened.watermark)?;
+        }
+        writer.close()?;
+    }
+    drop(lock);
+    Ok(SalvageReport { mended, lost: Vec::new(), open: opened.report })
 }
 
 /// The steps of a salvage, in order.

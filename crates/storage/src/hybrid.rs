@@ -16,7 +16,7 @@ use annals_record::{Cursor, Offset, RecordId};
 
 use crate::bulk;
 use crate::chunk::ChunkWriter;
-use crate::content::Content;
+use crate::content::{Content, ContentBatch};
 use crate::directory::{CONTENT_DIR, Found, INDEX_FILE, found_at};
 use crate::folder::{Core, Folder};
 use crate::identity::StoreId;
@@ -275,6 +275,16 @@ impl HybridStore {
     /// a crash leaves; an application closes.
     pub fn abandon(self) {
         self.core.abandon();
+    }
+
+    /// Writes keys of content that are put right, durably.
+    pub(crate) fn put_right(&self, batch: ContentBatch) -> Result<(), Error> {
+        let _committer = self.committer();
+        self.core.check()?;
+        self.core.writing(|core| {
+            core.content.commit(batch)?;
+            core.content.persist().map(drop)
+        })
     }
 
     fn committer(&self) -> MutexGuard<'_, Committer> {

@@ -10,7 +10,7 @@
 mod content;
 mod subjects;
 
-use annals_record::Offset;
+use annals_record::{Offset, RecordId};
 
 use crate::{Counts, Digest, Digests, Error, Family, Snapshot};
 
@@ -43,6 +43,8 @@ pub struct Walk {
 pub struct Damage {
     /// The family it belongs to; `None` for a dead letter.
     pub family: Option<Family>,
+    /// The record it is about, where it is about one whose id is known.
+    pub id: Option<RecordId>,
     /// The key, readable.
     pub key: String,
     /// What is wrong with it.
@@ -151,9 +153,22 @@ impl Findings {
         key: impl Into<String>,
         detail: impl Into<String>,
     ) {
+        let key = key.into();
+        self.add_of(family, record_of(&key), key, detail);
+    }
+
+    /// As [`Findings::add`], of what names a record otherwise than by its key.
+    pub(crate) fn add_of(
+        &mut self,
+        family: impl Into<Option<Family>>,
+        id: Option<RecordId>,
+        key: impl Into<String>,
+        detail: impl Into<String>,
+    ) {
         self.total += 1;
         if self.damaged.len() < NAMED {
-            self.damaged.push(Damage { family: family.into(), key: key.into(), detail: detail.into() });
+            let (family, key, detail) = (family.into(), key.into(), detail.into());
+            self.damaged.push(Damage { family, id, key, detail });
         }
     }
 
@@ -168,6 +183,12 @@ impl Findings {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The record whose id a readable key ends with.
+fn record_of(key: &str) -> Option<RecordId> {
+    let of_record = ["H:", "V:", "I:"].iter().any(|letter| key.starts_with(letter));
+    key.rsplit(':').next().filter(|_| of_record)?.parse().ok()
 }
 
 #[cfg(test)]

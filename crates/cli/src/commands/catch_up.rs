@@ -18,7 +18,14 @@ const SLICE: Duration = Duration::from_millis(100);
 /// # Errors
 /// What stopped the worker; Ctrl-C.
 pub(crate) fn catch_up(annals: &Annals, context: &Context) -> Result<(), Failure> {
-    let end = annals.journal().durable();
+    up_to(annals, annals.journal().durable(), context)
+}
+
+/// Waits until everything before `end` is applied.
+///
+/// # Errors
+/// As [`catch_up`].
+pub(crate) fn up_to(annals: &Annals, end: Offset, context: &Context) -> Result<(), Failure> {
     let mut progress = None;
     let mut first = None;
     loop {

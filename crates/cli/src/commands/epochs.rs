@@ -3,6 +3,7 @@
 use annals::{Offset, Record};
 
 use super::Context;
+use super::past::Past;
 use super::question::{Pages, ask};
 use crate::exit::Failure;
 use crate::render;
@@ -12,7 +13,8 @@ use crate::render;
 #[command(after_help = "\
 Examples:
   annals epochs           all of them, in the order in which their names came up
-  annals epochs --json    one object a line; its key `epoch` is the id that assertions name")]
+  annals epochs --json    one object a line; its key `epoch` is the id that assertions name
+  annals epochs --as-of 944   the versions that were the latest at offset 944")]
 pub(crate) struct Args {
     /// Lists at most so many; without this, all
     #[arg(long, value_name = "N")]
@@ -20,11 +22,13 @@ pub(crate) struct Args {
     /// Lists only epochs whose name came up behind this offset (`first` in JSON)
     #[arg(long, value_name = "OFFSET")]
     after: Option<u64>,
+    #[command(flatten)]
+    past: Past,
 }
 
 /// Lists them.
 pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
-    ask(context, |snapshot, output| {
+    ask(&args.past, context, |snapshot, output| {
         let pages = Pages { limit: args.limit, after: args.after.map(Offset::new) };
         pages.each(
             |after, limit| snapshot.epochs(after.copied(), limit),

@@ -13,25 +13,30 @@ use serde::Serialize;
 
 use super::Context;
 use super::log_walk::{LogWalk, Part, Said, said, tell_damage, tell_hole};
+use super::past::Past;
 use crate::exit::{Code, Failure};
 use crate::number::{Count, counted};
 use crate::output;
 use crate::progress::Progress;
 
-/// Nothing to choose.
+/// Up to when.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   annals export > all.jsonl
   annals export | zstd > all.jsonl.zst
   annals export | annals --data elsewhere import -
+  annals export --as-of @2026-11-20T08:00Z > then.jsonl
 
-The journal is read without a lock, up to where it ends when the export begins. Each record comes \
+The journal is read without a lock, up to where it ends when the export begins, or up to --as-of. Each record comes \
 once, where it stands first, with its id, which `import` checks. Records that have no JSON form (the \
 application's own types, and what cannot be decoded) are counted on stderr and left out; then the \
 exit code is 3. A damaged range is named on stderr and passed; then it is 4. So is a hole, a range that a salvage has \
 listed as lost; that is no failure.")]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    #[command(flatten)]
+    past: Past,
+}
 
 /// What was exported, and what was not.
 #[derive(Debug, Default, Serialize)]
@@ -43,11 +48,11 @@ struct Report {
     next: u64,
 }
 
-/// Exports everything.
-pub(crate) fn run(_args: &Args, context: &mut Context) -> Result<(), Failure> {
+/// Exports it.
+pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     let reader = annals::log_reader(context.place.path())?;
     let bounds = reader.bounds()?;
-    let (from, end) = (bounds.oldest, bounds.durable);
+    let (from, end) = (bounds.oldest, args.past.offset_beside(&reader)?.unwrap_or(bounds.durable));
     let all = end.get().saturating_sub(from.get());
     let mut progress = Progress::of_bytes(Some(all));
     let mut walk = LogWalk::new(&reader, from);

@@ -3,6 +3,7 @@
 use annals::{IdPrefix, Record, Snapshot};
 
 use super::Context;
+use super::past::Past;
 use super::question::{ask, find, id_prefix};
 use crate::escape::Shown;
 use crate::exit::Failure;
@@ -14,17 +15,21 @@ use crate::render;
 Examples:
   annals get 3f2a91c04d7e            the record whose id begins so
   annals get 3f2a91c04d7e --json     as JSON, which `import` takes
+  annals get 3f2a91c04d7e --as-of @2026-11-20T08:00Z   with the votes there were then
 
-Exit code 5: no record's id begins so, or several do; then they are listed.")]
+Exit code 5: no record's id begins so, or several do; then they are listed. A record that was appended \
+later than --as-of is not there.")]
 pub(crate) struct Args {
     /// The id of a record, or its first digits: 8 to 64 hex digits
     #[arg(value_name = "ID", value_parser = id_prefix)]
     id: IdPrefix,
+    #[command(flatten)]
+    past: Past,
 }
 
 /// Shows it.
 pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
-    ask(context, |snapshot, output| {
+    ask(&args.past, context, |snapshot, output| {
         let stored = find(snapshot, &args.id)?;
         let record = render::record_of(&stored)?;
         if output.json {

@@ -32,6 +32,8 @@ mod segments;
 mod site;
 mod verify;
 
+pub(crate) use salvage::{how, known};
+
 /// What to do with the journal.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

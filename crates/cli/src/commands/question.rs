@@ -1,13 +1,15 @@
 //! A question to the store: opened, up with the log, answered as of one offset that is named.
 //!
 //!   open -> catch up -> snapshot -> answer -> as of
+//!                '-> no further than --as-of
 //!
-//! Q1: an answer holds exactly as of the offset that is named beside it, and everything that was acknowledged before
-//!     the question was asked is in it.
+//! Q1: an answer holds exactly as of the offset that is named beside it: the one that was asked for, or one before which
+//!     everything stands that was acknowledged before the question was asked.
 
 use annals::parts::StoreError;
 use annals::{IdPrefix, Snapshot, Stored};
 
+use super::past::Past;
 use super::{Context, catch_up, opening};
 use crate::exit::{Code, Failure};
 use crate::output::{self, Output};
@@ -18,16 +20,22 @@ const PAGE: usize = 256;
 /// Asks the store of a data directory that exists.
 ///
 /// # Errors
-/// What opening says: exit codes 10 to 14; what the worker says if it could not come up with the log; what `answer`
+/// What opening says: exit codes 10 to 14; a place of `past` that is none; what the worker says if it could not come up with the log; what `answer`
 /// says.
 pub(crate) fn ask(
+    past: &Past,
     context: &mut Context,
     answer: impl FnOnce(&Snapshot<'_>, &mut Output) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let annals = opening::existing(context)?;
-    catch_up::catch_up(&annals, context)?;
+    let offset = past.offset(&annals)?;
+    catch_up::up_to(&annals, offset.unwrap_or_else(|| annals.journal().durable()), context)?;
     let store = annals.store();
     let snapshot = store.snapshot()?;
+    let snapshot = match offset {
+        Some(offset) => snapshot.at(offset),
+        None => snapshot,
+    };
     let answered = answer(&snapshot, &mut context.output).and_then(|()| context.output.flush());
     if answered.is_ok() {
         as_of(&snapshot, &context.output);

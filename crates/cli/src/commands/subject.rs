@@ -3,6 +3,7 @@
 use annals::{Offset, Record, Snapshot, Stored};
 
 use super::Context;
+use super::past::Past;
 use super::question::{Pages, ask};
 use crate::escape::Shown;
 use crate::exit::{Code, Failure};
@@ -17,6 +18,8 @@ Examples:
   annals subject Everest                           everything that is said of it
   annals subject Everest --predicate height        under one predicate
   annals subject Everest --limit 100 --after 8192  the next hundred behind offset 8192
+  annals subject Everest --as-of 944               what was said of it before offset 944, and its votes then
+  annals subject Everest --as-of @2026-11-20T08:00Z
 
 Assertions come in the order in which they were appended, each with its votes counted: one vote for \
 each voter, the one with the highest `seq`. Exit code 5: nothing is said of this subject.")]
@@ -33,11 +36,13 @@ pub(crate) struct Args {
     /// Lists only what stands behind this offset
     #[arg(long, value_name = "OFFSET")]
     after: Option<u64>,
+    #[command(flatten)]
+    past: Past,
 }
 
 /// Lists them.
 pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
-    ask(context, |snapshot, output| {
+    ask(&args.past, context, |snapshot, output| {
         let Some(entry) = snapshot.subject_entry(&args.subject)? else {
             let message = format!("nothing is said of the subject \"{}\"", args.subject);
             return Err(Failure::new(Code::NotFound, message)

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Context;
+use super::past::Past;
 use super::question::{Pages, ask};
 use crate::escape::Shown;
 use crate::exit::Failure;
@@ -14,7 +15,8 @@ use crate::number::Count;
 Examples:
   annals subjects                            all of them, in the order of their bytes
   annals subjects --prefix deb/              those that begin so
-  annals subjects --limit 100 --after deb/x  the next hundred")]
+  annals subjects --limit 100 --after deb/x  the next hundred
+  annals subjects --as-of @7d                those there were a week ago, with their counts then")]
 pub(crate) struct Args {
     /// Lists only subjects that begin so
     #[arg(long, value_name = "P", default_value = "", hide_default_value = true)]
@@ -25,6 +27,8 @@ pub(crate) struct Args {
     /// Lists only subjects behind this one
     #[arg(long, value_name = "NAME")]
     after: Option<String>,
+    #[command(flatten)]
+    past: Past,
 }
 
 /// A subject as JSON.
@@ -37,7 +41,7 @@ struct Line<'a> {
 
 /// Lists them.
 pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
-    ask(context, |snapshot, output| {
+    ask(&args.past, context, |snapshot, output| {
         let pages = Pages { limit: args.limit, after: args.after.clone() };
         pages.each(
             |after, limit| snapshot.subjects(&args.prefix, after.map(String::as_str), limit),

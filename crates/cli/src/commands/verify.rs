@@ -31,7 +31,8 @@ Examples:
   annals verify --json
 
 Reads the whole journal twice and the whole store once. Exit code 4: something does not verify; it \
-is listed. What is wrong with the store only, `annals rebuild` mends.")]
+is listed. What one side has lost, `annals heal` restores from the other; what is wrong with the store only, \
+`annals rebuild` mends.")]
 pub(crate) struct Args {
     /// Checks the store: replays the journal into digests, sums the store's keys, and names the families that differ
     #[arg(long)]
@@ -93,9 +94,13 @@ fn verdict(report: &Report) -> Result<(), Failure> {
     }
     if ranges == 0 {
         let sound = if report.damaged.is_some() { "; the journal is sound" } else { "" };
-        return Err(failure.with_help(format!("`annals rebuild` makes the store anew{sound}")));
+        return Err(failure.with_help(format!(
+            "`annals heal` restores damaged records of it, `annals rebuild` makes it anew{sound}"
+        )));
     }
-    Err(failure.with_help("what can still be read, `annals export` writes; put the journal back from a copy"))
+    Err(failure.with_help(
+        "`annals heal` restores what the store still has; what can be read, `annals export` writes; or put the journal back from a copy",
+    ))
 }
 
 fn show(report: &Report, output: &mut Output) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 use annals::{IdPrefix, Record, RecordId, Snapshot};
 
 use super::Context;
+use super::past::Past;
 use super::question::{Pages, ask, find, id_prefix};
 use crate::exit::{Code, Failure};
 use crate::output::{self, Output};
@@ -14,6 +15,7 @@ use crate::{number, render};
 Examples:
   annals votes 3f2a91c04d7e           the votes on the assertion whose id begins so
   annals votes 3f2a91c04d7e --json    each as JSON on stdout, the tally on stderr
+  annals votes 3f2a91c04d7e --as-of @2026-11-20   as they stood when that day began (UTC)
 
 All votes are listed; of each voter the one with the highest `seq` counts. With all 64 digits of an \
 id, votes are listed also where the assertion itself is not there yet.")]
@@ -27,11 +29,13 @@ pub(crate) struct Args {
     /// Lists only votes with a greater id, all 64 digits of it
     #[arg(long, value_name = "ID")]
     after: Option<RecordId>,
+    #[command(flatten)]
+    past: Past,
 }
 
 /// Lists them.
 pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
-    ask(context, |snapshot, output| {
+    ask(&args.past, context, |snapshot, output| {
         let assertion = assertion_of(snapshot, &args.id)?;
         let pages = Pages { limit: args.limit, after: args.after };
         pages.each(

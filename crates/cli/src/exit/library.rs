@@ -21,6 +21,9 @@ impl From<Error> for Failure {
             Error::Store(error) => of_store(failure, error),
             Error::Journal(JournalError::Io { source, .. }) => of_refusal(failure, source),
             Error::Io { source, .. } => of_refusal(failure, source),
+            Error::TimePurged { .. } => {
+                failure.with_help("`annals log receipts` lists what was purged, with its times")
+            }
             _ => failure,
         }
     }
@@ -112,6 +115,8 @@ fn of_store(failure: Failure, error: &StoreError) -> Failure {
 fn code_of(error: &Error) -> Code {
     match error {
         Error::Missing { .. } | Error::NotOurs { .. } => Code::NoData,
+        Error::TimePurged { .. } => Code::NotFound,
+        Error::NotApplied { offset, durable, .. } if offset > durable => Code::Usage,
         Error::Locked { .. } => Code::Locked,
         Error::NewerFormat { .. } => Code::NewerFormat,
         Error::Journal(error) => of_journal_error(error),

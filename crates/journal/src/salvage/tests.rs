@@ -1,5 +1,7 @@
 use std::fs;
 
+use annals_record::RecordId;
+
 use super::*;
 use crate::disk::{RealDisk, write_full};
 use crate::segment::SegmentHeader;
@@ -79,4 +81,52 @@ fn a_journal_that_is_whole_or_in_use_is_left_alone() {
     drop(journal);
     let nothing = self::plan(&disk, &dir.path().join("nowhere"), &NoRefill);
     assert!(matches!(nothing, Err(Error::Missing { .. })), "{nothing:?}");
+}
+
+#[test]
+fn v3_heal_brings_a_thousand_records_back_identical_and_gives_up_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { segment_bytes: 64 << 10, ..Options::default() };
+    let journal = Journal::open_with(dir.path(), options).unwrap();
+    let payloads: Vec<String> = (0..1300_u32).map(|i| format!("record {i} {}", "x".repeat(100))).collect();
+    for some in payloads.chunks(3) {
+        journal.append_batch(some).unwrap();
+    }
+    let segments = journal.status().segments;
+    journal.close().unwrap();
+    let sealed: Vec<PathBuf> =
+        segments.into_iter().filter(|segment| segment.sealed).map(|segment| segment.path).collect();
+    let whole: Vec<Vec<u8>> = sealed.iter().map(|path| fs::read(path).unwrap()).collect();
+    let mut places = Vec::new();
+    for (file, bytes) in whole.iter().enumerate() {
+        let starts = bytes.windows(7).enumerate().filter(|(_, window)| window == b"record ");
+        places.extend(starts.map(|(at, _)| (file, at)));
+    }
+    assert!(places.len() > 1000 && sealed.len() > 2);
+    // One byte of each of a thousand payloads, every bit of it.
+    let mut damaged = whole.clone();
+    places.iter().take(1000).for_each(|(file, at)| damaged[*file][at + 20] ^= 0xff);
+    // One of them nobody has any more.
+    let lost = RecordId::of(payloads[500].as_bytes());
+    sealed.iter().zip(&damaged).for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+    let refill = |id: &RecordId| {
+        let held = payloads.iter().find(|payload| RecordId::of(payload.as_bytes()) == *id)?;
+        (*id != lost).then(|| held.clone().into_bytes())
+    };
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let planned = plan(&disk, dir.path(), &refill).unwrap();
+    // The group of the lost one stays as it is.
+    assert_eq!((planned.mended.len(), planned.lost.len()), (997, 1), "{:?}", planned.lost);
+    let heal = || heal(&disk, Arc::new(crate::SystemClock), dir.path(), options, &refill).unwrap();
+    let report = heal();
+    assert_eq!((report.mended.len(), report.lost.len()), (997, 0));
+    let healed: Vec<Vec<u8>> = sealed.iter().map(|path| fs::read(path).unwrap()).collect();
+    let differ = healed.iter().zip(&whole).map(|(a, b)| a.iter().zip(b).filter(|(a, b)| a != b).count());
+    assert_eq!(differ.sum::<usize>(), 3, "three bytes of the one group");
+    let journal = Journal::open_with(dir.path(), options).unwrap();
+    assert_eq!(journal.verify(&mut |_, _| {}).unwrap().damaged.len(), 1);
+    assert!(journal.status().holes.is_empty(), "it is not listed as lost");
+    journal.append("it goes on").unwrap();
+    journal.close().unwrap();
+    assert!(heal().mended.is_empty(), "and again there is nothing to do");
 }

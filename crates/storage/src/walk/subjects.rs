@@ -101,7 +101,7 @@ impl Walker<'_> {
                     },
                 };
                 let detail = format!("the entry at offset {} names {}, {detail}", entry.offset, entry.id);
-                found.add(Family::Subjects, format!("S:{subject}"), detail);
+                found.add_of(Family::Subjects, Some(entry.id), format!("S:{subject}"), detail);
             }
             Ok(())
         };

@@ -173,7 +173,7 @@ impl Report {
 }
 
 /// How it is known what the bytes have to be.
-fn how(known: Known) -> &'static str {
+pub(crate) fn how(known: Known) -> &'static str {
     match known {
         Known::Frame(Cure::Refilled) => "refilled",
         Known::Frame(Cure::Derived) => "derived",
@@ -185,7 +185,7 @@ fn how(known: Known) -> &'static str {
 }
 
 /// The same in words.
-fn known(how: &str) -> &'static str {
+pub(crate) fn known(how: &str) -> &'static str {
     match how {
         "refilled" => "the store has the payload",
         "derived" => "what is left of the frame proves it",
