@@ -20,7 +20,7 @@ use redb::{
     WriteTransaction,
 };
 
-pub(crate) use reader::{IndexReader, damaged_subject};
+pub(crate) use reader::{HeldRow, IndexReader, VisitEntries, damaged_subject};
 
 use crate::chunk::Chunk;
 use crate::content::{Folded, Synced};
@@ -98,7 +98,8 @@ impl Index {
 
     /// Folds a layer in: visible at once, durable with the next checkpoint. `end` is the cursor behind the layer.
     pub(crate) fn fold(&self, _content: &Folded, held: &Held, end: &Cursor) -> Result<(), Error> {
-        let mut subjects: Vec<_> = held.subjects.iter().collect();
+        let mut subjects: Vec<_> =
+            held.subjects.iter().map(|(subject, entries)| (&**subject, entries)).collect();
         // In the order of keys: neighbours share pages.
         subjects.sort_unstable_by_key(|(subject, _)| *subject);
         // Slice by slice, for a checkpoint may be waiting.
@@ -109,7 +110,7 @@ impl Index {
     }
 
     /// Folds some subjects.
-    pub(crate) fn fold_slice(&self, subjects: &[(&Box<str>, &Vec<Listed>)]) -> Result<(), Error> {
+    pub(crate) fn fold_slice(&self, subjects: &[(&str, &Vec<Listed>)]) -> Result<(), Error> {
         self.writing("fold", Durability::None, |writing| self.fold_subjects(writing, subjects))
     }
 
@@ -215,7 +216,7 @@ impl Index {
     fn fold_subjects(
         &self,
         writing: &WriteTransaction,
-        subjects: &[(&Box<str>, &Vec<Listed>)],
+        subjects: &[(&str, &Vec<Listed>)],
     ) -> Result<(), Error> {
         let (op, path) = ("fold", &self.path);
         let mut rows = writing.open_table(SUBJECTS).at(op, path)?;

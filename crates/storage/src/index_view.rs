@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use annals_record::{EpochId, Offset, RecordId};
 
-use crate::index::{DeadLetter, IndexReader, damaged_subject};
+use crate::index::{DeadLetter, HeldRow, IndexReader, VisitEntries, damaged_subject};
 use crate::layer::Layers;
 use crate::runs::{ENTRY_BYTES, Listed, RUN_ENTRIES, Row, offset_of};
 use crate::{Error, Passed};
@@ -54,7 +54,7 @@ impl IndexView {
     /// What is known of a subject as a whole; `None` if it has no assertion.
     pub(crate) fn subject(&self, subject: &str) -> Result<Option<SubjectRow>, Error> {
         let held = self.reader.row(subject)?;
-        let row = held.as_ref().map(|held| held.row()).transpose()?;
+        let row = held.as_ref().map(HeldRow::row).transpose()?;
         self.whole(subject, row)
     }
 
@@ -161,7 +161,7 @@ impl IndexView {
     /// what layers have beyond.
     pub(crate) fn each_subject(
         &self,
-        visit: &mut dyn FnMut(&str, Option<u32>, &mut dyn Iterator<Item = Listed>) -> Result<(), Error>,
+        visit: VisitEntries<'_>,
         damaged: &mut dyn FnMut(Error),
     ) -> Result<(), Error> {
         let mut above: BTreeMap<String, Vec<Listed>> = BTreeMap::new();

@@ -29,6 +29,9 @@ pub(crate) struct HeldRow {
     value: AccessGuard<'static, &'static [u8]>,
 }
 
+/// Bytes of the index, held.
+type Bytes = AccessGuard<'static, &'static [u8]>;
+
 /// Hears of a subject's entries: those of a full run with its number, or the newest ones.
 pub(crate) type VisitEntries<'v> =
     &'v mut dyn FnMut(&str, Option<u32>, &mut dyn Iterator<Item = Listed>) -> Result<(), Error>;
@@ -272,7 +275,7 @@ impl Iterator for Rows<'_> {
 /// Runs while rows are passed in the same order.
 struct RunsOf<'r> {
     runs: Range<'static, &'static [u8], &'static [u8]>,
-    ahead: Option<(AccessGuard<'static, &'static [u8]>, AccessGuard<'static, &'static [u8]>)>,
+    ahead: Option<(Bytes, Bytes)>,
     reader: &'r IndexReader,
 }
 

@@ -20,7 +20,8 @@ fn s1_a_fold_that_is_cut_off_between_any_two_of_its_steps_is_done_again() {
         }
         if steps > 1 {
             let held = layer.held();
-            let subjects: Vec<_> = held.subjects.iter().take(1).collect();
+            let subjects: Vec<_> =
+                held.subjects.iter().map(|(subject, entries)| (&**subject, entries)).take(1).collect();
             store.core.index.fold_slice(&subjects).unwrap();
         }
         store.checkpoint().unwrap();
