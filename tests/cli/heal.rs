@@ -49,8 +49,8 @@ fn damage_index(data: &Data, subject: &str) {
     let (path, _) = index.iter().find(|(path, _)| path.extension().is_some_and(|is| is == "redb")).unwrap();
     let database = redb::Database::open(path).unwrap();
     let writing = database.begin_write().unwrap();
-    let rows: redb::TableDefinition<'_, &str, &[u8]> = redb::TableDefinition::new("subjects");
-    assert!(writing.open_table(rows).unwrap().remove(subject).unwrap().is_some());
+    let rows: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("subjects");
+    assert!(writing.open_table(rows).unwrap().remove(subject.as_bytes()).unwrap().is_some());
     writing.commit().unwrap();
 }
 

@@ -383,7 +383,13 @@ impl KvStore for HybridStore {
         let mut committer = self.committer();
         self.core.check()?;
         if !self.core.is_durable(at_least) {
-            match self.core.folded().filter(|folded| folded.next() >= at_least) {
+            let folded = || self.core.folded().filter(|folded| folded.next() >= at_least);
+            if folded().is_some() {
+                // A layer that is half folded would become durable with a cursor that lies before it (S2).
+                self.core.wait_folded();
+                self.core.check()?;
+            }
+            match folded() {
                 // What is folded needs no rows.
                 Some(folded) => self.sync(&mut committer, &Layers::default(), &folded)?,
                 None => self.sync(&mut committer, &self.core.layers(), &self.core.standing())?,

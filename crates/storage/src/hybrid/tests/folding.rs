@@ -114,3 +114,36 @@ fn a_row_of_what_is_not_folded_that_does_not_verify_is_refused() {
     let damaged = HybridStore::open(&path).err().unwrap();
     assert!(matches!(&damaged, Error::Damaged { key, .. } if key == "recent 0"), "{damaged}");
 }
+
+#[test]
+fn s2_a_checkpoint_up_to_what_is_folded_never_makes_a_half_folded_layer_durable() {
+    // Several slices of subjects a layer, and a layer a batch.
+    let scene = Scene::new((0..24_000).map(|n| assertion(&format!("s{}", n % 6000), n)));
+    let options = Options { layer_bytes: 1, ..Options::default() };
+    for life in 0..12 {
+        let path = scene.dir.path().join(format!("store {life}"));
+        let store = HybridStore::open_with(&path, options).unwrap();
+        scene.apply(&store, 0..6000);
+        store.core.wait_folded();
+        for from in [6000, 12_000] {
+            let folded = store.core.folded().unwrap().next();
+            scene.apply(&store, from..from + 6000);
+            // Into its content, into its subjects, behind them.
+            std::thread::sleep(std::time::Duration::from_millis(life * 3));
+            assert!(store.checkpoint_to(folded).unwrap() >= folded);
+        }
+        store.abandon();
+        let store = HybridStore::open_with(&path, options).unwrap();
+        let cursor = store.cursor().unwrap().unwrap().next;
+        let mut beyond = 0;
+        let mut visit = |_: &str, _: Option<u32>, entries: &mut dyn Iterator<Item = crate::runs::Listed>| {
+            beyond += entries.filter(|entry| entry.offset >= cursor).count();
+            Ok(())
+        };
+        store.core.index.read().unwrap().each_subject(&mut visit, &mut |error| panic!("{error}")).unwrap();
+        assert_eq!(beyond, 0, "entries that the cursor does not cover");
+        let applied = cursor.get() as usize / 56;
+        scene.apply(&store, applied..24_000);
+        assert_eq!(contents(&store).0.subjects, 6000);
+    }
+}
