@@ -248,6 +248,7 @@ fn check(history: &[Happening]) {
     play.model.give_up(&given_up);
 
     let loaded = loaded(&play.log, &play.dir.path().join("loaded"), play.lives, end);
+    loaded.discard(&given_up).unwrap();
     for store in [&*store, &built, &loaded] {
         let snapshot = store.snapshot().unwrap();
         play.model.check(&snapshot);

@@ -370,6 +370,10 @@ impl KvStore for HybridStore {
         if self.core.is_durable(self.core.standing().next()) {
             return Ok(());
         }
+        // Much of it is folded rather than given rows: it has to be some time, and an open would have to load the rows.
+        if self.core.layers().active.bytes() > self.layer_bytes / 4 {
+            self.fold_all(&committer)?;
+        }
         let unkept =
             |layer: &Arc<Layer>| layer.unkept().iter().map(crate::chunk::Chunk::row_len).sum::<usize>();
         if self.core.layers().frozen.as_ref().is_some_and(|frozen| unkept(frozen) > WORTH_WAITING) {
@@ -409,8 +413,10 @@ impl KvStore for HybridStore {
 
 impl Drop for HybridStore {
     fn drop(&mut self) {
+        // Before the thread ends: a checkpoint may have it fold.
+        let checkpoint = self.checkpoint();
         self.folder.stop();
-        match self.checkpoint() {
+        match checkpoint {
             Ok(()) => {}
             // It was reported when it happened; the log has what was not kept.
             Err(Error::Poisoned { .. }) => self.core.index.shut(),
