@@ -129,7 +129,7 @@ fn s2_a_checkpoint_up_to_what_is_folded_never_makes_a_half_folded_layer_durable(
             let folded = store.core.folded().unwrap().next();
             scene.apply(&store, from..from + 6000);
             // Into its content, into its subjects, behind them.
-            std::thread::sleep(std::time::Duration::from_millis(life * 3));
+            std::thread::park_timeout(std::time::Duration::from_millis(life * 3));
             assert!(store.checkpoint_to(folded).unwrap() >= folded);
         }
         store.abandon();
