@@ -15,8 +15,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use annals_record::{Cursor, Offset, RecordId};
 
 use crate::bulk;
-use crate::chunk::ChunkWriter;
+use crate::chunk::{Chunk, ChunkWriter};
 use crate::content::{Content, ContentBatch};
+use crate::content_view::ContentView;
 use crate::directory::{CONTENT_DIR, Found, INDEX_FILE, found_at};
 use crate::folder::{Core, Folder};
 use crate::identity::StoreId;
@@ -222,7 +223,7 @@ impl HybridStore {
     /// # Errors
     /// When the store cannot be read.
     pub fn first_offset(&self, id: &RecordId) -> Result<Option<Offset>, Error> {
-        let content = crate::content_view::ContentView::new(&self.core.content, self.core.layers());
+        let content = ContentView::new(&self.core.content, self.core.layers());
         if let Some(kept) = content.get(&assertion_key(id))? {
             return Ok(Some(kept.offset));
         }
@@ -374,8 +375,7 @@ impl KvStore for HybridStore {
         if self.core.layers().active.bytes() > self.layer_bytes / 4 {
             self.fold_all(&committer)?;
         }
-        let unkept =
-            |layer: &Arc<Layer>| layer.unkept().iter().map(crate::chunk::Chunk::row_len).sum::<usize>();
+        let unkept = |layer: &Arc<Layer>| layer.unkept().iter().map(Chunk::row_len).sum::<usize>();
         if self.core.layers().frozen.as_ref().is_some_and(|frozen| unkept(frozen) > WORTH_WAITING) {
             self.core.wait_folded();
             self.core.check()?;

@@ -3,12 +3,13 @@
 //! While a layer is folded some of its entries stand in both. A subject's entries have rising offsets, so what a layer has
 //! up to the last one of the row is in the row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use annals_record::{EpochId, Offset, RecordId};
 
 use crate::index::{DeadLetter, HeldRow, IndexReader, VisitEntries, damaged_subject};
-use crate::layer::Layers;
+use crate::layer::{Layer, Layers};
 use crate::runs::{ENTRY_BYTES, Listed, RUN_ENTRIES, Row, offset_of};
 use crate::{Error, Passed};
 
@@ -45,7 +46,7 @@ impl IndexView {
 
     /// Whether a subject has an assertion that shows.
     pub(crate) fn has_subject(&self, subject: &str) -> Result<bool, Error> {
-        let in_layer = |layer: &std::sync::Arc<crate::layer::Layer>| {
+        let in_layer = |layer: &Arc<Layer>| {
             layer.held().subjects.get(subject).is_some_and(|entries| entries[0].offset < self.bound)
         };
         Ok(self.layers.oldest_first().any(in_layer) || self.reader.has_row(subject)?)
@@ -195,7 +196,7 @@ impl IndexView {
 
     /// How many subjects there are.
     pub(crate) fn subjects_len(&self) -> Result<u64, Error> {
-        let mut above = std::collections::HashSet::new();
+        let mut above = HashSet::new();
         for layer in self.layers.oldest_first() {
             for (subject, entries) in &layer.held().subjects {
                 if entries[0].offset < self.bound && !self.reader.has_row(subject)? {
