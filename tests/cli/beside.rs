@@ -65,7 +65,7 @@ fn a_status_beside_an_owner_names_it_and_says_what_it_said() {
         .unwrap();
     data.wait_for_records(4);
     let report = data.json("status").ends(0).report();
-    assert_eq!(report["owner"], format!("process {}", owner.id()));
+    assert_eq!(report["owner"], format!("process {} (annals)", owner.id()));
     assert_eq!(report["journal"]["records"], 4);
     let human = data.run("status").ends(0).out;
     assert!(human.contains(&format!("process {}", owner.id())), "{human}");
@@ -115,7 +115,7 @@ fn a_status_beside_an_owner_that_is_behind_says_when_it_will_have_caught_up() {
     let owner = data.start("import -");
     let said = || fs::read(data.path().join("status.json")).unwrap();
     let words = || serde_json::from_slice::<Json>(&said()).unwrap();
-    while words()["owner"] != format!("process {}", owner.id()) {}
+    while words()["owner"] != format!("process {} (annals)", owner.id()) {}
     // It has nothing new to say, so what it said last may as well be what an owner says that is behind.
     let mut words = words();
     let end = words["cursor"].as_u64().unwrap();

@@ -126,7 +126,7 @@ fn beside_an_owner_the_digest_is_what_it_said_last() {
     writeln!(owner.stdin.as_mut().unwrap(), "{{\"subject\":\"x\",\"predicate\":\"p\",\"object\":1}}")
         .unwrap();
     data.wait_for_records(21);
-    let holder = format!("process {}", owner.id());
+    let holder = format!("process {} (annals)", owner.id());
     // The owner says within a second how far it is.
     let mut tries = 0;
     let beside = loop {

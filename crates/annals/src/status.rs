@@ -317,7 +317,7 @@ impl Drop for StatusFile {
 
 impl Shared {
     fn run(&self) {
-        let owner = format!("process {}", std::process::id());
+        let owner = annals_journal::holder();
         let (mut said, mut seen) = (None, self.journal.durable());
         let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
         while !*closed {

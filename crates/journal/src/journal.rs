@@ -415,8 +415,10 @@ pub(crate) fn take_lock(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn Held>, Er
     })
 }
 
-/// What a lock's holder says of itself.
-pub(crate) fn holder() -> String {
+/// What the locks that this process takes say of it: `process 4711 (annals)`, with its id and the name of its program.
+///
+/// The same words stand in [`Error::Locked`] of whoever finds them taken.
+pub fn holder() -> String {
     let program = std::env::current_exe().ok();
     let name = program.as_deref().and_then(Path::file_name).map_or_else(PathBuf::new, PathBuf::from);
     format!("process {} ({})", std::process::id(), name.display())
