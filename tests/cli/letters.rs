@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use annals::{Applied, Cursor, HybridStore, KvStore, Log, Offset, ReadLimit, Record};
+use annals::{Applied, Cursor, HybridStore, Log, Offset, ReadLimit, Record, Sink};
 use annals_storage::{Change, Effect, Subject};
 use serde_json::{Value as Json, json};
 

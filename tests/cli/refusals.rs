@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use annals::{HybridStore, KvStore};
+use annals::{HybridStore, KvStore, Sink};
 use serde_json::json;
 
 use super::{Data, claims, contents};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use annals_ingest::Ingestor;
 use annals_journal::Journal;
 use annals_record::{Appended, EpochId, Log, Offset, Record, RecordId, check_encoding};
-use annals_storage::{Generation, HybridStore, KvStore, Stored, Tally};
+use annals_storage::{Generation, HybridStore, Sink, Stored, Tally};
 
 use crate::applied::AppliedCount;
 use crate::digest::DigestReport;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use annals_journal::{Journal, Reader, Receipt, ReceiptQuery, Receipts};
 use annals_record::{EpochId, Log, Offset, RecordId};
-use annals_storage::{HybridStore, KvStore, Snapshot, Stored, Tally};
+use annals_storage::{HybridStore, Sink, Snapshot, Stored, Tally};
 
 use crate::annals::Annals;
 use crate::error::Error;

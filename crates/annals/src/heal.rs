@@ -15,7 +15,7 @@ use annals_ingest::{Projector, change};
 use annals_journal::salvage::{self, Mending};
 use annals_journal::{Damage, Disk, Reader, RealDisk, SystemClock};
 use annals_record::{Log, LogError, Offset, ReadLimit, RecordId};
-use annals_storage::{Family, Generations, Healer, Healing, HybridStore, KvStore, Walk};
+use annals_storage::{Family, Generations, Healer, Healing, HybridStore, KvStore, Sink, Walk};
 
 use crate::directory::Directory;
 use crate::error::Error;

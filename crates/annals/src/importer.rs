@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use annals_record::{Appended, Offset, Record, RecordId};
-use annals_storage::KvStore;
+use annals_storage::Sink;
 
 use crate::{Annals, Error};
 

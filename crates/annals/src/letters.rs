@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 
 use annals_ingest::{OnDamage, Projector, Redrive, Which};
 use annals_record::{Log, LogError, Offset, ReadLimit, RecordId};
-use annals_storage::{DeadLetter, Generations, HybridStore, KvStore, Passed};
+use annals_storage::{DeadLetter, Generations, HybridStore, Passed, Sink};
 
 use crate::annals::{Annals, open_journal};
 use crate::error::Error;

@@ -62,7 +62,7 @@ pub use annals_journal::{
 pub use annals_record::*;
 pub use annals_storage::{
     Compared, Counts, DeadLetter, Digest, Digests, EpochEntry, Family, HybridStore, IdPrefix, KvStore,
-    Options as StoreOptions, Passed, Redriven, Snapshot, Stored, SubjectEntry, Tally, Walk,
+    Options as StoreOptions, Passed, Redriven, Sink, Snapshot, Stored, SubjectEntry, Tally, Walk,
 };
 pub use as_of::{AsOf, offset_at};
 pub use backpressure::{Backpressure, LagBound};

@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 
 use annals_journal::{Clock, Journal, SystemClock};
 use annals_record::{Cursor, LogId};
-use annals_storage::{Generation, Generations, HybridStore, KvStore, Mark};
+use annals_storage::{Generation, Generations, HybridStore, KvStore, Mark, Sink};
 use serde::{Deserialize, Serialize};
 
 use crate::directory::Directory;
@@ -141,7 +141,7 @@ impl Lineage {
             Some(store) => Finished::of(store)?,
             None => self.finished(generation)?.unwrap_or_else(Finished::unknown),
         };
-        if let Some(cursor) = store.map(KvStore::cursor).transpose()?.flatten() {
+        if let Some(cursor) = store.map(Sink::cursor).transpose()?.flatten() {
             hold(journal, generation, &cursor);
         }
         let text = to_text(&Finished { retired: Some(newest.saturating_add(1)), ..known });

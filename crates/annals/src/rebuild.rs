@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use annals_ingest::{Progress, Projector};
 use annals_journal::Journal;
 use annals_record::{Log, Offset};
-use annals_storage::{Counts, Digests, Generation, HybridStore, KvStore, Walk};
+use annals_storage::{Counts, Digests, Generation, HybridStore, KvStore, Sink, Walk};
 
 use crate::annals::open_journal;
 use crate::bounded::Bounded;

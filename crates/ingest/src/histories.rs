@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use annals_record::{EncodingMismatch, Entry as LogEntry, Log, MemoryLog, Offset, ReadLimit, Stance};
-use annals_storage::{BulkBuilder, BulkOptions, Change, Effect, HybridStore, KvStore};
+use annals_storage::{BulkBuilder, BulkOptions, Change, Effect, HybridStore, KvStore, Sink};
 use proptest::prelude::*;
 
 use crate::decode::{Decode, change};

@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use annals_record::{IntoLog, Lag, Log, Offset};
-use annals_storage::KvStore;
+use annals_storage::Sink;
 
 use crate::board::{Board, State, Status};
 use crate::worker::{Shared, Source, Worker};
@@ -27,12 +27,12 @@ use crate::{Error, Options};
 /// ```
 ///
 /// Dropping it stops the worker as [`Ingestor::stop`] does.
-pub struct Ingestor<L: Log + 'static, S: KvStore + 'static> {
+pub struct Ingestor<L: Log + 'static, S: Sink + 'static> {
     shared: Arc<Shared<L, S>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl<L: Log + 'static, S: KvStore + 'static> Ingestor<L, S> {
+impl<L: Log + 'static, S: Sink + 'static> Ingestor<L, S> {
     /// A worker for this log and this store, not started yet. The log may be an `Arc` of it, or an `Arc` of a mutex
     /// around a handle that can be cloned; the mutex is held for that one clone only.
     pub fn new<J: IntoLog<Log = L>>(source: J, store: Arc<S>) -> Self {
@@ -128,7 +128,7 @@ impl<L: Log + 'static, S: KvStore + 'static> Ingestor<L, S> {
     }
 }
 
-impl<L: Log + 'static, S: KvStore + 'static> Drop for Ingestor<L, S> {
+impl<L: Log + 'static, S: Sink + 'static> Drop for Ingestor<L, S> {
     fn drop(&mut self) {
         // What went wrong was reported when it did.
         let _ = self.stop();

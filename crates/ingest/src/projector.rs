@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use annals_record::{Applied, Cursor, Log, LogError, Offset, ReadLimit};
-use annals_storage::{Change, Effect, KvStore, Outcome, Passed};
+use annals_storage::{Change, Effect, Outcome, Passed, Sink};
 
 use crate::decode::{Decode, change};
 use crate::resume::{newest_term, resume};
@@ -41,7 +41,7 @@ pub enum Progress {
     },
 }
 
-impl<L: Log, S: KvStore> Projector<L, S> {
+impl<L: Log, S: Sink> Projector<L, S> {
     /// A projector that goes on where the store stands, if the store belongs to the log.
     ///
     /// # Errors

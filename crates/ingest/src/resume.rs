@@ -1,7 +1,7 @@
 //! Where work goes on, if the store belongs to this log at all.
 
 use annals_record::{Cursor, CursorRefusal, Log, LogError, Offset, ReadLimit, Term};
-use annals_storage::KvStore;
+use annals_storage::Sink;
 
 use crate::{Error, OnDamage};
 
@@ -10,7 +10,7 @@ use crate::{Error, OnDamage};
 /// # Errors
 /// [`Error::Refused`] if the store was filled from another log or another past of it, or if the log's beginning is
 /// gone; what log and store say if they cannot be read.
-pub(crate) fn resume<L: Log, S: KvStore>(log: &L, store: &S, damage: OnDamage) -> Result<Cursor, Error> {
+pub(crate) fn resume<L: Log, S: Sink>(log: &L, store: &S, damage: OnDamage) -> Result<Cursor, Error> {
     let cursor = store.cursor()?;
     if let Some(cursor) = &cursor {
         fits("cursor", cursor, log, damage)?;

@@ -7,7 +7,9 @@ use annals_record::{
     Assertion, Cursor, Epoch, Log, LogId, MemoryLog, Offset, RecordId, Stance, Value, Vote,
     serialize_assertion, serialize_epoch, serialize_vote,
 };
-use annals_storage::{Change, Counts, Digests, Error as StoreError, HybridStore, KvStore, Outcome, Passed};
+use annals_storage::{
+    Change, Counts, Digests, Error as StoreError, HybridStore, KvStore, Outcome, Passed, Sink,
+};
 
 /// A log in memory of a name of our own, with these payloads, one group each: two of them are the same log.
 pub(crate) fn log_of<P: AsRef<[u8]>>(payloads: impl IntoIterator<Item = P>) -> MemoryLog {
@@ -35,7 +37,7 @@ impl FaultyStore {
     }
 }
 
-impl KvStore for FaultyStore {
+impl Sink for FaultyStore {
     fn cursor(&self) -> Result<Option<Cursor>, StoreError> {
         self.store.cursor()
     }
@@ -63,7 +65,9 @@ impl KvStore for FaultyStore {
     fn checkpoint_to(&self, at_least: Offset) -> Result<Offset, StoreError> {
         self.store.checkpoint_to(at_least)
     }
+}
 
+impl KvStore for FaultyStore {
     fn counts(&self) -> Result<Counts, StoreError> {
         self.store.counts()
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use annals_record::{Kind, Log, Offset};
-use annals_storage::KvStore;
+use annals_storage::Sink;
 
 use crate::backoff::Backoff;
 use crate::board::{Board, State};
@@ -59,7 +59,7 @@ impl<L, S> Shared<L, S> {
 
 /// The worker's place. Dropping it gives the place back however the worker ends: by a stop, an error, a panic, or
 /// without having begun.
-pub(crate) struct Worker<L: Log, S: KvStore> {
+pub(crate) struct Worker<L: Log, S: Sink> {
     /// `None` once it lets go of log and store.
     shared: Option<Arc<Shared<L, S>>>,
     board: Arc<Board>,
@@ -67,7 +67,7 @@ pub(crate) struct Worker<L: Log, S: KvStore> {
     error: Option<Arc<Error>>,
 }
 
-impl<L: Log, S: KvStore> Worker<L, S> {
+impl<L: Log, S: Sink> Worker<L, S> {
     /// Takes the place; `None` if a worker runs already.
     pub(crate) fn new(shared: &Arc<Shared<L, S>>) -> Option<Self> {
         let board = Arc::clone(&shared.board);
@@ -103,7 +103,7 @@ struct Work<'w, L, S> {
     shared: &'w Shared<L, S>,
 }
 
-impl<L: Log, S: KvStore> Work<'_, L, S> {
+impl<L: Log, S: Sink> Work<'_, L, S> {
     fn run(&self, log: &Arc<L>) -> Result<(), Error> {
         let Shared { store, options, board, .. } = self.shared;
         let open = || Projector::with_options(Arc::clone(log), Arc::clone(store), options);
@@ -228,7 +228,7 @@ impl<L: Log, S: KvStore> Work<'_, L, S> {
     }
 }
 
-impl<L: Log, S: KvStore> Drop for Worker<L, S> {
+impl<L: Log, S: Sink> Drop for Worker<L, S> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.fail(Error::Panicked);

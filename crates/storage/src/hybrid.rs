@@ -31,7 +31,7 @@ use crate::order::{belong_together, follows};
 use crate::plan::{Plan, Planner};
 use crate::seen::{Seen, Sight};
 use crate::standing::Standing;
-use crate::{Change, Counts, Digests, Error, KvStore, Outcome, Passed, Snapshot};
+use crate::{Change, Counts, Digests, Error, KvStore, Outcome, Passed, Sink, Snapshot};
 
 /// A layer that is being folded and lacks rows for more than this is waited for: its bytes are written once.
 const WORTH_WAITING: usize = 8 << 20;
@@ -234,7 +234,7 @@ impl HybridStore {
     /// layers fill; a store that is wanted in its final shape, to be measured for one, has it done at once.
     ///
     /// # Errors
-    /// As [`KvStore::apply`].
+    /// As [`Sink::apply`].
     pub fn fold(&self) -> Result<(), Error> {
         self.fold_all(&self.committer())
     }
@@ -267,7 +267,7 @@ impl HybridStore {
     /// it worked.
     ///
     /// # Errors
-    /// As [`KvStore::checkpoint`].
+    /// As [`Sink::checkpoint`].
     pub fn close(self) -> Result<(), Error> {
         self.checkpoint()
     }
@@ -322,7 +322,7 @@ fn reach_of(committer: &Committer, cursor: Cursor) -> Cursor {
     committer.reach.filter(|reach| reach.next > cursor.next).unwrap_or(cursor)
 }
 
-impl KvStore for HybridStore {
+impl Sink for HybridStore {
     fn cursor(&self) -> Result<Option<Cursor>, Error> {
         Ok(self.core.standing().cursor)
     }
@@ -401,7 +401,9 @@ impl KvStore for HybridStore {
         }
         Ok(self.core.durable().map_or(Offset::ZERO, |durable| durable.next))
     }
+}
 
+impl KvStore for HybridStore {
     fn counts(&self) -> Result<Counts, Error> {
         Ok(self.core.standing().counts)
     }

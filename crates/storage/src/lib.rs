@@ -90,6 +90,6 @@ pub use letters::Redriven;
 pub use passed::Passed;
 pub use runs::Listed;
 pub use snapshot::{EpochEntry, Snapshot, Stored, SubjectEntry};
-pub use store::{KvStore, Outcome};
+pub use store::{KvStore, Outcome, Sink};
 pub use tally::Tally;
 pub use walk::{Damage, Walk};

@@ -6,7 +6,7 @@ use annals_record::{
 };
 use tempfile::TempDir;
 
-use crate::{Change, Effect, HybridStore, KvStore, Outcome, Subject};
+use crate::{Change, Effect, HybridStore, Outcome, Sink, Subject};
 
 /// A log of payloads, and a directory for the store that follows it.
 pub(crate) struct Scene {

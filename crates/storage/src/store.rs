@@ -1,14 +1,14 @@
-//! What a worker needs from a store.
+//! What a worker needs from where it puts what it reads.
 
 use annals_record::{Cursor, Offset};
 
 use crate::{Change, Counts, Digests, Error, Passed};
 
-/// A store that a worker fills from a log.
+/// Where a worker puts what it reads from a log: a store, or a projection.
 ///
 /// Effects and cursor move together: after a crash the cursor never covers a record whose effects are gone, and a
 /// record applied again changes nothing.
-pub trait KvStore: Send + Sync {
+pub trait Sink: Send + Sync {
     /// The cursor of the last `apply`; `None` before the first. Work resumes here.
     ///
     /// # Errors
@@ -33,7 +33,7 @@ pub trait KvStore: Send + Sync {
     /// Moves the cursor behind a range of the log that does not verify, and notes the range: both durable on return.
     ///
     /// # Errors
-    /// As [`KvStore::apply`].
+    /// As [`Sink::apply`].
     fn pass(&self, passed: &Passed, cursor: &Cursor) -> Result<(), Error>;
 
     /// Makes everything applied durable, the cursor last. Cheap if nothing was applied since.
@@ -46,9 +46,12 @@ pub trait KvStore: Send + Sync {
     /// durable now.
     ///
     /// # Errors
-    /// As [`KvStore::checkpoint`].
+    /// As [`Sink::checkpoint`].
     fn checkpoint_to(&self, at_least: Offset) -> Result<Offset, Error>;
+}
 
+/// A sink that keeps assertions, votes and epochs, and can say how much it holds.
+pub trait KvStore: Sink {
     /// How much the store holds.
     ///
     /// # Errors

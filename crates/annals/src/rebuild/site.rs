@@ -9,7 +9,7 @@ use std::time::Instant;
 use annals_ingest::{Source, load, load_from};
 use annals_journal::{Journal, Replay};
 use annals_record::{Batch, Log, LogError, Offset};
-use annals_storage::{BulkBuilder, BulkOptions, Generation, HybridStore, KvStore};
+use annals_storage::{BulkBuilder, BulkOptions, Generation, HybridStore, Sink};
 
 use super::throttle::Throttle;
 use super::{Build, Meter, RebuildPhase};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use annals_ingest::{Options, Progress, Projector};
 use annals_journal::Reader;
 use annals_record::{Offset, RecordId};
-use annals_storage::{HybridStore, KvStore, Snapshot};
+use annals_storage::{HybridStore, Sink, Snapshot};
 
 use super::contender::{Answers, Contender, Store, Syncs};
 use super::work::Work;

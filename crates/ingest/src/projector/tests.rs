@@ -1,5 +1,5 @@
 use annals_record::{Kind, MemoryLog, RecordId};
-use annals_storage::{Counts, HybridStore};
+use annals_storage::{Counts, HybridStore, KvStore};
 
 use super::*;
 use crate::scene::{assertion, log_of};

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use annals_record::{Bounds, Kind, LogId, MemoryLog, TermStart};
-use annals_storage::{HybridStore, KvStore};
+use annals_storage::{HybridStore, Sink};
 
 use super::*;
 use crate::Projector;
@@ -104,7 +104,7 @@ struct CutOff {
     reach: Cursor,
 }
 
-impl KvStore for CutOff {
+impl Sink for CutOff {
     fn cursor(&self) -> Result<Option<Cursor>, annals_storage::Error> {
         Ok(Some(self.cursor))
     }
@@ -131,14 +131,6 @@ impl KvStore for CutOff {
 
     fn checkpoint_to(&self, at_least: Offset) -> Result<Offset, annals_storage::Error> {
         Ok(at_least)
-    }
-
-    fn counts(&self) -> Result<annals_storage::Counts, annals_storage::Error> {
-        Ok(annals_storage::Counts::default())
-    }
-
-    fn digests(&self) -> Result<annals_storage::Digests, annals_storage::Error> {
-        Ok(annals_storage::Digests::default())
     }
 }
 

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::scene::{self, Scene, assertion, epoch, vote};
-use crate::{HybridStore, KvStore, Snapshot};
+use crate::{HybridStore, KvStore, Sink, Snapshot};
 
 /// Builds a store of the scene's first records, in batches of so many.
 struct Site<'s> {

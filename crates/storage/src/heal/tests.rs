@@ -1,8 +1,8 @@
 use annals_record::Stance;
 
 use super::*;
-use crate::KvStore;
 use crate::scene::{Scene, assertion, change, epoch, offset, vote};
+use crate::{KvStore, Sink};
 
 /// 0..1000 assertions of 37 subjects, a vote on each of the first 200, 40 versions of 4 epochs, and all votes and three assertions again.
 fn scene() -> Scene {

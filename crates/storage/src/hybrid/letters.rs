@@ -25,7 +25,7 @@ impl HybridStore {
     /// In whichever order and batches this is done, the store ends as one that has applied them when they came.
     ///
     /// # Errors
-    /// As [`crate::KvStore::apply`].
+    /// As [`crate::Sink::apply`].
     pub fn redrive(&self, changes: &[Change<'_>]) -> Result<Redriven, Error> {
         let mut committer = self.committer();
         let before = self.settle(&mut committer)?;
@@ -56,7 +56,7 @@ impl HybridStore {
     /// The note is the store's own: one that is built from the log alone has them parked again.
     ///
     /// # Errors
-    /// As [`crate::KvStore::apply`].
+    /// As [`crate::Sink::apply`].
     pub fn discard(&self, offsets: &[Offset]) -> Result<Vec<DeadLetter>, Error> {
         let mut committer = self.committer();
         let before = self.settle(&mut committer)?;

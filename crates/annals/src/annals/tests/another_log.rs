@@ -2,7 +2,7 @@
 
 use annals_ingest::{Options as IngestOptions, Projector};
 use annals_record::{MemoryLog, ReadLimit};
-use annals_storage::KvStore;
+use annals_storage::{KvStore, Sink};
 
 use super::*;
 
