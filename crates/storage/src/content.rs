@@ -32,6 +32,8 @@ use crate::value::Value;
 const OFFSET_BYTES: usize = 8;
 /// How many tables stand beside each other before they are merged with the larger ones below: a layer makes two.
 const TABLES_BESIDE_EACH_OTHER: u8 = 12;
+/// How many records are folded before others have a turn: a few milliseconds.
+const STRETCH: usize = 4096;
 /// How long a thread of a store that was closed may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of hash index a key, so that a key is found in a block of 4 KiB without a search.
@@ -149,8 +151,13 @@ impl Content {
     }
 
     /// Puts a layer into tables of its own, and with it how far the log's effects reach now: all or nothing, durable on
-    /// return.
-    pub(crate) fn fold(&self, held: &Held, reach: &Cursor) -> Result<Folded, Error> {
+    /// return. `between` is called now and then; it commits nothing here.
+    pub(crate) fn fold(
+        &self,
+        held: &Held,
+        reach: &Cursor,
+        between: &mut dyn FnMut() -> Result<(), Error>,
+    ) -> Result<Folded, Error> {
         let engine = |error| Error::engine("content", "fold", &self.path, error);
         let mut ingestion = self.keyspace.start_ingestion().map_err(engine)?;
         // Strictly in the order of keys: E:, H:, I:, R:, V:.
@@ -161,8 +168,11 @@ impl Content {
                 ingestion.write(epoch_key(epoch, *offset), &value[..]).map_err(engine)?;
             }
         }
-        for (id, value) in sorted(&held.assertions) {
-            ingestion.write(assertion_key(id), &value[..]).map_err(engine)?;
+        for some in sorted(&held.assertions).chunks(STRETCH) {
+            for (id, value) in some {
+                ingestion.write(assertion_key(id), &value[..]).map_err(engine)?;
+            }
+            between()?;
         }
         for (id, place) in sorted(&held.places) {
             ingestion.write(place_key(id), place.to_bytes().as_slice()).map_err(engine)?;

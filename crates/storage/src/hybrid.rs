@@ -10,31 +10,29 @@ mod letters;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use annals_record::{Cursor, Offset, RecordId};
 
 use crate::bulk;
-use crate::chunk::{Chunk, ChunkWriter};
+use crate::chunk::ChunkWriter;
 use crate::content::{Content, ContentBatch};
 use crate::content_view::ContentView;
+use crate::core::{Core, Opened};
 use crate::directory::{CONTENT_DIR, Found, INDEX_FILE, found_at};
-use crate::folder::{Core, Folder};
+use crate::folder::Folder;
 use crate::identity::StoreId;
 use crate::index::{Index, PROJECTION};
 use crate::index_view::IndexView;
 use crate::keys::assertion_key;
 use crate::known::KnownSubjects;
-use crate::layer::{Layer, Layers};
+use crate::layer::Layers;
 use crate::lock::Lock;
 use crate::order::{belong_together, follows};
 use crate::plan::{Plan, Planner};
 use crate::seen::{Seen, Sight};
 use crate::standing::Standing;
 use crate::{Change, Counts, Digests, Error, KvStore, Outcome, Passed, Sink, Snapshot};
-
-/// A layer that is being folded and lacks rows for more than this is waited for: its bytes are written once.
-const WORTH_WAITING: usize = 8 << 20;
 
 /// How a store uses memory. Nothing of it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,19 +61,14 @@ pub struct HybridStore {
     folder: Folder,
     committer: Mutex<Committer>,
     pub(crate) core: Arc<Core>,
-    id: StoreId,
-    seen: OnceLock<Seen>,
     layer_bytes: usize,
     _lock: Lock,
     path: PathBuf,
 }
 
 /// The right to apply, and what only whoever applies needs to know.
+#[derive(Default)]
 struct Committer {
-    /// How far content reached when the store was opened: beyond the cursor after a crash.
-    reach: Option<Cursor>,
-    /// Whether content says whose it is.
-    named: bool,
     known: KnownSubjects,
 }
 
@@ -148,20 +141,18 @@ impl HybridStore {
         drop(reader);
         content.belongs_to(id);
         index.belongs_to(id);
-        let named = reach.is_some_and(|reach| reach.store.is_some());
-        let reach = reach.map(|reach| reach.cursor);
         let place = |cursor: Option<Cursor>| cursor.map_or(0, |cursor| cursor.next.get());
         tracing::info!(
             path = %path.display(), cursor = place(standing.cursor), folded = place(folded), "store opened"
         );
-        let core = Arc::new(Core::new(content, index, layers, standing));
+        let layer_bytes = options.layer_bytes;
+        let opened = Opened { id, reach, layers, standing, layer_bytes };
+        let core = Arc::new(Core::new(content, index, opened));
         Ok(Self {
             folder: Folder::start(&core, path)?,
-            committer: Mutex::new(Committer { reach, named, known: KnownSubjects::default() }),
+            committer: Mutex::default(),
             core,
-            id,
-            seen: OnceLock::new(),
-            layer_bytes: options.layer_bytes,
+            layer_bytes,
             _lock: lock,
             path: path.to_owned(),
         })
@@ -186,7 +177,7 @@ impl HybridStore {
             _ => {}
         }
         // Whoever was faster writes the same.
-        let _ = self.seen.set(file);
+        let _ = self.core.seen.set(file);
         Ok(())
     }
 
@@ -195,7 +186,7 @@ impl HybridStore {
     /// # Errors
     /// [`Error::Io`] if it cannot be read.
     pub fn seen_at(&self, seen: &Path) -> Result<Option<Offset>, Error> {
-        Ok(Seen::look(seen)?.filter(|sight| sight.store == self.id).map(|sight| sight.next))
+        Ok(Seen::look(seen)?.filter(|sight| sight.store == self.core.id).map(|sight| sight.next))
     }
 
     /// Takes the store as it is, older or not: has the file at `seen` say where it stands.
@@ -203,7 +194,7 @@ impl HybridStore {
     /// # Errors
     /// [`Error::Io`] or [`Error::Full`] if the file cannot be written.
     pub fn rewind(&self, seen: &Path) -> Result<(), Error> {
-        Seen::new(seen).put(self.durable_cursor()?.map(|cursor| Sight::of(self.id, &cursor)))
+        Seen::new(seen).put(self.durable_cursor()?.map(|cursor| Sight::of(self.core.id, &cursor)))
     }
 
     /// Everything applied so far, unchanged by what is applied later.
@@ -236,14 +227,15 @@ impl HybridStore {
     /// # Errors
     /// As [`Sink::apply`].
     pub fn fold(&self) -> Result<(), Error> {
-        self.fold_all(&self.committer())
+        let _committer = self.committer();
+        self.fold_all()
     }
 
-    fn fold_all(&self, committer: &Committer) -> Result<(), Error> {
+    /// Whoever calls it holds the committer.
+    fn fold_all(&self) -> Result<(), Error> {
         self.core.check()?;
-        let standing = self.core.standing();
-        if let Some(cursor) = standing.cursor.filter(|_| self.core.layers().active.bytes() > 0) {
-            self.core.freeze(standing, reach_of(committer, cursor));
+        if self.core.layers().active.bytes() > 0 {
+            self.core.freeze();
         }
         self.core.wait_folded();
         self.core.check()
@@ -292,34 +284,6 @@ impl HybridStore {
         // A panic leaves nothing half done that the core's poison does not cover.
         self.committer.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Makes everything that stands in layers, or only what is folded, durable with its cursor.
-    fn sync(&self, committer: &mut Committer, layers: &Layers, standing: &Standing) -> Result<(), Error> {
-        let Some(cursor) = standing.cursor else { return Ok(()) };
-        let unkept: Vec<_> = layers.oldest_first().map(|layer| (layer, layer.unkept())).collect();
-        self.core.writing(|core| {
-            if !committer.named {
-                let mut batch = core.content.batch(1);
-                batch.reach(&reach_of(committer, cursor), Some(self.id));
-                core.content.commit(batch)?;
-            }
-            let synced = core.content.persist()?;
-            committer.named = true;
-            let chunks: Vec<_> = unkept.iter().flat_map(|(_, chunks)| chunks).cloned().collect();
-            core.index.checkpoint(&synced, &chunks, standing)
-        })?;
-        unkept.iter().for_each(|(layer, chunks)| layer.keep(chunks.len()));
-        self.core.durable_at(cursor);
-        if let Some(seen) = self.seen.get() {
-            seen.note(Sight::of(self.id, &cursor));
-        }
-        Ok(())
-    }
-}
-
-/// How far content reaches at most once everything before this cursor is folded.
-fn reach_of(committer: &Committer, cursor: Cursor) -> Cursor {
-    committer.reach.filter(|reach| reach.next > cursor.next).unwrap_or(cursor)
 }
 
 impl Sink for HybridStore {
@@ -329,9 +293,7 @@ impl Sink for HybridStore {
 
     fn reach(&self) -> Result<Option<Cursor>, Error> {
         let cursor = self.core.standing().cursor;
-        let beyond =
-            self.committer().reach.filter(|reach| cursor.is_none_or(|cursor| cursor.next < reach.next));
-        Ok(beyond.or(cursor))
+        Ok(self.core.reach_beyond(cursor).or(cursor))
     }
 
     fn apply(&self, changes: &[Change<'_>], cursor: &Cursor) -> Result<Outcome, Error> {
@@ -356,7 +318,7 @@ impl Sink for HybridStore {
         standing.digests.merge(&digests);
         self.core.stand(standing);
         if layers.active.bytes() >= self.layer_bytes {
-            self.core.freeze(standing, reach_of(&committer, *cursor));
+            self.core.freeze();
         }
         Ok(outcome)
     }
@@ -366,38 +328,27 @@ impl Sink for HybridStore {
     }
 
     fn checkpoint(&self) -> Result<(), Error> {
-        let mut committer = self.committer();
+        let _committer = self.committer();
         self.core.check()?;
-        if self.core.is_durable(self.core.standing().next()) {
+        let standing = self.core.standing();
+        if self.core.is_durable(standing.next()) {
             return Ok(());
         }
         // Much of it is folded rather than given rows: it has to be some time, and an open would have to load the rows.
-        if self.core.layers().active.bytes() > self.layer_bytes / 4 {
-            self.fold_all(&committer)?;
+        if self.core.is_worth_folding() {
+            self.core.freeze();
         }
-        let unkept = |layer: &Arc<Layer>| layer.unkept().iter().map(Chunk::row_len).sum::<usize>();
-        if self.core.layers().frozen.as_ref().is_some_and(|frozen| unkept(frozen) > WORTH_WAITING) {
-            self.core.wait_folded();
-            self.core.check()?;
-        }
-        self.sync(&mut committer, &self.core.layers(), &self.core.standing())
+        self.core.make_durable(standing.next())
     }
 
     fn checkpoint_to(&self, at_least: Offset) -> Result<Offset, Error> {
-        let mut committer = self.committer();
+        let _committer = self.committer();
         self.core.check()?;
         if !self.core.is_durable(at_least) {
-            let folded = || self.core.folded().filter(|folded| folded.next() >= at_least);
-            if folded().is_some() {
-                // A layer that is half folded would become durable with a cursor that lies before it (S2).
-                self.core.wait_folded();
-                self.core.check()?;
+            if self.core.is_worth_folding() && !self.core.is_folding() {
+                self.core.freeze();
             }
-            match folded() {
-                // What is folded needs no rows.
-                Some(folded) => self.sync(&mut committer, &Layers::default(), &folded)?,
-                None => self.sync(&mut committer, &self.core.layers(), &self.core.standing())?,
-            }
+            self.core.want_durable(at_least);
         }
         Ok(self.core.durable().map_or(Offset::ZERO, |durable| durable.next))
     }

@@ -97,14 +97,21 @@ impl Index {
     }
 
     /// Folds a layer in: visible at once, durable with the next checkpoint. `end` is the cursor behind the layer.
-    pub(crate) fn fold(&self, _content: &Folded, held: &Held, end: &Cursor) -> Result<(), Error> {
+    /// `between` is called now and then.
+    pub(crate) fn fold(
+        &self,
+        _content: &Folded,
+        held: &Held,
+        end: &Cursor,
+        between: &mut dyn FnMut() -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let mut subjects: Vec<_> =
             held.subjects.iter().map(|(subject, entries)| (&**subject, entries)).collect();
         // In the order of keys: neighbours share pages.
         subjects.sort_unstable_by_key(|(subject, _)| *subject);
-        // Slice by slice, for a checkpoint may be waiting.
         for slice in subjects.chunks(SLICE) {
             self.fold_slice(slice)?;
+            between()?;
         }
         self.writing("fold", Durability::None, |writing| self.end_fold(writing, held, end))
     }

@@ -77,6 +77,12 @@ impl Layer {
         self.held().chunks.get(kept..).unwrap_or_default().to_vec()
     }
 
+    /// How many bytes the rows take that it lacks.
+    pub(crate) fn unkept_bytes(&self) -> usize {
+        let kept = self.kept.load(Ordering::Relaxed);
+        self.held().chunks.iter().skip(kept).map(Chunk::row_len).sum()
+    }
+
     /// Notes that so many more chunks have rows.
     pub(crate) fn keep(&self, chunks: usize) {
         self.kept.fetch_add(chunks, Ordering::Relaxed);

@@ -42,6 +42,7 @@ mod chunk;
 mod compare;
 mod content;
 mod content_view;
+mod core;
 mod counts;
 mod cursor_bytes;
 mod digest;

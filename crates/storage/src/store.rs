@@ -42,8 +42,9 @@ pub trait Sink: Send + Sync {
     /// Kind Stop: nothing more is written until the store is opened again.
     fn checkpoint(&self) -> Result<(), Error>;
 
-    /// Makes at least everything before `at_least` durable, in the way that costs the store least, and says how far it is
-    /// durable now.
+    /// Has at least everything before `at_least` made durable, in the way that costs the store least, and says how far it is
+    /// durable now. That may be less: a store that has begun to fold what was applied ends that first, on a thread of its
+    /// own, and whoever asks again sees it. [`Sink::checkpoint`] waits.
     ///
     /// # Errors
     /// As [`Sink::checkpoint`].

@@ -7,7 +7,7 @@
 
 use annals_record::{Cursor, Offset};
 
-use super::{Committer, HybridStore};
+use super::HybridStore;
 use crate::content::Content;
 use crate::index::{DeadLetter, Index, IndexReader};
 use crate::index_view::IndexView;
@@ -27,8 +27,8 @@ impl HybridStore {
     /// # Errors
     /// As [`crate::Sink::apply`].
     pub fn redrive(&self, changes: &[Change<'_>]) -> Result<Redriven, Error> {
-        let mut committer = self.committer();
-        let before = self.settle(&mut committer)?;
+        let _committer = self.committer();
+        let before = self.settle()?;
         let mut ordered: Vec<_> = changes.iter().collect();
         ordered.sort_unstable_by_key(|change| change.offset);
         ordered.dedup_by_key(|change| change.offset);
@@ -46,7 +46,7 @@ impl HybridStore {
             core.content.commit(content_of(&steps, &core.content)?)?;
             core.index.end_redrive(&steps, &standing.counts, &standing.digests, false)
         })?;
-        self.sync(&mut committer, &Layers::default(), &standing)?;
+        self.core.sync(&Layers::default(), &standing)?;
         Ok(redriven)
     }
 
@@ -58,8 +58,8 @@ impl HybridStore {
     /// # Errors
     /// As [`crate::Sink::apply`].
     pub fn discard(&self, offsets: &[Offset]) -> Result<Vec<DeadLetter>, Error> {
-        let mut committer = self.committer();
-        let before = self.settle(&mut committer)?;
+        let _committer = self.committer();
+        let before = self.settle()?;
         let reader = self.core.index.read()?;
         let mut ordered = offsets.to_vec();
         ordered.sort_unstable();
@@ -76,24 +76,24 @@ impl HybridStore {
         let dead_letters = &mut standing.counts.dead_letters;
         *dead_letters = dead_letters.saturating_sub(discards.len() as u64);
         self.core.change(standing, |core| core.index.discard(&discards))?;
-        self.sync(&mut committer, &Layers::default(), &standing)?;
+        self.core.sync(&Layers::default(), &standing)?;
         Ok(discards)
     }
 
     pub(super) fn pass_damage(&self, passed: &Passed, cursor: &Cursor) -> Result<(), Error> {
-        let mut committer = self.committer();
-        let before = self.settle(&mut committer)?;
+        let _committer = self.committer();
+        let before = self.settle()?;
         follows(before.cursor, &[], cursor)?;
         let standing = Standing { cursor: Some(*cursor), ..before };
         self.core.change(standing, |core| core.index.pass(passed))?;
-        self.sync(&mut committer, &Layers::default(), &standing)
+        self.core.sync(&Layers::default(), &standing)
     }
 
-    /// Folds everything and makes it durable: nothing is left in memory.
-    fn settle(&self, committer: &mut Committer) -> Result<Standing, Error> {
-        self.fold_all(committer)?;
+    /// Folds everything and makes it durable: nothing is left in memory, and nobody else writes until the committer goes.
+    fn settle(&self) -> Result<Standing, Error> {
+        self.fold_all()?;
         let standing = self.core.standing();
-        self.sync(committer, &self.core.layers(), &standing)?;
+        self.core.make_durable(standing.next())?;
         Ok(standing)
     }
 }

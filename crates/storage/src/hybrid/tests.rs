@@ -127,7 +127,7 @@ fn s1_a_crash_between_content_and_index_shows_nothing_and_replays() {
         store.checkpoint().unwrap();
         scene.apply(&store, 9..20);
         let layer = store.core.layers().active;
-        _ = store.core.content.fold(&layer.held(), &scene.cursor(20)).unwrap();
+        _ = store.core.content.fold(&layer.held(), &scene.cursor(20), &mut || Ok(())).unwrap();
         kill(store);
 
         let store = scene.open();
