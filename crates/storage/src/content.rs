@@ -17,7 +17,9 @@ use std::time::{Duration, Instant};
 
 use annals_record::{Cursor, EpochId, Offset, RecordId};
 use fjall::compaction::Leveled;
-use fjall::config::HashRatioPolicy;
+use fjall::config::{
+    BloomConstructionPolicy, FilterPolicy, FilterPolicyEntry, HashRatioPolicy, PinningPolicy,
+};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice};
 
 pub(crate) use pinned::Pinned;
@@ -27,6 +29,7 @@ use crate::cursor_bytes::Reach;
 use crate::identity::StoreId;
 use crate::keys::{self, assertion_key, epoch_key, place_key, readable, vote_key};
 use crate::layer::{ById, Held};
+use crate::record_cache::RecordCache;
 use crate::value::Value;
 
 const OFFSET_BYTES: usize = 8;
@@ -36,6 +39,8 @@ const TABLES_BESIDE_EACH_OTHER: u8 = 12;
 const STRETCH: usize = 4096;
 /// How long a thread of a store that was closed may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Bits of filter a key: what is not there is looked for in a dozen tables, and one key in two thousand passes a filter.
+const FILTER_BITS: f32 = 16.0;
 /// Bytes of hash index a key, so that a key is found in a block of 4 KiB without a search.
 const HASH_RATIO: f32 = 1.33;
 
@@ -43,6 +48,7 @@ const HASH_RATIO: f32 = 1.33;
 pub(crate) struct Content {
     database: Database,
     keyspace: Keyspace,
+    records: RecordCache,
     /// The store it belongs to, once that is known.
     store: Option<StoreId>,
     /// Whether a batch was written since the last sync.
@@ -89,8 +95,9 @@ pub(crate) struct ContentBatch {
 }
 
 impl Content {
-    /// Opens the directory, or creates it. `cache_bytes` is how much of what was read stays in memory.
-    pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Self, Error> {
+    /// Opens the directory, or creates it. `cache_bytes` is how much of the tables stays in memory, `record_bytes` how much
+    /// of single records.
+    pub(crate) fn open(path: &Path, cache_bytes: u64, record_bytes: u64) -> Result<Self, Error> {
         let open = |error: fjall::Error| match error {
             fjall::Error::Locked => {
                 Error::Locked { path: path.to_owned(), holder: "another process".to_owned() }
@@ -107,8 +114,8 @@ impl Content {
         }
         let database = opened.map_err(open)?;
         let keyspace = database.keyspace("content", shape).map_err(open)?;
-        let unsynced = AtomicBool::new(false);
-        Ok(Self { database, keyspace, store: None, unsynced, path: path.to_owned() })
+        let (unsynced, records) = (AtomicBool::new(false), RecordCache::new(record_bytes));
+        Ok(Self { database, keyspace, records, store: None, unsynced, path: path.to_owned() })
     }
 
     /// Says whose content this is, from the next batch on.
@@ -194,6 +201,8 @@ impl Content {
     pub(crate) fn commit(&self, batch: ContentBatch) -> Result<(), Error> {
         self.unsynced.store(true, Ordering::Release);
         let committed = batch.batch.durability(Some(PersistMode::Buffer)).commit();
+        // It may be of what lies below the cursor.
+        self.records.forget();
         committed.map_err(|error| Error::engine("content", "commit", &self.path, error))
     }
 
@@ -218,6 +227,10 @@ fn shape() -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
         .compaction_strategy(Arc::new(leveled))
         .data_block_hash_ratio_policy(HashRatioPolicy::all(HASH_RATIO))
+        .filter_policy(FilterPolicy::all(FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(
+            FILTER_BITS,
+        ))))
+        .filter_block_pinning_policy(PinningPolicy::all(true))
 }
 
 /// Keys and values of content, read one after the other.

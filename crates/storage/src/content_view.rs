@@ -39,6 +39,11 @@ impl<'s> ContentView<'s> {
         }
     }
 
+    /// The tables alone.
+    pub(crate) fn tables(&self) -> &Pinned<'s> {
+        &self.tables
+    }
+
     /// Where a vote or an epoch record stands.
     pub(crate) fn place(&self, id: &RecordId) -> Result<Option<Place>, Error> {
         match self.layers.oldest_first().find_map(|layer| layer.held().places.get(id).copied()) {

@@ -64,6 +64,7 @@ mod lock;
 mod order;
 mod passed;
 mod plan;
+mod record_cache;
 mod runs;
 #[cfg(test)]
 mod scene;

@@ -70,7 +70,7 @@ impl Harvest<'_> {
     /// Writes content and index, durable both.
     pub(super) fn bring_in(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), Error> {
         let id = StoreId::draw(self.path)?;
-        let mut content = Content::open(&self.path.join(CONTENT_DIR), CONTENT_CACHE)?;
+        let mut content = Content::open(&self.path.join(CONTENT_DIR), CONTENT_CACHE, 0)?;
         let mut index = Index::open(&self.path.join(INDEX_FILE), self.memory / INDEX_PART)?;
         content.belongs_to(id);
         index.belongs_to(id);

@@ -5,17 +5,19 @@
 
 use std::ops::RangeInclusive;
 
-use annals_record::RecordId;
+use annals_record::{Offset, RecordId};
 use fjall::{Readable, Slice, Snapshot};
 
-use super::{Content, Entries, Kept, Place};
+use super::{Content, Entries, Kept, Payload, Place};
 use crate::Error;
 use crate::keys::place_key;
+use crate::record_cache::Age;
+use crate::value::Value;
 
 /// Content as of one moment, or as it is.
 pub(crate) struct Pinned<'c> {
     content: &'c Content,
-    at: Option<Snapshot>,
+    at: Option<(Snapshot, Age)>,
 }
 
 impl Content {
@@ -26,7 +28,7 @@ impl Content {
 
     /// The tables as they are at this moment, whatever is written later.
     pub(crate) fn pinned(&self) -> Pinned<'_> {
-        Pinned { content: self, at: Some(self.database.snapshot()) }
+        Pinned { content: self, at: Some((self.database.snapshot(), self.records.age())) }
     }
 }
 
@@ -51,14 +53,30 @@ impl<'c> Pinned<'c> {
     /// Everything under these keys, in their order; from either end.
     pub(crate) fn range<K: AsRef<[u8]>>(&self, keys: RangeInclusive<K>) -> Entries<'c> {
         match &self.at {
-            Some(at) => Entries { entries: at.range(&self.content.keyspace, keys), content: self.content },
+            Some((at, _)) => {
+                Entries { entries: at.range(&self.content.keyspace, keys), content: self.content }
+            }
             None => self.content.range(keys),
+        }
+    }
+
+    /// The assertion with this id, if it was asked for before: checked, and below the cursor by then.
+    pub(crate) fn remembered(&self, id: &RecordId) -> Option<Kept> {
+        let (_, age) = self.at.as_ref()?;
+        let (offset, value) = self.content.records.get(id, *age)?;
+        Some(Kept { offset, payload: Payload(value.into()) })
+    }
+
+    /// Keeps an assertion that was checked and lies below the cursor, if it comes from a table.
+    pub(crate) fn remember(&self, id: &RecordId, offset: Offset, payload: &Payload) {
+        if let (Some((_, age)), Value::Stored(value)) = (&self.at, &payload.0) {
+            self.content.records.put(*id, *age, offset, value);
         }
     }
 
     fn value(&self, key: &[u8]) -> Result<Option<Slice>, Error> {
         let value = match &self.at {
-            Some(at) => at.get(&self.content.keyspace, key),
+            Some((at, _)) => at.get(&self.content.keyspace, key),
             None => self.content.keyspace.get(key),
         };
         value.map_err(self.content.reading())
