@@ -197,6 +197,8 @@ fn s4_whoever_looked_before_a_redrive_does_not_meet_it() {
     assert_eq!(then(&snapshot), before);
     let after = then(&store.snapshot().unwrap());
     assert_eq!((after.2, after.3), ([Some(offset(0)), Some(offset(2))], 1));
+    // Nor what others have asked for since.
+    assert_eq!(then(&snapshot), before);
 }
 
 #[test]
