@@ -63,6 +63,7 @@ mod lock;
 mod order;
 mod passed;
 mod plan;
+mod projection;
 mod runs;
 #[cfg(test)]
 mod scene;
@@ -88,6 +89,10 @@ pub use index::DeadLetter;
 pub use keys::IdPrefix;
 pub use letters::Redriven;
 pub use passed::Passed;
+pub use projection::{
+    BuiltIn, Postings, Projected, Projection, ProjectionError, ProjectionOptions, ProjectionStore,
+    ProjectionTxn, ProjectionView, Shelf, ShelfVersion,
+};
 pub use runs::Listed;
 pub use snapshot::{EpochEntry, Snapshot, Stored, SubjectEntry};
 pub use store::{KvStore, Outcome, Sink};
