@@ -108,7 +108,11 @@ impl Annals {
         progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Redrive, Error> {
         let _no_rebuild = self.rebuilding.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(annals_ingest::redrive(self.journal(), &self.store(), which, apply, progress)?)
+        let redriven = annals_ingest::redrive(self.journal(), &self.store(), which, apply, progress)?;
+        if apply {
+            self.projections.apply_late()?;
+        }
+        Ok(redriven)
     }
 
     /// Gives dead letters up; returns those that were parked until now. They are no longer counted among the dead letters

@@ -25,6 +25,8 @@ mod late;
 mod load;
 mod options;
 mod pace;
+#[cfg(test)]
+mod projecting;
 mod projector;
 mod redrive;
 mod resume;

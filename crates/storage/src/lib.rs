@@ -90,8 +90,8 @@ pub use keys::IdPrefix;
 pub use letters::Redriven;
 pub use passed::Passed;
 pub use projection::{
-    BuiltIn, Postings, Projected, Projection, ProjectionError, ProjectionOptions, ProjectionStore,
-    ProjectionTxn, ProjectionView, Shelf, ShelfVersion,
+    BuiltIn, Postings, Projected, Projection, ProjectionEntry, ProjectionError, ProjectionOptions,
+    ProjectionStore, ProjectionTxn, ProjectionView, Shelf, ShelfContent, ShelfVersion,
 };
 pub use runs::Listed;
 pub use snapshot::{EpochEntry, Snapshot, Stored, SubjectEntry};

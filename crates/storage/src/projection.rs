@@ -24,8 +24,9 @@ use annals_record::{Offset, Record, RecordId, RecordType, record_type};
 use crate::Error;
 
 pub use built_in::BuiltIn;
+pub use entries::ProjectionEntry;
 pub use postings::Postings;
-pub use shelf::{Shelf, ShelfVersion};
+pub use shelf::{Shelf, ShelfContent, ShelfVersion};
 pub use store::{ProjectionOptions, ProjectionStore};
 pub use txn::ProjectionTxn;
 pub use view::ProjectionView;

@@ -2,24 +2,32 @@
 
 use std::ops::Bound;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use redb::{Range, ReadOnlyTable, ReadableTableMetadata};
 
-use super::file::At;
+use super::file::{At, ProjectionFile};
 use crate::Error;
 
-/// A key and its value.
-pub(crate) type Entry = (Vec<u8>, Vec<u8>);
+/// A key of a projection and its value.
+pub type ProjectionEntry = (Vec<u8>, Vec<u8>);
 
 /// The table of entries as of one commit; later ones do not change it.
 pub(crate) struct Entries {
     table: ReadOnlyTable<&'static [u8], &'static [u8]>,
     path: PathBuf,
+    /// Stays open as long as somebody reads, also where another version answers by now.
+    _file: Option<Arc<ProjectionFile>>,
 }
 
 impl Entries {
     pub(super) fn new(table: ReadOnlyTable<&'static [u8], &'static [u8]>, path: PathBuf) -> Self {
-        Self { table, path }
+        Self { table, path, _file: None }
+    }
+
+    /// The same, for whoever reads on after the store has let go of the file.
+    pub(super) fn holding(self, file: Arc<ProjectionFile>) -> Self {
+        Self { _file: Some(file), ..self }
     }
 
     /// The value of a key.
@@ -43,7 +51,7 @@ impl Entries {
         from: Bound<&[u8]>,
         to: Bound<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<Entry>, Error> {
+    ) -> Result<Vec<ProjectionEntry>, Error> {
         self.rows(from, to)?.take(limit).collect()
     }
 
@@ -60,7 +68,7 @@ pub(crate) struct Rows {
 }
 
 impl Iterator for Rows {
-    type Item = Result<Entry, Error>;
+    type Item = Result<ProjectionEntry, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let row = self.rows.as_mut()?.next()?;

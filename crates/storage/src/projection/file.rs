@@ -198,6 +198,12 @@ impl ProjectionFile {
     }
 }
 
+/// A file as it stands, if it can be read beside whoever fills it: nobody does, and it was closed in order.
+pub(super) fn read_beside(path: &Path) -> Option<FileReader> {
+    let database = Database::builder().open_read_only(path).ok()?;
+    Some(FileReader { reading: database.begin_read().ok()?, path: path.to_owned() })
+}
+
 /// A file as of one commit.
 pub(super) struct FileReader {
     reading: ReadTransaction,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use annals_record::{Offset, RecordId};
 
-use super::entries::{Entries, Entry, Rows};
+use super::entries::{Entries, ProjectionEntry, Rows};
 use crate::{Error, Listed};
 
 /// How many entries are stepped over before the tree is asked for the place that is sought.
@@ -69,7 +69,7 @@ impl Postings {
     }
 }
 
-fn read(term: &[u8], (key, value): &Entry) -> Result<Listed, Error> {
+fn read(term: &[u8], (key, value): &ProjectionEntry) -> Result<Listed, Error> {
     let offset = key.strip_prefix(term).and_then(|rest| rest.strip_prefix(&[0]));
     let offset = offset.and_then(|offset| Some(u64::from_be_bytes(offset.try_into().ok()?)));
     let id = <[u8; 32]>::try_from(value.as_slice()).ok();

@@ -10,13 +10,29 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use annals_record::Cursor;
+
 use super::check_name;
+use super::file::read_beside;
 use crate::Error;
 
 const COMPLETE: &str = "redb";
 const BUILDING: &str = "building";
 /// What a directory is called that is being taken away. No projection has such a name.
 const GONE: &str = ".gone";
+
+/// What a version holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShelfContent {
+    /// How far it has applied the log; `None` before anything was.
+    pub cursor: Option<Cursor>,
+    /// How many entries it has.
+    pub entries: u64,
+    /// How many records it could not read.
+    pub undecoded: u64,
+    /// How many damaged ranges of the log it has passed.
+    pub passed: u64,
+}
 
 /// The directory of one projection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,13 +142,29 @@ impl Shelf {
         Ok(versions)
     }
 
+    /// What a version holds, if that can be read without changing a byte; `None` while it is in use, and after a crash.
+    #[must_use]
+    pub fn look(&self, version: &ShelfVersion) -> Option<ShelfContent> {
+        let reader = read_beside(&self.path(version.version, version.complete))?;
+        let (undecoded, passed) = reader.missing().ok()?;
+        let entries = reader.entries().and_then(|entries| entries.len()).ok()?;
+        Some(ShelfContent { cursor: reader.cursor().ok()?, entries, undecoded, passed })
+    }
+
     /// Has the next open of this version begin anew; the one that is there answers until it has come up with the log.
     ///
     /// # Errors
     /// When the file system does not let us.
     pub fn start_over(&self, version: u32) -> Result<(), Error> {
         let path = self.path(version, false);
-        File::create(&path).and_then(|file| file.sync_all()).map_err(Error::io("create", &path))?;
+        // Whoever still has the former file open keeps that one.
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", &path)(error));
+            }
+            _ => {}
+        }
+        File::create_new(&path).and_then(|file| file.sync_all()).map_err(Error::io("create", &path))?;
         sync_dir(&self.dir)
     }
 

@@ -153,8 +153,9 @@ impl ProjectionStore {
     pub fn view(&self) -> Result<ProjectionView, Error> {
         let Answers { file, complete } = self.answers.read().unwrap_or_else(PoisonError::into_inner).clone();
         let reader = file.read()?;
-        let (entries, cursor) = (Arc::new(reader.entries()?), reader.cursor()?);
-        Ok(ProjectionView { entries, cursor, version: file.version, complete })
+        let (cursor, version) = (reader.cursor()?, file.version);
+        let entries = Arc::new(reader.entries()?.holding(file));
+        Ok(ProjectionView { entries, cursor, version, complete })
     }
 
     /// Records that could not be read and are not applied, in the log's order: at most `limit`, those after an offset.
@@ -171,6 +172,14 @@ impl ProjectionStore {
     /// When the file cannot be read.
     pub fn missing(&self) -> Result<(u64, u64), Error> {
         self.filled.read()?.missing()
+    }
+
+    /// How many entries the version that is filled holds.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn entries(&self) -> Result<u64, Error> {
+        self.filled.read()?.entries()?.len()
     }
 
     /// Applies records that could not be read before: `changes` are they, as they are decoded now. What still cannot be

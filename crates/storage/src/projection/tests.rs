@@ -171,7 +171,6 @@ fn p3_a_version_answers_once_it_has_come_up_with_the_log_and_the_one_before_unti
         let view = store.view().unwrap();
         assert_eq!((view.version(), view.as_of(), count(&store, 0)), (1, offset(6), 6));
     }
-    let before = store.view().unwrap();
     store.checkpoint().unwrap();
     store.abandon();
 
@@ -179,7 +178,8 @@ fn p3_a_version_answers_once_it_has_come_up_with_the_log_and_the_one_before_unti
     let store = open(&scene, Types::new(2), 9);
     assert_eq!(files(&scene), ["v000001.redb", "v000002.building"]);
     assert_eq!(store.cursor().unwrap(), Some(scene.cursor(7)));
-    assert_eq!(store.view().unwrap().version(), 1);
+    let before = store.view().unwrap();
+    assert_eq!(before.version(), 1);
     apply(&store, &scene, 7..9);
     let view = store.view().unwrap();
     assert_eq!((view.version(), view.as_of(), view.is_complete()), (2, offset(9), true));

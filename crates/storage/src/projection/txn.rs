@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::entries::{Entries, Entry, is_empty, prefix_bounds};
+use super::entries::{Entries, ProjectionEntry, is_empty, prefix_bounds};
 use crate::Error;
 
 /// What a projection reads and changes: its own entries, keys and values of any bytes. Everything of a batch is written
@@ -71,7 +71,12 @@ impl<'t> ProjectionTxn<'t> {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn range(&self, from: Bound<&[u8]>, to: Bound<&[u8]>, limit: usize) -> Result<Vec<Entry>, Error> {
+    pub fn range(
+        &self,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<ProjectionEntry>, Error> {
         if is_empty(from, to) {
             return Ok(Vec::new());
         }
@@ -103,7 +108,12 @@ impl<'t> ProjectionTxn<'t> {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn prefix(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Entry>, Error> {
+    pub fn prefix(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<ProjectionEntry>, Error> {
         let mut end = Vec::new();
         let (from, to) = prefix_bounds(prefix, after, &mut end);
         self.range(from, to, limit)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use annals_record::{Cursor, Offset};
 
-use super::entries::{Entries, Entry, prefix_bounds};
+use super::entries::{Entries, ProjectionEntry, prefix_bounds};
 use super::postings::Postings;
 use crate::Error;
 
@@ -56,7 +56,12 @@ impl ProjectionView {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn range(&self, from: Bound<&[u8]>, to: Bound<&[u8]>, limit: usize) -> Result<Vec<Entry>, Error> {
+    pub fn range(
+        &self,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<ProjectionEntry>, Error> {
         self.entries.page(from, to, limit)
     }
 
@@ -64,7 +69,12 @@ impl ProjectionView {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn prefix(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Entry>, Error> {
+    pub fn prefix(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<ProjectionEntry>, Error> {
         let mut end = Vec::new();
         let (from, to) = prefix_bounds(prefix, after, &mut end);
         self.entries.page(from, to, limit)

@@ -3,7 +3,7 @@ use std::ops::Bound;
 
 use proptest::prelude::*;
 
-use super::super::entries::Entry;
+use super::super::entries::ProjectionEntry;
 use super::*;
 
 /// Keys that lie close together, and at the ends.
@@ -15,10 +15,15 @@ fn bound() -> impl Strategy<Value = Bound<Vec<u8>>> {
     prop_oneof![Just(Bound::Unbounded), key().prop_map(Bound::Included), key().prop_map(Bound::Excluded)]
 }
 
+/// Two bounds of keys.
+type Between = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+/// How a range is read.
+type Range<'r> = &'r dyn Fn(Bound<&[u8]>, Bound<&[u8]>, usize) -> Vec<ProjectionEntry>;
+
 /// Puts and deletes as it is told, and compares what it reads with a map.
 struct Told {
     steps: Vec<Vec<(Vec<u8>, Option<u8>)>>,
-    ranges: Vec<(Bound<Vec<u8>>, Bound<Vec<u8>>)>,
+    ranges: Vec<Between>,
     limit: usize,
     map: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
 }
@@ -56,17 +61,13 @@ impl Projection for Told {
     }
 }
 
-fn begin_with(map: &BTreeMap<Vec<u8>, Vec<u8>>, prefix: &[u8], after: &[u8]) -> Vec<Entry> {
+fn begin_with(map: &BTreeMap<Vec<u8>, Vec<u8>>, prefix: &[u8], after: &[u8]) -> Vec<ProjectionEntry> {
     let wanted = map.iter().filter(|(key, _)| key.starts_with(prefix) && key.as_slice() > after);
     wanted.take(9).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 impl Told {
-    fn check(
-        &self,
-        map: &BTreeMap<Vec<u8>, Vec<u8>>,
-        range: &dyn Fn(Bound<&[u8]>, Bound<&[u8]>, usize) -> Vec<Entry>,
-    ) {
+    fn check(&self, map: &BTreeMap<Vec<u8>, Vec<u8>>, range: Range<'_>) {
         for (from, to) in &self.ranges {
             let lies = |key: &Vec<u8>| {
                 let behind = match from {
