@@ -11,7 +11,7 @@ use crate::Error;
 
 /// A projection as of one offset: everything before its cursor, nothing behind it, whatever is applied meanwhile.
 ///
-/// It keeps pages of the file from being used again, so take one per question.
+/// It keeps pages of the file from being used again, and the file from being opened again, so take one per question.
 pub struct ProjectionView {
     pub(super) entries: Arc<Entries>,
     pub(super) cursor: Option<Cursor>,
