@@ -3,8 +3,8 @@
 //!   DATA/projections/NAME/   is there: the projection is kept, and one that we bring is filled
 //!   journal -> worker of each -> its file; a named cursor of the journal holds what it has not applied durably
 //!
-//! J1: A projection that fails stops alone, and says so to whoever asks it; the store, appends and the others go on.
-//! J2: What a projection has not applied is not purged: its cursor in the journal, `projection.NAME`, stands at or before
+//! PJ5: A projection that fails stops alone, and says so to whoever asks it; the store, appends and the others go on.
+//! PJ6: What a projection has not applied is not purged: its cursor in the journal, `projection.NAME`, stands at or before
 //!     its own.
 
 mod handle;
@@ -116,7 +116,7 @@ impl Projections {
         Self { root, journal, options, running: Mutex::default(), changing: Mutex::default() }
     }
 
-    /// Fills those of ours that are kept. One that cannot be used keeps nobody from opening the data (J1).
+    /// Fills those of ours that are kept. One that cannot be used keeps nobody from opening the data (PJ5).
     pub(crate) fn begin_kept(&self) {
         let swept = Shelf::sweep(&self.root).and_then(|()| Shelf::all(&self.root));
         let shelves = swept.unwrap_or_else(|error| {
@@ -189,7 +189,7 @@ impl Projections {
     /// Ends all workers; what they have applied is durable then.
     ///
     /// # Errors
-    /// None of a worker that had failed before: that stopped it alone (J1).
+    /// None of a worker that had failed before: that stopped it alone (PJ5).
     pub(crate) fn close(&self) {
         let _one_at_a_time = self.changing();
         let names: Vec<_> = self.map().keys().cloned().collect();

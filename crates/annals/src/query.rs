@@ -3,10 +3,10 @@
 //!   criteria -> lists in the order of offsets (subject: the store's; others: projections) -> what stands in all of them
 //!            -> fetched from the store, bytes checked -> every criterion checked again -> answer, as of one offset
 //!
-//! N1: An answer holds as of the offset it names, and what it shows holds by its bytes: a list that is wrong can leave
+//! QU1: An answer holds as of the offset it names, and what it shows holds by its bytes: a list that is wrong can leave
 //!     something out, never show something that is not so.
-//! N2: A record that the journal holds more than once is shown at its first place, once.
-//! N3: A query that no list answers is refused with what would answer it; it is never answered by reading everything
+//! QU2: A record that the journal holds more than once is shown at its first place, once.
+//! QU3: A query that no list answers is refused with what would answer it; it is never answered by reading everything
 //!     unless that was asked for.
 
 mod criteria;
@@ -252,7 +252,7 @@ impl Question<'_> {
         subject.into_iter().chain(others).collect()
     }
 
-    /// The record of an entry, if it is the assertion that is asked for, and this is its first place (N1, N2).
+    /// The record of an entry, if it is the assertion that is asked for, and this is its first place (QU1, QU2).
     fn fetch(&self, snapshot: &Snapshot<'_>, listed: &Listed) -> Result<Option<Stored>, Error> {
         // What the store does not have is a dead letter to it, or was passed.
         let Some(stored) = snapshot.get(&listed.id)?.filter(|stored| stored.offset == listed.offset) else {

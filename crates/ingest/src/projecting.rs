@@ -1,5 +1,5 @@
 //! Any history ends in the same projections: whatever the batches, wherever it was killed or closed, whichever builds
-//! could read what, and whenever the version was raised, entries are what a brute-force look at the log gives (P1, P3, P4).
+//! could read what, and whenever the version was raised, entries are what a brute-force look at the log gives (PJ1, PJ3, PJ4).
 //!
 //!   history: append, step, checkpoint, close, kill, another build, late records, another version, built anew
 //!         -> drain, late records -> entries == model; and what answers meanwhile == model of what it has applied

@@ -3,10 +3,10 @@
 //!   record -> apply -> entries, and the cursor, in one transaction -> get, range          store.rs, view.rs
 //!                 '-> it fails or panics: nothing of the batch is there, the cursor stays
 //!
-//! P1: Entries and cursor move together: a crash replays, never skips, and what is replayed ends in the same entries.
-//! P2: A projection that fails or panics changes nothing, stops itself alone, and is told with its version and the offset.
-//! P3: A version that has not come up with the log does not answer while one that had is there; then it does, at once.
-//! P4: A record that cannot be read is noted; once it can be, it is applied, and the entries are what they would have been.
+//! PJ1: Entries and cursor move together: a crash replays, never skips, and what is replayed ends in the same entries.
+//! PJ2: A projection that fails or panics changes nothing, stops itself alone, and is told with its version and the offset.
+//! PJ3: A version that has not come up with the log does not answer while one that had is there; then it does, at once.
+//! PJ4: A record that cannot be read is noted; once it can be, it is applied, and the entries are what they would have been.
 
 mod built_in;
 mod entries;

@@ -29,7 +29,7 @@ pub(super) fn release(journal: &Journal, projection: &str) -> Result<(), Error> 
     }
 }
 
-/// A projection and its cursor in the journal (J2).
+/// A projection and its cursor in the journal (PJ6).
 pub(super) struct Kept {
     store: ProjectionStore,
     /// None where it cannot be held: the projection is filled all the same.

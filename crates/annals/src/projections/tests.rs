@@ -154,7 +154,7 @@ fn an_applications_own_goes_on_where_it_was_and_is_built_anew_when_its_version_i
 }
 
 #[test]
-fn j1_one_that_fails_stops_alone_and_the_version_before_it_answers() {
+fn pj5_one_that_fails_stops_alone_and_the_version_before_it_answers() {
     let dir = tempfile::tempdir().unwrap();
     let annals = filled(dir.path(), 10);
     annals.enable_projection("agent").unwrap();
@@ -193,7 +193,7 @@ fn j1_one_that_fails_stops_alone_and_the_version_before_it_answers() {
 }
 
 #[test]
-fn j1_a_file_that_cannot_be_used_keeps_nobody_from_opening_and_is_built_anew() {
+fn pj5_a_file_that_cannot_be_used_keeps_nobody_from_opening_and_is_built_anew() {
     let dir = tempfile::tempdir().unwrap();
     let annals = filled(dir.path(), 10);
     up(&annals, &annals.enable_projection("agent").unwrap());
@@ -217,7 +217,7 @@ fn j1_a_file_that_cannot_be_used_keeps_nobody_from_opening_and_is_built_anew() {
 }
 
 #[test]
-fn j1_one_that_does_not_belong_to_the_journal_is_refused_and_not_used() {
+fn pj5_one_that_does_not_belong_to_the_journal_is_refused_and_not_used() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     for dir in [&dir, &other] {
         let annals = filled(dir.path(), 10);
@@ -240,7 +240,7 @@ fn j1_one_that_does_not_belong_to_the_journal_is_refused_and_not_used() {
 }
 
 #[test]
-fn j2_the_journal_holds_what_a_projection_has_not_applied_and_lets_go_as_it_comes_along() {
+fn pj6_the_journal_holds_what_a_projection_has_not_applied_and_lets_go_as_it_comes_along() {
     let dir = tempfile::tempdir().unwrap();
     let annals = filled(dir.path(), 10);
     let bad = Agents::new(1);

@@ -132,7 +132,7 @@ fn places(answer: &Answer) -> Vec<(Offset, RecordId)> {
 }
 
 #[test]
-fn n1_n2_any_query_over_any_lists_gives_what_reading_everything_gives() {
+fn qu1_qu2_any_query_over_any_lists_gives_what_reading_everything_gives() {
     for seed in 0..8 {
         let mut random = Random(seed);
         let dir = tempfile::tempdir().unwrap();
@@ -209,7 +209,7 @@ fn pages_of_a_question_hold_as_of_one_offset_while_more_is_appended() {
 }
 
 #[test]
-fn n3_a_query_that_no_list_answers_is_refused_with_what_would_answer_it() {
+fn qu3_a_query_that_no_list_answers_is_refused_with_what_would_answer_it() {
     let dir = tempfile::tempdir().unwrap();
     let annals = open(dir.path());
     annals.append_batch(&[Record::Assertion(Assertion::new("s", "p", Value::entity("o")))]).unwrap();
@@ -241,7 +241,7 @@ fn an_offset_that_was_not_come_to_is_refused() {
 }
 
 #[test]
-fn n1_a_list_that_is_wrong_shows_nothing_that_is_not_so() {
+fn qu1_a_list_that_is_wrong_shows_nothing_that_is_not_so() {
     let dir = tempfile::tempdir().unwrap();
     let annals = open(dir.path());
     let mut random = Random(3);

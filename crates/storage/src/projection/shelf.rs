@@ -4,7 +4,7 @@
 //!   v000002.building   has not yet
 //!
 //! The name says which answers, so whoever looks needs to open nothing, and the change from the one to the other is a
-//! rename: at once, or not at all (P3).
+//! rename: at once, or not at all (PJ3).
 
 use std::fs::{self, File};
 use std::io;

@@ -4,7 +4,7 @@
 //!                               '- the log's end, as of the open, is reached: durable -> renamed -> answers
 //!   checkpoint: everything committed, synced
 //!
-//! Nothing is written before every record of a batch has gone well (P2).
+//! Nothing is written before every record of a batch has gone well (PJ2).
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -84,7 +84,7 @@ fn scene(records: i64) -> Scene {
 }
 
 #[test]
-fn p1_what_was_applied_is_there_at_once_and_after_a_kill_as_far_as_it_was_durable() {
+fn pj1_what_was_applied_is_there_at_once_and_after_a_kill_as_far_as_it_was_durable() {
     let scene = scene(10);
     let store = open(&scene, Types::new(1), 0);
     apply(&store, &scene, 0..4);
@@ -106,7 +106,7 @@ fn p1_what_was_applied_is_there_at_once_and_after_a_kill_as_far_as_it_was_durabl
 }
 
 #[test]
-fn p2_a_projection_that_fails_or_panics_changes_nothing_and_says_where() {
+fn pj2_a_projection_that_fails_or_panics_changes_nothing_and_says_where() {
     let scene = scene(10);
     let types = Types::new(3);
     let store = open(&scene, types.clone(), 0);
@@ -130,7 +130,7 @@ fn p2_a_projection_that_fails_or_panics_changes_nothing_and_says_where() {
 }
 
 #[test]
-fn p2_what_cannot_be_kept_fails_with_its_record() {
+fn pj2_what_cannot_be_kept_fails_with_its_record() {
     struct Large(usize, usize);
     impl Projection for Large {
         fn name(&self) -> &str {
@@ -156,7 +156,7 @@ fn p2_what_cannot_be_kept_fails_with_its_record() {
 }
 
 #[test]
-fn p3_a_version_answers_once_it_has_come_up_with_the_log_and_the_one_before_until_then() {
+fn pj3_a_version_answers_once_it_has_come_up_with_the_log_and_the_one_before_until_then() {
     let scene = scene(10);
     let store = open(&scene, Types::new(1), 0);
     apply(&store, &scene, 0..6);
@@ -193,7 +193,7 @@ fn p3_a_version_answers_once_it_has_come_up_with_the_log_and_the_one_before_unti
 }
 
 #[test]
-fn p3_a_version_killed_between_its_last_commit_and_its_name_answers_at_the_next_open() {
+fn pj3_a_version_killed_between_its_last_commit_and_its_name_answers_at_the_next_open() {
     let scene = scene(4);
     drop({
         let store = open(&scene, Types::new(1), 0);
@@ -211,7 +211,7 @@ fn p3_a_version_killed_between_its_last_commit_and_its_name_answers_at_the_next_
 }
 
 #[test]
-fn p3_a_version_before_that_does_not_fit_the_log_or_does_not_open_does_not_answer() {
+fn pj3_a_version_before_that_does_not_fit_the_log_or_does_not_open_does_not_answer() {
     for damaged in [false, true] {
         let scene = scene(4);
         let store = open(&scene, Types::new(1), 0);
@@ -253,7 +253,7 @@ fn a_version_is_built_anew_beside_itself_and_a_lower_one_is_another_one() {
 }
 
 #[test]
-fn p4_what_cannot_be_read_is_noted_and_applied_late_as_if_nothing_had_happened() {
+fn pj4_what_cannot_be_read_is_noted_and_applied_late_as_if_nothing_had_happened() {
     let unreadable = |n: u8| vec![n; 16];
     let scene =
         Scene::new([assertion("a", 1), unreadable(9), assertion("a", 2), unreadable(8), vec![200; 3]]);
