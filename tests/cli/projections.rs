@@ -119,7 +119,7 @@ fn one_of_another_journal_is_refused() {
     let file = |data: &Data| data.path().join("projections/predicate/v000001.redb");
     fs::copy(file(&other), file(&data)).unwrap();
     let error = data.json("query --predicate p").ends(5).error();
-    assert!(error["message"].as_str().unwrap().contains("belongs to log"), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("it follows log"), "{error}");
     let error = data.json("projections enable predicate").ends(13).error();
     assert!(error["help"].as_str().unwrap().contains("annals projections rebuild predicate"), "{error}");
     assert_eq!(error.get("refusal"), None);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use annals_record::{EncodingMismatch, Kind, Lag, LogError, Offset, RecordError, Refusal, format_instant};
 
 use crate::backpressure::LagBound;
+use crate::projections::reason;
 
 /// Why Annals could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -142,7 +143,7 @@ pub enum Error {
         name: String,
     },
     /// The worker of a projection has stopped, or its file could not be opened. Everything else goes on.
-    #[error("the projection {name:?} is not filled: {source}")]
+    #[error("the projection {name:?} is not filled: {}", reason(source))]
     Projection {
         /// The projection.
         name: String,

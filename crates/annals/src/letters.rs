@@ -97,6 +97,8 @@ impl Annals {
     /// batch at a time; what it cannot stays, with its new reason. In whichever order letters are read again, the store
     /// ends the same. With `apply` false it only says what would become of them.
     ///
+    /// Projections take as well what they could not read before.
+    ///
     /// `progress` hears how many letters are done, and ends the run by returning false. A rebuild is waited for.
     ///
     /// # Errors

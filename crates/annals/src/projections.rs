@@ -10,6 +10,7 @@
 mod handle;
 mod kept;
 mod listing;
+mod reason;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ use crate::error::Error;
 pub use handle::ProjectionHandle;
 use kept::{Kept, cursor_name, release};
 pub use listing::{ProjectionState, ProjectionStatus, projections_beside};
+pub(crate) use reason::reason;
 
 impl Annals {
     /// Keeps an application's own projection from here on, and fills it in the background: from the journal's beginning if

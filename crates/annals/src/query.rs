@@ -20,6 +20,7 @@ use annals_storage::{BuiltIn, HybridStore, Listed, ProjectionView, Sink, Snapsho
 
 use crate::annals::Annals;
 use crate::error::Error;
+use crate::projections::reason;
 use criteria::Criteria;
 use lists::{Candidates, Lists};
 
@@ -168,7 +169,7 @@ impl Annals {
         for built_in in criteria.built_in() {
             let Ok(running) = self.projections.running(built_in.label()) else { continue };
             if let Some(error) = running.error() {
-                unready.push((built_in.label(), error.to_string()));
+                unready.push((built_in.label(), reason(&error)));
                 continue;
             }
             let view = running.view()?;

@@ -7,7 +7,7 @@ use annals_record::{Lag, Log, Offset};
 use annals_storage::{BuiltIn, Shelf, ShelfVersion, Sink};
 
 use super::kept::projection_of;
-use super::{Filled, Projections};
+use super::{Filled, Projections, reason};
 use crate::annals::Annals;
 use crate::directory::Directory;
 use crate::error::Error;
@@ -113,7 +113,7 @@ impl Projections {
                 status.entries = Some(store.entries()?);
             }
             if let Some(error) = running.error() {
-                (status.state, status.error) = (ProjectionState::Failed, Some(error.to_string()));
+                (status.state, status.error) = (ProjectionState::Failed, Some(reason(&error)));
             }
         }
         Ok(listed)

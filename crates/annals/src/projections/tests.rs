@@ -229,7 +229,7 @@ fn pj5_one_that_does_not_belong_to_the_journal_is_refused_and_not_used() {
     let annals = filled(dir.path(), 0);
     let handle = annals.projection("agent").unwrap();
     let error = handle.wait_for(annals.journal().durable(), SOON).unwrap_err();
-    assert!(error.to_string().contains("belongs to log"), "{error}");
+    assert!(error.to_string().contains("it follows log"), "{error}");
     assert!(error.refusal().is_none(), "that of a store is mended otherwise");
     assert!(matches!(
         annals.query(&Query { agent: Some("ann".into()), ..Query::default() }),
@@ -271,7 +271,7 @@ fn pj6_the_journal_holds_what_a_projection_has_not_applied_and_lets_go_as_it_com
     // Its version raised, what is gone is not skipped.
     let handle = annals.project(Agents::new(2)).unwrap();
     let error = handle.wait_for(annals.journal().durable(), SOON).unwrap_err();
-    assert!(error.to_string().contains("the log begins at"), "{error}");
+    assert!(error.to_string().contains("which retention has removed"), "{error}");
     assert_eq!((handle.version().unwrap(), count(&handle, "ann")), (1, 7), "the one before still answers");
 }
 
