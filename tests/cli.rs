@@ -19,6 +19,8 @@ mod letters;
 mod lines;
 mod log;
 mod output;
+mod projections;
+mod query;
 mod readonly;
 mod refusals;
 mod rejects;

@@ -16,5 +16,6 @@ mod fixture; // a data directory of the released format opens, verifies, rebuild
 mod format; // a reader written from docs/format.md and docs/payload.md alone reads the same records, and the same damage
 mod journal_crash; // what was acknowledged survives crashes, failing calls and full disks; flipped bits are never silent
 mod kill; // receipts of an import survive `kill -9`, and a process that tails lives through it
+mod projection_kill; // a projection that is killed, or built anew while others ask, ends as the journal says
 mod rebuild_kill; // a rebuild that is killed leaves the old store or the new one, and no question fails meanwhile
 mod tidy; // files open with their job, stay small, and are named by nouns; links lead somewhere

@@ -7,9 +7,12 @@ use super::lines::TWINS;
 use super::{Data, Run, annals, claims, contents, piped};
 
 /// Every command that asks for data and makes none.
-const ASKING: [&str; 13] = [
+const ASKING: [&str; 16] = [
     "get 0123456789abcdef",
     "subject s",
+    "query --subject s",
+    "projections",
+    "projections enable agent",
     "votes 0123456789abcdef",
     "epochs",
     "subjects",

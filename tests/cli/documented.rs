@@ -36,7 +36,7 @@ pub(super) fn subcommands(of: &str) -> Vec<String> {
 fn every_command_is_documented_and_has_examples() {
     let document = document();
     let commands = commands();
-    assert_eq!(commands.len(), 21);
+    assert_eq!(commands.len(), 23);
     for command in commands {
         assert!(document.contains(&format!("annals {command}")), "{command}");
         assert!(help(&format!("help {command}")).contains("Examples:"), "{command}");
@@ -101,6 +101,8 @@ fn every_key_of_a_report_is_documented() {
         "pass-damage",
         "dead-letters redrive --all",
         "subjects --limit 1",
+        "projections enable source",
+        "projections disable source",
         "append --subject s --predicate p --int 1",
     ] {
         keys(&data.json(line).ends(0).report(), &mut found);

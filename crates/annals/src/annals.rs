@@ -18,6 +18,7 @@ use crate::handover::Handover;
 use crate::importer::Importer;
 use crate::lineage::Lineage;
 use crate::options::Options;
+use crate::projections::Projections;
 use crate::rebuild::{Meter, RebuildOptions, RebuildPhase, RebuildProgress, Rebuilt, Site, reached};
 use crate::status::{Status, StatusFile, StoreStatus};
 use crate::valve::Valve;
@@ -49,6 +50,7 @@ pub struct Annals {
     pub(crate) rebuilding: Mutex<()>,
     handover: Arc<Handover>,
     lineage: Arc<Lineage>,
+    pub(crate) projections: Arc<Projections>,
     journal: Journal,
     directory: Directory,
     options: Options,
@@ -112,6 +114,8 @@ impl Annals {
         let words = directory.status_file();
         let status_file =
             StatusFile::keep(words, journal.clone(), Arc::clone(&serving), Arc::clone(&lineage))?;
+        let projections = Projections::new(directory.projections(), journal.clone(), options.ingest);
+        projections.begin_kept();
         let handover = Arc::new(Handover::default());
         let (held, followed) = (journal.clone(), Arc::clone(&serving));
         let valve = Arc::new(Valve::new(options.backpressure, held, followed, Arc::clone(&handover)));
@@ -124,6 +128,7 @@ impl Annals {
             rebuilding: Mutex::default(),
             handover,
             lineage,
+            projections: Arc::new(projections),
             journal,
             directory,
             options,
@@ -345,6 +350,7 @@ impl Annals {
     /// The first thing that went wrong; what was acknowledged is durable all the same.
     pub fn close(self) -> Result<(), Error> {
         let stopped = self.serving().ingestor.rest();
+        self.projections.close();
         self.status_file.close()?;
         stopped?;
         Ok(self.journal.clone().close()?)

@@ -3,6 +3,7 @@
 //!   annals.json   what this is: {"annals":1}
 //!   journal/      the truth
 //!   store/        generations derived from it, and CURRENT, which names one
+//!   projections/  further indexes derived from it, a directory for each
 //!   store.seen    how far the store was durable: tells an older copy of it
 //!   status.json   the owner's last word, for other processes
 //!
@@ -65,6 +66,10 @@ impl Directory {
 
     pub(crate) fn store(&self) -> PathBuf {
         self.root.join("store")
+    }
+
+    pub(crate) fn projections(&self) -> PathBuf {
+        self.root.join("projections")
     }
 
     /// Beside the store, so that it stays when somebody puts an older one in its place.

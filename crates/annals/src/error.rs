@@ -8,6 +8,7 @@ use std::time::Duration;
 use annals_record::{EncodingMismatch, Kind, Lag, LogError, Offset, RecordError, Refusal, format_instant};
 
 use crate::backpressure::LagBound;
+use crate::projections::reason;
 
 /// Why Annals could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +125,51 @@ pub enum Error {
         /// Why the worker has stopped, if it has: then waiting longer is no use.
         worker: Option<Arc<annals_ingest::Error>>,
     },
+    /// There is no projection of this name, or nobody fills it.
+    #[error(
+        "no projection {name:?} is kept here; built in are predicate, object, agent, source and epoch, which \
+         `annals projections enable` keeps; one of an application's own is filled while that has handed it in"
+    )]
+    NoProjection {
+        /// What was given.
+        name: String,
+    },
+    /// A projection of this name is kept already, or it is the name of one that is built in.
+    #[error(
+        "a projection {name:?} is kept already, or built in: choose another name, or disable that one first"
+    )]
+    ProjectionTaken {
+        /// The name.
+        name: String,
+    },
+    /// The worker of a projection has stopped, or its file could not be opened. Everything else goes on.
+    #[error("the projection {name:?} is not filled: {}", reason(source))]
+    Projection {
+        /// The projection.
+        name: String,
+        /// Why.
+        source: Arc<annals_ingest::Error>,
+    },
+    /// No criterion of a query has an index that answers it.
+    #[error("{}", not_indexed(wanted, unready))]
+    NotIndexed {
+        /// The projections that would answer it.
+        wanted: Vec<&'static str>,
+        /// Those of them that are kept and do not answer, and why.
+        unready: Vec<(&'static str, String)>,
+    },
+    /// A query as of an offset that a projection has not come to.
+    #[error(
+        "the projection {name:?} has come to offset {applied}, not to {wanted}: its `wait_for` waits until it has"
+    )]
+    ProjectionBehind {
+        /// The projection.
+        name: &'static str,
+        /// How far it has come.
+        applied: Offset,
+        /// The offset of the query.
+        wanted: Offset,
+    },
     /// A file could not be read or written.
     #[error("cannot {op} {path}: {source}")]
     Io {
@@ -159,10 +205,17 @@ impl Error {
             | Self::NoFormer { .. }
             | Self::NoGeneration { .. }
             | Self::TimePurged { .. }
+            | Self::NoProjection { .. }
+            | Self::ProjectionTaken { .. }
+            | Self::NotIndexed { .. }
             | Self::Record(_)
             | Self::Encoding(_) => Kind::Fix,
             Self::NotApplied { offset, durable, .. } if offset > durable => Kind::Fix,
-            Self::Locked { .. } | Self::Timeout { .. } | Self::NotApplied { .. } => Kind::Retry,
+            Self::Locked { .. }
+            | Self::Timeout { .. }
+            | Self::NotApplied { .. }
+            | Self::ProjectionBehind { .. } => Kind::Retry,
+            Self::Projection { source, .. } => source.kind(),
             Self::Journal(error) => error.kind(),
             Self::Log(error) => error.kind(),
             Self::Store(error) => error.kind(),
@@ -185,6 +238,17 @@ fn not_applied(offset: Offset, applied: Offset, durable: Offset) -> String {
         return format!("offset {offset} is beyond the end of the journal, which is {durable}");
     }
     format!("the store has come to offset {applied}, not to {offset}: `wait_for` waits until it has")
+}
+
+/// Which projections would answer, and what keeps those that are there from it.
+fn not_indexed(wanted: &[&str], unready: &[(&str, String)]) -> String {
+    let wanted = wanted.join(", ");
+    let unready: String =
+        unready.iter().map(|(name, why)| format!("; {name} does not answer: {why}")).collect();
+    format!(
+        "no index answers this query: that of {wanted} would{unready}. `annals projections enable` (`enable_projection`) \
+         keeps one from here on; `--scan` (`Query::scan`) reads everything in the range instead"
+    )
 }
 
 /// How far the store is behind, how far it may be, and what to do about it.

@@ -97,6 +97,8 @@ impl Annals {
     /// batch at a time; what it cannot stays, with its new reason. In whichever order letters are read again, the store
     /// ends the same. With `apply` false it only says what would become of them.
     ///
+    /// Projections take as well what they could not read before.
+    ///
     /// `progress` hears how many letters are done, and ends the run by returning false. A rebuild is waited for.
     ///
     /// # Errors
@@ -108,7 +110,11 @@ impl Annals {
         progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Redrive, Error> {
         let _no_rebuild = self.rebuilding.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(annals_ingest::redrive(self.journal(), &self.store(), which, apply, progress)?)
+        let redriven = annals_ingest::redrive(self.journal(), &self.store(), which, apply, progress)?;
+        if apply {
+            self.projections.apply_late()?;
+        }
+        Ok(redriven)
     }
 
     /// Gives dead letters up; returns those that were parked until now. They are no longer counted among the dead letters

@@ -42,6 +42,8 @@ mod importer;
 mod letters;
 mod lineage;
 mod options;
+mod projections;
+mod query;
 mod rebuild;
 mod refill;
 mod restore;
@@ -61,8 +63,9 @@ pub use annals_journal::{
 };
 pub use annals_record::*;
 pub use annals_storage::{
-    Compared, Counts, DeadLetter, Digest, Digests, EpochEntry, Family, HybridStore, IdPrefix, KvStore,
-    Options as StoreOptions, Passed, Redriven, Sink, Snapshot, Stored, SubjectEntry, Tally, Walk,
+    BuiltIn, Compared, Counts, DeadLetter, Digest, Digests, EpochEntry, Family, HybridStore, IdPrefix,
+    KvStore, Options as StoreOptions, Passed, Projected, Projection, ProjectionEntry, ProjectionError,
+    ProjectionTxn, ProjectionView, Redriven, Sink, Snapshot, Stored, SubjectEntry, Tally, Walk,
 };
 pub use as_of::{AsOf, offset_at};
 pub use backpressure::{Backpressure, LagBound};
@@ -74,6 +77,8 @@ pub use heal::{HealStep, Healed, JournalHealed, StoreHealed, heal};
 pub use importer::{Added, Importer};
 pub use letters::{DamagePassed, Letter, pass_damage};
 pub use options::Options;
+pub use projections::{ProjectionHandle, ProjectionState, ProjectionStatus, projections_beside};
+pub use query::{Answer, Query, Question};
 pub use rebuild::{RebuildOptions, RebuildPhase, RebuildProgress, Rebuilt, rebuild};
 pub use refill::StoreRefill;
 pub use restore::{RestoreOptions, RestoreProgress, Restored, restore};

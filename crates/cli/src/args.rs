@@ -11,7 +11,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
     append, backup, dead_letters, digest, epochs, export, generations, get, heal, import, log, pass_damage,
-    rebuild, restore, rewind, status, subject, subjects, tail, verify, votes,
+    projections, query, rebuild, restore, rewind, status, subject, subjects, tail, verify, votes,
 };
 use crate::exit::Failure;
 
@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Get(get::Args),
     /// Lists the assertions of a subject, with their votes counted
     Subject(subject::Args),
+    /// Lists assertions by predicate, object, agent, source or epoch, and by when they were appended
+    Query(Box<query::Args>),
     /// Lists the votes on an assertion
     Votes(votes::Args),
     /// Lists epochs, each with its latest version
@@ -81,6 +83,8 @@ pub(crate) enum Command {
     Rebuild(rebuild::Args),
     /// Lists the stores that were built: the one that answers, and those beside it
     Generations(generations::Args),
+    /// The indexes behind `query`: lists them, keeps them from here on, takes them away, builds them anew
+    Projections(projections::Args),
     /// Records that could not be applied: lists them, reads them again, gives them up
     DeadLetters(dead_letters::Args),
     /// Goes on behind what is damaged in the journal, and notes it

@@ -12,6 +12,8 @@ pub(crate) mod heal;
 pub(crate) mod import;
 pub(crate) mod log;
 pub(crate) mod pass_damage;
+pub(crate) mod projections;
+pub(crate) mod query;
 pub(crate) mod rebuild;
 pub(crate) mod restore;
 pub(crate) mod rewind;

@@ -21,9 +21,12 @@ mod error;
 #[cfg(test)]
 mod histories;
 mod ingestor;
+mod late;
 mod load;
 mod options;
 mod pace;
+#[cfg(test)]
+mod projecting;
 mod projector;
 mod redrive;
 mod resume;
@@ -37,6 +40,7 @@ pub use compare::compare;
 pub use decode::{change, decode};
 pub use error::Error;
 pub use ingestor::Ingestor;
+pub use late::{apply_late, check_cursor};
 pub use load::{Loaded, Plain, Source, load, load_from};
 pub use options::{OnDamage, Options};
 pub use pace::Pace;

@@ -178,6 +178,37 @@ pub enum Error {
         /// What is wrong.
         reason: &'static str,
     },
+    /// That cannot be the name of a projection.
+    #[error(
+        "{name:?} is no name for a projection: 1 to 48 of `a` to `z`, `0` to `9` and `-` are, a letter first"
+    )]
+    ProjectionName {
+        /// What was given.
+        name: String,
+    },
+    /// The file of a projection cannot be used.
+    #[error("{path} cannot be used as a projection: {reason}; build the projection anew")]
+    ProjectionFile {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// A projection could not take a record. Nothing of the batch is in it, and its cursor stands before the batch.
+    #[error(
+        "projection {name:?}, version {version}, cannot take the record at offset {offset}: {source}; its worker stops \
+         and everything else goes on. Mend the projection and open it again"
+    )]
+    ProjectionFailed {
+        /// The projection.
+        name: String,
+        /// Its version.
+        version: u32,
+        /// The record.
+        offset: Offset,
+        /// What the projection says, or its panic.
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// The file that names the current generation names none.
     #[error("{path} does not name a generation ({detail}): rebuild the store from the log")]
     Pointer {
@@ -198,6 +229,8 @@ impl Error {
             | Self::Poisoned { .. }
             | Self::Engine { .. }
             | Self::Io { .. }
+            | Self::ProjectionFile { .. }
+            | Self::ProjectionFailed { .. }
             | Self::Damaged { .. } => Kind::Stop,
             Self::Missing { .. }
             | Self::NotAStore { .. }
@@ -210,6 +243,7 @@ impl Error {
             | Self::Ambiguous { .. }
             | Self::NotAPrefix { .. }
             | Self::OutOfOrder { .. }
+            | Self::ProjectionName { .. }
             | Self::Pointer { .. } => Kind::Fix,
         }
     }

@@ -64,6 +64,7 @@ mod lock;
 mod order;
 mod passed;
 mod plan;
+mod projection;
 mod record_cache;
 mod runs;
 #[cfg(test)]
@@ -90,6 +91,10 @@ pub use index::DeadLetter;
 pub use keys::IdPrefix;
 pub use letters::Redriven;
 pub use passed::Passed;
+pub use projection::{
+    BuiltIn, Postings, Projected, Projection, ProjectionEntry, ProjectionError, ProjectionOptions,
+    ProjectionStore, ProjectionTxn, ProjectionView, Shelf, ShelfContent, ShelfVersion,
+};
 pub use runs::Listed;
 pub use snapshot::{EpochEntry, Snapshot, Stored, SubjectEntry};
 pub use store::{KvStore, Outcome, Sink};

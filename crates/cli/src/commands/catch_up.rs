@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use annals::parts::IngestError;
-use annals::{Annals, Error, Offset};
+use annals::{Annals, Error, Offset, ProjectionHandle};
 
 use super::Context;
 use crate::exit::Failure;
@@ -26,10 +26,32 @@ pub(crate) fn catch_up(annals: &Annals, context: &Context) -> Result<(), Failure
 /// # Errors
 /// As [`catch_up`].
 pub(crate) fn up_to(annals: &Annals, end: Offset, context: &Context) -> Result<(), Failure> {
+    wait(end, "applying the journal", context, |slice| annals.wait_for(end, slice))
+}
+
+/// Waits until a projection has applied everything before `end`.
+///
+/// # Errors
+/// What stopped its worker; Ctrl-C.
+pub(crate) fn projection_up_to(
+    projection: &ProjectionHandle,
+    end: Offset,
+    context: &Context,
+) -> Result<(), Failure> {
+    let what = format!("filling the projection {}", projection.name());
+    wait(end, &what, context, |slice| projection.wait_for(end, slice))
+}
+
+fn wait(
+    end: Offset,
+    what: &str,
+    context: &Context,
+    mut slice: impl FnMut(Duration) -> Result<(), Error>,
+) -> Result<(), Failure> {
     let mut progress = None;
     let mut first = None;
     loop {
-        let applied = match annals.wait_for(end, SLICE) {
+        let applied = match slice(SLICE) {
             Ok(()) => return Ok(()),
             Err(Error::Timeout { applied, .. }) => applied,
             Err(Error::Ingest(IngestError::Timeout { cursor, .. })) => cursor,
@@ -43,7 +65,7 @@ pub(crate) fn up_to(annals: &Annals, end: Offset, context: &Context) -> Result<(
         progress.get_or_insert_with(|| Progress::of_bytes(Some(all))).update(
             applied.get().saturating_sub(from.get()),
             None,
-            || "applying the journal".to_owned(),
+            || what.to_owned(),
         );
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Past {
 
 /// A place in the journal, or a time of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum When {
+pub(crate) enum When {
     Offset(Offset),
     /// Microseconds since 1970-01-01T00:00:00Z.
     Time(i64),
@@ -39,6 +39,22 @@ impl FromStr for When {
             None => match text.parse() {
                 Ok(offset) => Ok(Self::Offset(Offset::new(offset))),
                 Err(_) => Err("an offset is expected, or @ and a time".to_owned()),
+            },
+        }
+    }
+}
+
+impl When {
+    /// The offset at which what is meant begins: of a time, that of what was committed then or later.
+    ///
+    /// # Errors
+    /// Exit code 5 for a time that was purged; what reading says.
+    pub(crate) fn begins_at(self, annals: &Annals) -> Result<Offset, Failure> {
+        match self {
+            Self::Offset(offset) => Ok(offset),
+            Self::Time(micros) => match micros.checked_sub(1) {
+                Some(before) => Ok(annals.offset_at(before)?),
+                None => Ok(Offset::ZERO),
             },
         }
     }

@@ -7,7 +7,7 @@
 //!     everything stands that was acknowledged before the question was asked.
 
 use annals::parts::StoreError;
-use annals::{IdPrefix, Snapshot, Stored};
+use annals::{IdPrefix, Offset, Snapshot, Stored};
 
 use super::past::Past;
 use super::{Context, catch_up, opening};
@@ -38,7 +38,7 @@ pub(crate) fn ask(
     };
     let answered = answer(&snapshot, &mut context.output).and_then(|()| context.output.flush());
     if answered.is_ok() {
-        as_of(&snapshot, &context.output);
+        say_as_of(snapshot.as_of(), &context.output);
     }
     drop(snapshot);
     drop(store);
@@ -48,8 +48,7 @@ pub(crate) fn ask(
 }
 
 /// Names the offset that an answer reflects, on stderr: lists stay one object a line.
-fn as_of(snapshot: &Snapshot<'_>, output: &Output) {
-    let offset = snapshot.as_of();
+pub(crate) fn say_as_of(offset: Offset, output: &Output) {
     if output.json {
         output::say(format_args!(r#"{{"as_of":{offset}}}"#));
     } else {
@@ -89,9 +88,9 @@ impl<K> Pages<K> {
     ///
     /// `page` reads so many answers after one, `key` says after which the next page goes on, and `show` shows an answer
     /// or says that it is not among those asked for.
-    pub(crate) fn each<T>(
+    pub(crate) fn each<T, E: Into<Failure>>(
         self,
-        mut page: impl FnMut(Option<&K>, usize) -> Result<Vec<T>, StoreError>,
+        mut page: impl FnMut(Option<&K>, usize) -> Result<Vec<T>, E>,
         key: impl Fn(&T) -> K,
         mut show: impl FnMut(T) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
@@ -99,7 +98,7 @@ impl<K> Pages<K> {
         let mut after = self.after;
         while left > 0 {
             let wanted = usize::try_from(left).unwrap_or(PAGE).clamp(PAGE / 16, PAGE);
-            let answers = page(after.as_ref(), wanted)?;
+            let answers = page(after.as_ref(), wanted).map_err(Into::into)?;
             let ended = answers.len() < wanted;
             after = answers.last().map(&key).or(after);
             for answer in answers {

@@ -21,6 +21,9 @@ impl From<Error> for Failure {
             Error::Store(error) => of_store(failure, error),
             Error::Journal(JournalError::Io { source, .. }) => of_refusal(failure, source),
             Error::Io { source, .. } => of_refusal(failure, source),
+            Error::Projection { name, .. } => failure.with_help(format!(
+                "everything else goes on; `annals projections rebuild {name}` builds it anew from the journal"
+            )),
             Error::TimePurged { .. } => {
                 failure.with_help("`annals log receipts` lists what was purged, with its times")
             }
@@ -115,7 +118,8 @@ fn of_store(failure: Failure, error: &StoreError) -> Failure {
 fn code_of(error: &Error) -> Code {
     match error {
         Error::Missing { .. } | Error::NotOurs { .. } => Code::NoData,
-        Error::TimePurged { .. } => Code::NotFound,
+        Error::TimePurged { .. } | Error::NoProjection { .. } | Error::NotIndexed { .. } => Code::NotFound,
+        Error::Projection { source, .. } => of_ingest_error(source, DEPTH),
         Error::NotApplied { offset, durable, .. } if offset > durable => Code::Usage,
         Error::Locked { .. } => Code::Locked,
         Error::NewerFormat { .. } => Code::NewerFormat,
@@ -167,7 +171,9 @@ fn of_store_error(error: &StoreError) -> Code {
         | StoreError::OlderStore { .. }
         | StoreError::ContentBehind { .. } => Code::OtherLog,
         StoreError::Full { .. } => Code::Full,
-        StoreError::Damaged { .. } | StoreError::Pointer { .. } => Code::Damaged,
+        StoreError::Damaged { .. } | StoreError::Pointer { .. } | StoreError::ProjectionFile { .. } => {
+            Code::Damaged
+        }
         StoreError::Ambiguous { .. } => Code::NotFound,
         StoreError::NotAPrefix { .. } => Code::Usage,
         StoreError::Io { source, .. } => Code::of_io(source),

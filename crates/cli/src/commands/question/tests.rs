@@ -5,7 +5,7 @@ fn check(all: u64, step: u64, limit: Option<u64>, after: Option<u64>) -> Vec<u64
     let mut shown = Vec::new();
     let page = |after: Option<&u64>, wanted: usize| {
         let first = after.map_or(0, |after| after + 1);
-        Ok((first..all).take(wanted).collect())
+        Ok::<_, StoreError>((first..all).take(wanted).collect())
     };
     let pages = Pages { limit, after };
     pages
