@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use annals_record::{IntoLog, Lag, Log, Offset};
+use annals_record::{Cursor, IntoLog, Lag, Log, Offset, ReadLimit};
 use annals_storage::Sink;
 
 use crate::board::{Board, State, Status};
+use crate::resume::newest_term;
 use crate::worker::{Shared, Source, Worker};
 use crate::{Error, Options};
 
@@ -83,6 +84,55 @@ impl<L: Log + 'static, S: Sink + 'static> Ingestor<L, S> {
     /// [`Error::Timeout`] if it takes longer.
     pub fn wait_for(&self, offset: Offset, timeout: Duration) -> Result<(), Error> {
         self.shared.board.wait_for(offset, timeout)
+    }
+
+    /// Pauses the worker: it finishes its batch, makes everything applied durable, and applies nothing more until
+    /// [`Ingestor::resume`]. Returns at once; [`Ingestor::wait_until_paused`] waits until it rests.
+    ///
+    /// A pause outlives [`Ingestor::stop`] and holds for the next [`Ingestor::start`]. Whoever waits for an offset beyond
+    /// the cursor gets [`Error::Paused`] as soon as the worker rests.
+    pub fn pause(&self) {
+        self.shared.board.ask_to_pause();
+    }
+
+    /// The worker goes on, where the store stands.
+    pub fn resume(&self) {
+        self.shared.board.resume();
+    }
+
+    /// Whether it was told to pause, whether or not it rests already.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.shared.board.is_asked_to_pause()
+    }
+
+    /// Waits until a worker that was told to pause applies nothing any more: because it rests, or because none runs.
+    /// False if it takes longer, or if somebody has it go on.
+    #[must_use]
+    pub fn wait_until_paused(&self, timeout: Duration) -> bool {
+        self.shared.board.wait_paused(timeout)
+    }
+
+    /// Moves the store's cursor to `to` while the worker rests for it, and has it go on from there: back, and what
+    /// stands behind it is applied again; forth, and what lies between is never applied. Returns the place where the
+    /// store stood; durable on return. A pause stays one.
+    ///
+    /// # Errors
+    /// [`Error::NoPlace`] if the log cannot be read from `to`; [`Error::Store`] if the store cannot be moved, which a
+    /// [`annals_storage::HybridStore`] never can; [`Error::Panicked`] if the log cannot be had.
+    pub fn seek(&self, to: Offset) -> Result<Offset, Error> {
+        let Shared { store, board, .. } = &*self.shared;
+        let log = self.shared.take_log().ok_or(Error::Panicked)?;
+        let _held = board.hold();
+        board.wait_paused(Duration::MAX);
+        let one = ReadLimit { records: 1, bytes: 1 };
+        log.read(to, one).map_err(|source| Error::NoPlace { to, source })?;
+        let from = store.cursor()?.map_or(log.bounds()?.oldest, |cursor| cursor.next);
+        let cursor = Cursor { log: log.identity(), term: newest_term(&*log), next: to, last: None };
+        store.seek(&cursor)?;
+        tracing::info!(from = from.get(), to = to.get(), "the store was moved");
+        board.post(|status| (status.cursor, status.checkpointed) = (Some(cursor), Some(to)));
+        Ok(from)
     }
 
     /// Stops the worker: it finishes its batch, makes everything applied durable, and lets go of log and store.

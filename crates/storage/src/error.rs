@@ -178,6 +178,16 @@ pub enum Error {
         /// What is wrong.
         reason: &'static str,
     },
+    /// It holds all of the log before its cursor, which therefore cannot be put elsewhere.
+    #[error(
+        "this store holds what the log says up to its cursor, so the cursor cannot be moved to offset {to}: to apply the \
+         log again, rebuild it (`annals rebuild`); an older copy that was put in its place is taken as it stands by \
+         `annals rewind`"
+    )]
+    NoSeek {
+        /// Where the cursor was to stand.
+        to: Offset,
+    },
     /// The file that names the current generation names none.
     #[error("{path} does not name a generation ({detail}): rebuild the store from the log")]
     Pointer {
@@ -210,6 +220,7 @@ impl Error {
             | Self::Ambiguous { .. }
             | Self::NotAPrefix { .. }
             | Self::OutOfOrder { .. }
+            | Self::NoSeek { .. }
             | Self::Pointer { .. } => Kind::Fix,
         }
     }

@@ -7,6 +7,8 @@ use annals_storage::HybridStore;
 use super::*;
 use crate::scene::{FaultyStore, assertion, log_of, named};
 
+mod pauses;
+
 /// Longer than any test waits unless something hangs.
 const LONG: Duration = Duration::from_secs(60);
 
