@@ -1,6 +1,6 @@
 //! The worker in the background: start it, wait for it, stop it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ use crate::{Error, Options};
 /// Dropping it stops the worker as [`Ingestor::stop`] does.
 pub struct Ingestor<L: Log + 'static, S: Sink + 'static> {
     shared: Arc<Shared<L, S>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl<L: Log + 'static, S: Sink + 'static> Ingestor<L, S> {
@@ -43,7 +43,10 @@ impl<L: Log + 'static, S: Sink + 'static> Ingestor<L, S> {
     /// As [`Ingestor::new`], with options.
     pub fn with_options<J: IntoLog<Log = L>>(source: J, store: Arc<S>, options: Options) -> Self {
         let log = Mutex::new(Source::Waiting(Box::new(|| source.into_log())));
-        Self { shared: Arc::new(Shared { log, store, options, board: Arc::new(Board::new()) }), thread: None }
+        Self {
+            shared: Arc::new(Shared { log, store, options, board: Arc::new(Board::new()) }),
+            thread: Mutex::default(),
+        }
     }
 
     /// Starts the worker: on a thread of its own, or, with feature `tokio` and within a runtime, as a blocking task of
@@ -51,11 +54,13 @@ impl<L: Log + 'static, S: Sink + 'static> Ingestor<L, S> {
     ///
     /// Whether the store fits the log is checked by the worker: [`Ingestor::progress`] and [`Ingestor::wait_for`] tell.
     pub fn start(&mut self) {
+        self.restart();
+    }
+
+    /// As [`Ingestor::start`], for those who share it.
+    pub fn restart(&self) {
         let Some(worker) = Worker::new(&self.shared) else { return };
-        if let Some(thread) = self.thread.take() {
-            // It has given its place back and has nothing left to do.
-            let _ = thread.join();
-        }
+        self.join();
         self.spawn(|| worker.run());
     }
 
@@ -141,10 +146,7 @@ impl<L: Log + 'static, S: Sink + 'static> Ingestor<L, S> {
     /// [`Error::Failed`] if it had stopped by an error, or could not make everything durable.
     pub fn stop(&mut self) -> Result<(), Error> {
         let rested = self.rest();
-        if let Some(thread) = self.thread.take() {
-            // A panic is on the board already.
-            let _ = thread.join();
-        }
+        self.join();
         rested
     }
 
@@ -161,7 +163,16 @@ impl<L: Log + 'static, S: Sink + 'static> Ingestor<L, S> {
         }
     }
 
-    fn spawn(&mut self, work: impl FnOnce() + Send + 'static) {
+    /// Waits for the thread of a worker that has given its place back, and has nothing left to do.
+    fn join(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A panic is on the board already.
+            let _ = thread.join();
+        }
+    }
+
+    fn spawn(&self, work: impl FnOnce() + Send + 'static) {
         #[cfg(feature = "tokio")]
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             // It gives its place back when it ends, and also when the runtime drops it without having begun.
@@ -169,7 +180,7 @@ impl<L: Log + 'static, S: Sink + 'static> Ingestor<L, S> {
             return;
         }
         match std::thread::Builder::new().name("annals-ingest".to_owned()).spawn(work) {
-            Ok(thread) => self.thread = Some(thread),
+            Ok(thread) => *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread),
             Err(error) => {
                 tracing::error!(%error, "the worker's thread could not be started");
                 self.shared.board.end(State::Failed, Some(Arc::new(Error::Spawn(error))));

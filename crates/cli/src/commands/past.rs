@@ -19,7 +19,7 @@ pub(crate) struct Past {
 
 /// A place in the journal, or a time of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum When {
+pub(crate) enum When {
     Offset(Offset),
     /// Microseconds since 1970-01-01T00:00:00Z.
     Time(i64),

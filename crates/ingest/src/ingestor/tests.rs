@@ -245,7 +245,7 @@ mod runtime {
         let mut ingestor = Ingestor::new(journal.clone(), Arc::clone(&store));
         ingestor.start();
         let appended = journal.lock().await.append(&[&assertion("a", 10)]).unwrap();
-        assert!(ingestor.thread.is_none());
+        assert!(ingestor.thread.lock().unwrap().is_none());
         let ingestor = tokio::task::spawn_blocking(move || {
             ingestor.wait_for(appended[0].next, LONG).unwrap();
             ingestor
