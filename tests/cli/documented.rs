@@ -36,7 +36,7 @@ pub(super) fn subcommands(of: &str) -> Vec<String> {
 fn every_command_is_documented_and_has_examples() {
     let document = document();
     let commands = commands();
-    assert_eq!(commands.len(), 23);
+    assert_eq!(commands.len(), 24);
     for command in commands {
         assert!(document.contains(&format!("annals {command}")), "{command}");
         assert!(help(&format!("help {command}")).contains("Examples:"), "{command}");
@@ -72,6 +72,7 @@ fn every_exit_code_is_documented_with_its_name() {
         (12, "newer_format"),
         (13, "other_log"),
         (14, "disk_full"),
+        (15, "paused"),
         (130, "interrupted"),
     ] {
         assert!(document.contains(&format!("| {code} | `{name}` |")), "{code}");
@@ -108,6 +109,10 @@ fn every_key_of_a_report_is_documented() {
         keys(&data.json(line).ends(0).report(), &mut found);
     }
     keys(&data.json("generations").ends(0).lines()[0], &mut found);
+    keys(&data.json("cursors").ends(0).lines()[0], &mut found);
+    for line in ["cursors pause store", "cursors", "cursors resume store"] {
+        keys(&data.json(line).ends(0).lines()[0], &mut found);
+    }
     for line in ["rebuild --rollback", "generations --remove gen-000002"] {
         keys(&data.json(line).ends(0).report(), &mut found);
     }

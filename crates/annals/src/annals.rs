@@ -11,6 +11,7 @@ use annals_record::{Appended, EpochId, Log, Offset, Record, RecordId, check_enco
 use annals_storage::{Generation, HybridStore, Sink, Stored, Tally};
 
 use crate::applied::AppliedCount;
+use crate::consumers::{Consumers, Notes};
 use crate::digest::DigestReport;
 use crate::directory::Directory;
 use crate::error::Error;
@@ -45,6 +46,7 @@ pub struct Annals {
     #[cfg(feature = "tokio")]
     turnstile: Turnstile,
     pub(crate) valve: Arc<Valve>,
+    attending: Attending,
     status_file: StatusFile,
     serving: Arc<RwLock<Serving>>,
     pub(crate) rebuilding: Mutex<()>,
@@ -54,6 +56,16 @@ pub struct Annals {
     journal: Journal,
     directory: Directory,
     options: Options,
+}
+
+/// The consumers, which end before the journal does.
+struct Attending(Arc<Consumers>);
+
+impl Drop for Attending {
+    fn drop(&mut self) {
+        // What went wrong was reported when it did.
+        let _ = self.0.close();
+    }
 }
 
 /// The store that answers, and the worker that fills it. Whoever asks takes a copy: nobody holds a lock over a question.
@@ -110,10 +122,13 @@ impl Annals {
         let store = HybridStore::open_with(generations.path(generation), options.store)?;
         store.watch(&directory.seen_file())?;
         let store = Arc::new(store);
-        let serving = Arc::new(RwLock::new(Serving::start(&journal, store, generation, &options)));
+        let consumers = Arc::new(Consumers::new(Notes::of(&directory)));
+        let paused = consumers.notes.paused(STORE_CURSOR)?.is_some();
+        let serving = Serving::start(&journal, store, generation, &options, paused);
+        let serving = Arc::new(RwLock::new(serving));
         let words = directory.status_file();
-        let status_file =
-            StatusFile::keep(words, journal.clone(), Arc::clone(&serving), Arc::clone(&lineage))?;
+        let kept = (Arc::clone(&lineage), Arc::clone(&consumers));
+        let status_file = StatusFile::keep(words, journal.clone(), Arc::clone(&serving), kept)?;
         let projections = Projections::new(directory.projections(), journal.clone(), options.ingest);
         projections.begin_kept();
         let handover = Arc::new(Handover::default());
@@ -123,6 +138,7 @@ impl Annals {
             #[cfg(feature = "tokio")]
             turnstile: Turnstile::new(Arc::clone(&valve), directory.root().to_owned()),
             valve,
+            attending: Attending(consumers),
             status_file,
             serving,
             rebuilding: Mutex::default(),
@@ -185,7 +201,8 @@ impl Annals {
     /// Waits until everything before `offset` can be asked for: with the `next` of an append's receipt, that record.
     ///
     /// # Errors
-    /// [`Error::Timeout`] if it takes longer; [`Error::Ingest`] with the worker's reason if it has stopped.
+    /// [`Error::Timeout`] if it takes longer; [`Error::Paused`] if the store is paused before it; [`Error::Ingest`] with
+    /// the worker's reason if it has stopped.
     pub fn wait_for(&self, offset: Offset, timeout: Duration) -> Result<(), Error> {
         waiting::wait_for(&self.serving, &self.handover, offset, timeout)
     }
@@ -193,7 +210,7 @@ impl Annals {
     /// Waits, however long it takes, until everything that is durable now can be asked for.
     ///
     /// # Errors
-    /// [`Error::Ingest`] with the worker's reason if it has stopped.
+    /// [`Error::Paused`] if the store is paused and behind; [`Error::Ingest`] with the worker's reason if it has stopped.
     pub fn catch_up(&self) -> Result<(), Error> {
         self.wait_for(self.journal.durable(), Duration::MAX)
     }
@@ -266,7 +283,9 @@ impl Annals {
         let store = StoreStatus::of(&serving)?;
         let lag = self.journal.lag(store.cursor.unwrap_or(Offset::ZERO))?;
         let catch_up = self.status_file.catch_up(&lag);
-        Ok(Status { journal: self.journal.status(), store: Some(store), lag, catch_up, owner: None })
+        let consumers = self.status_file.consumers(&self.journal)?;
+        let journal = self.journal.status();
+        Ok(Status { journal, store: Some(store), lag, catch_up, owner: None, consumers })
     }
 
     /// What the store holds, as sums to compare with those of another machine, as of how far the worker has come.
@@ -337,23 +356,29 @@ impl Annals {
         if let Err(error) = store.watch(&self.directory.seen_file()) {
             tracing::warn!(%error, "how far the store is cannot be read");
         }
-        let next = Serving::start(&self.journal, store, generation, &self.options);
+        let together = self.consumers().together();
+        let paused = self.consumers().notes.paused(STORE_CURSOR);
+        // What cannot be read was obeyed before.
+        let paused = paused.map_or_else(|_| ingestor.is_paused(), |paused| paused.is_some());
+        let next = Serving::start(&self.journal, store, generation, &self.options, paused);
         let before = mem::replace(&mut *self.serving.write().unwrap_or_else(PoisonError::into_inner), next);
-        drop(resting);
+        drop((together, resting));
         drop((before, ingestor, old));
         build.clear(finished?, Some(former), &self.journal, begun.elapsed())
     }
 
-    /// Stops the worker, makes the store durable, and closes the journal in order.
+    /// Stops the consumers and the worker, makes the store durable, and closes the journal in order.
     ///
     /// # Errors
-    /// The first thing that went wrong; what was acknowledged is durable all the same.
+    /// The first thing that went wrong, a consumer's own error last; what was acknowledged is durable all the same.
     pub fn close(self) -> Result<(), Error> {
+        let consumed = self.attending.0.close();
         let stopped = self.serving().ingestor.rest();
         self.projections.close();
         self.status_file.close()?;
         stopped?;
-        Ok(self.journal.clone().close()?)
+        self.journal.clone().close()?;
+        consumed
     }
 
     /// The data directory.
@@ -362,18 +387,31 @@ impl Annals {
         self.directory.root()
     }
 
-    fn serving(&self) -> Serving {
+    pub(crate) fn serving(&self) -> Serving {
         self.serving.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn consumers(&self) -> &Arc<Consumers> {
+        &self.attending.0
     }
 }
 
 impl Serving {
-    fn start(journal: &Journal, store: Arc<HybridStore>, generation: Generation, options: &Options) -> Self {
+    fn start(
+        journal: &Journal,
+        store: Arc<HybridStore>,
+        generation: Generation,
+        options: &Options,
+        paused: bool,
+    ) -> Self {
         let mut ingestor =
             Ingestor::with_options(Arc::new(journal.clone()), Arc::clone(&store), options.ingest);
         let oldest = || journal.bounds().map_or(Offset::ZERO, |bounds| bounds.oldest);
         // Whether it can be read, and belongs to this journal, the worker finds out.
         let start = store.cursor().ok().flatten().map_or_else(oldest, |cursor| cursor.next);
+        if paused {
+            ingestor.pause();
+        }
         ingestor.start();
         Self { ingestor: Arc::new(ingestor), store, generation, start, count: AppliedCount::default() }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use annals_record::{EncodingMismatch, Kind, Lag, LogError, Offset, RecordError, Refusal, format_instant};
 
 use crate::backpressure::LagBound;
+use crate::consumers::ConsumerKind;
 use crate::projections::reason;
 
 /// Why Annals could not do it.
@@ -170,6 +171,59 @@ pub enum Error {
         /// The offset of the query.
         wanted: Offset,
     },
+    /// A worker is paused, and what was waited for lies beyond what it has applied.
+    #[error(
+        "{name} is paused at offset {applied}, before offset {offset}: `annals cursors resume {name}` has it go on"
+    )]
+    Paused {
+        /// The worker: `store`, or the name of a consumer.
+        name: String,
+        /// What was waited for.
+        offset: Offset,
+        /// How far it has come.
+        applied: Offset,
+    },
+    /// That cannot be the name of a consumer.
+    #[error(
+        "{name:?} cannot be the name of a consumer: it has 1 to 64 of `a` to `z`, `0` to `9`, `-` and `.`, begins with no \
+         dot, and `store` and what begins with `store.` are taken"
+    )]
+    ConsumerName {
+        /// What was given.
+        name: String,
+    },
+    /// A consumer of this name is at work.
+    #[error("a consumer named {name} is at work: stop it first, or take another name")]
+    ConsumerTaken {
+        /// The name.
+        name: String,
+    },
+    /// There is no consumer of this name.
+    #[error("there is no consumer named {name}: `annals cursors` lists them")]
+    NoConsumer {
+        /// What was given.
+        name: String,
+    },
+    /// That cannot be done to a worker or a cursor of this kind.
+    #[error("{name} is a {kind}, which cannot be {done}: {next}")]
+    WrongKind {
+        /// Its name.
+        name: String,
+        /// What it is.
+        kind: ConsumerKind,
+        /// What was to be done to it.
+        done: &'static str,
+        /// What to do instead.
+        next: &'static str,
+    },
+    /// A consumer could not go on, or could not be put elsewhere. Nothing else is touched by it.
+    #[error("consumer {name}: {source}")]
+    Consumer {
+        /// Its name.
+        name: String,
+        /// What its worker says.
+        source: annals_ingest::Error,
+    },
     /// A file could not be read or written.
     #[error("cannot {op} {path}: {source}")]
     Io {
@@ -189,7 +243,7 @@ impl Error {
     pub fn refusal(&self) -> Option<Refusal> {
         match self {
             Self::Store(error) => error.refusal(),
-            Self::Ingest(error) => error.refusal(),
+            Self::Ingest(error) | Self::Consumer { source: error, .. } => error.refusal(),
             Self::Behind { worker: Some(error), .. } => error.refusal(),
             _ => None,
         }
@@ -208,18 +262,23 @@ impl Error {
             | Self::NoProjection { .. }
             | Self::ProjectionTaken { .. }
             | Self::NotIndexed { .. }
+            | Self::ConsumerName { .. }
+            | Self::ConsumerTaken { .. }
+            | Self::NoConsumer { .. }
+            | Self::WrongKind { .. }
             | Self::Record(_)
             | Self::Encoding(_) => Kind::Fix,
             Self::NotApplied { offset, durable, .. } if offset > durable => Kind::Fix,
             Self::Locked { .. }
             | Self::Timeout { .. }
             | Self::NotApplied { .. }
-            | Self::ProjectionBehind { .. } => Kind::Retry,
+            | Self::ProjectionBehind { .. }
+            | Self::Paused { .. } => Kind::Retry,
             Self::Projection { source, .. } => source.kind(),
             Self::Journal(error) => error.kind(),
             Self::Log(error) => error.kind(),
             Self::Store(error) => error.kind(),
-            Self::Ingest(error) => error.kind(),
+            Self::Ingest(error) | Self::Consumer { source: error, .. } => error.kind(),
             Self::Behind { worker, .. } => worker.as_ref().map_or(Kind::Retry, |error| error.kind()),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => Kind::Retry,
             Self::Io { .. } => Kind::Stop,
@@ -255,7 +314,7 @@ fn not_indexed(wanted: &[&str], unready: &[(&str, String)]) -> String {
 fn behind(lag: &Lag, bound: &LagBound, waited: Duration, worker: Option<&annals_ingest::Error>) -> String {
     let state = format!("the store is {lag} behind the journal, and appends go on up to {bound}");
     match worker {
-        Some(error @ annals_ingest::Error::Stopped { .. }) => {
+        Some(error @ (annals_ingest::Error::Stopped { .. } | annals_ingest::Error::Paused { .. })) => {
             format!("{state}; nothing was appended: {error}")
         }
         Some(error) => format!("{state}; nothing was appended, for the worker has stopped: {error}"),

@@ -33,6 +33,8 @@ mod as_of;
 mod backpressure;
 mod backup;
 mod bounded;
+mod consumers;
+mod cursors;
 mod digest;
 mod directory;
 mod error;
@@ -70,6 +72,8 @@ pub use annals_storage::{
 pub use as_of::{AsOf, offset_at};
 pub use backpressure::{Backpressure, LagBound};
 pub use backup::{Backup, backup, check_backup, describe_backup};
+pub use consumers::{Consumer, ConsumerKind, ConsumerOptions, ConsumerState, ConsumerStatus, Pause, Seek};
+pub use cursors::{SeekPlan, cursors, forget, pause, plan_seek, resume, seek};
 pub use digest::{DigestReport, FamilyDigest, Sums, digest_beside};
 pub use directory::journal_dir;
 pub use error::Error;

@@ -13,7 +13,9 @@ use annals_record::{Lag, Log, Offset};
 use annals_storage::{Counts, Passed};
 use serde::{Deserialize, Serialize};
 
-use crate::annals::Serving;
+use crate::annals::{STORE_CURSOR, Serving};
+use crate::consumers::{ConsumerKind, ConsumerStatus, Consumers, Notes, Said};
+use crate::cursors;
 use crate::digest::Sums;
 use crate::directory::{self, Directory};
 use crate::error::Error;
@@ -39,6 +41,8 @@ pub struct Status {
     pub catch_up: Option<Duration>,
     /// The process that owns the data, if it is another one.
     pub owner: Option<String>,
+    /// The workers over the journal: the store's first, then the consumers that are known.
+    pub consumers: Vec<ConsumerStatus>,
 }
 
 /// The state of a store and of the worker that fills it.
@@ -85,6 +89,9 @@ pub(crate) struct Words {
     /// Said only while the store is behind; not in what an earlier version wrote.
     #[serde(default)]
     pace: Option<Rates>,
+    /// The workers; not in what an earlier version wrote.
+    #[serde(default)]
+    pub(crate) consumers: Vec<Said>,
 }
 
 /// How fast the worker is and how fast the journal grows, in bytes of the journal a second.
@@ -156,6 +163,7 @@ impl StoreStatus {
             digests: self.sums.clone(),
             worker_error: self.worker_error.clone(),
             pace,
+            consumers: Vec::new(),
         }
     }
 }
@@ -179,7 +187,14 @@ impl From<Words> for StoreStatus {
 impl Serving {
     /// Whether a worker works, or tries to.
     fn works(&self) -> bool {
-        !matches!(self.ingestor.progress().state, State::Failed | State::Stopped)
+        !matches!(self.ingestor.progress().state, State::Failed | State::Stopped | State::Paused)
+    }
+
+    /// What there is to say of the store's worker.
+    fn said(&self) -> Said {
+        let said = Said::of(STORE_CURSOR, ConsumerKind::Store, &self.ingestor.progress());
+        let durable = self.store.durable_cursor().ok().flatten().map(|cursor| cursor.next.get());
+        Said { durable, ..said }
     }
 }
 
@@ -188,7 +203,7 @@ impl Serving {
 /// # Errors
 /// [`Error::Missing`] or [`Error::NotOurs`] if there is no data; [`Error::Journal`] if the journal cannot be read.
 pub fn status_beside(dir: &Path) -> Result<Status, Error> {
-    let Beside { reader, store, owner, rates } = beside(dir)?;
+    let Beside { reader, store, owner, rates, said } = beside(dir)?;
     let journal = reader.status()?;
     let cursor = store.as_ref().and_then(|store| store.cursor).unwrap_or(Offset::ZERO);
     let lag = reader.lag(cursor)?;
@@ -197,7 +212,8 @@ pub fn status_beside(dir: &Path) -> Result<Status, Error> {
         Pace::between(applied as f64, appended as f64, lag.bytes)
     };
     let catch_up = if lag.bytes == 0 { Some(Duration::ZERO) } else { rates.and_then(of_rates) };
-    Ok(Status { journal, store, lag, catch_up, owner })
+    let consumers = cursors::noted(&reader, &Notes::of(&Directory::existing(dir)?), said, owner.is_some())?;
+    Ok(Status { journal, store, lag, catch_up, owner, consumers })
 }
 
 /// A data directory as another process can see it.
@@ -210,6 +226,8 @@ pub(crate) struct Beside {
     pub(crate) owner: Option<String>,
     /// The rates it said last.
     rates: Option<Rates>,
+    /// What it said of its workers.
+    pub(crate) said: Vec<Said>,
 }
 
 pub(crate) fn beside(dir: &Path) -> Result<Beside, Error> {
@@ -218,7 +236,8 @@ pub(crate) fn beside(dir: &Path) -> Result<Beside, Error> {
     let words = read_words(&directory.status_file());
     let owner = words.as_ref().and_then(|words| words.owner.clone());
     let rates = words.as_ref().and_then(|words| words.pace.filter(|_| words.owner.is_some()));
-    Ok(Beside { reader, store: words.map(StoreStatus::from), owner, rates })
+    let said = words.as_ref().map(|words| words.consumers.clone()).unwrap_or_default();
+    Ok(Beside { reader, store: words.map(StoreStatus::from), owner, rates, said })
 }
 
 /// The log of a data directory, to be read beside whatever process owns it.
@@ -245,7 +264,8 @@ pub(crate) fn read_words(path: &Path) -> Option<Words> {
 }
 
 /// The status file, kept up to date by a thread of its own, which also looks after the journal when it is quiet
-/// and takes old generations away once nobody reads them.
+/// takes old generations away once nobody reads them, and has the workers do what
+/// other processes have noted.
 pub(crate) struct StatusFile {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -256,6 +276,7 @@ struct Shared {
     journal: Journal,
     serving: Arc<RwLock<Serving>>,
     lineage: Arc<Lineage>,
+    consumers: Arc<Consumers>,
     pace: Mutex<Pace>,
     closed: Mutex<bool>,
     changed: Condvar,
@@ -266,11 +287,11 @@ impl StatusFile {
         path: PathBuf,
         journal: Journal,
         serving: Arc<RwLock<Serving>>,
-        lineage: Arc<Lineage>,
+        (lineage, consumers): (Arc<Lineage>, Arc<Consumers>),
     ) -> Result<Self, Error> {
         let (closed, changed) = (Mutex::new(false), Condvar::new());
         let pace = Mutex::default();
-        let shared = Arc::new(Shared { path, journal, serving, lineage, pace, closed, changed });
+        let shared = Arc::new(Shared { path, journal, serving, lineage, consumers, pace, closed, changed });
         let keeper = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("annals-status".to_owned())
@@ -286,6 +307,11 @@ impl StatusFile {
         }
         let serving = self.shared.serving();
         self.shared.pace(&serving).filter(|_| serving.works())?.catch_up(lag.bytes)
+    }
+
+    /// How the workers stand.
+    pub(crate) fn consumers(&self, journal: &Journal) -> Result<Vec<ConsumerStatus>, Error> {
+        cursors::noted(journal, &self.shared.consumers.notes, self.shared.said(), true)
     }
 
     /// Says a last time how things stand: nobody owns the data any more.
@@ -322,6 +348,7 @@ impl Shared {
         let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
         while !*closed {
             drop(closed);
+            self.obey();
             let words = self.words(Some(owner.clone()));
             if words.is_some() && words != said {
                 if let Err(error) = self.replace(words.as_ref()) {
@@ -335,6 +362,15 @@ impl Shared {
             let waited = self.changed.wait_timeout_while(closed, RHYTHM, |closed| !*closed);
             closed = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Has the workers do what other processes want of them.
+    fn obey(&self) {
+        let serving = self.serving();
+        self.consumers.obey(&|paused| match paused {
+            true => serving.ingestor.pause(),
+            false => serving.ingestor.resume(),
+        });
     }
 
     /// Once nothing was appended for a while, the journal's watermark becomes durable.
@@ -358,7 +394,14 @@ impl Shared {
                 appended_bytes_per_second: pace.appended_per_second() as u64,
             })
         });
-        Some(status.words(owner, rates))
+        Some(Words { consumers: self.said(), ..status.words(owner, rates) })
+    }
+
+    /// What there is to say of the workers.
+    fn said(&self) -> Vec<Said> {
+        let mut said = vec![self.serving().said()];
+        said.extend(self.consumers.said());
+        said
     }
 
     /// The pace, as of now; none before the worker has looked.

@@ -6,7 +6,7 @@
 //!
 //! BP1: An append that finds the lag beyond the bound appends nothing.
 //! BP2: Whoever waits wakes whenever the worker moves, and is let through as soon as the lag is within the bound.
-//! BP3: Nobody waits for a worker that has ended: it is told why. Nor longer than the timeout.
+//! BP3: Nobody waits for a worker that has ended or is paused: it is told why. Nor longer than the timeout.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -130,6 +130,7 @@ impl Valve {
             State::Stopped if !self.handover.is_over_soon(handovers, Duration::ZERO) => {
                 Err(behind(Some(stopped(cursor))))
             }
+            State::Paused => Err(behind(Some(paused(cursor)))),
             _ if waited >= timeout => Err(behind(None)),
             _ => Ok(Verdict::Wait(cursor)),
         }
@@ -175,6 +176,11 @@ impl Valve {
 
 fn nanos(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
+fn paused(cursor: Offset) -> Arc<annals_ingest::Error> {
+    let wanted = Offset::new(cursor.get().saturating_add(1));
+    Arc::new(annals_ingest::Error::Paused { wanted, cursor })
 }
 
 fn stopped(cursor: Offset) -> Arc<annals_ingest::Error> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use annals_record::Offset;
 
-use crate::annals::Serving;
+use crate::annals::{STORE_CURSOR, Serving};
 use crate::error::Error;
 use crate::handover::Handover;
 
@@ -31,6 +31,9 @@ pub(crate) fn wait_for(
                 return Err(Error::Timeout { offset, applied: cursor, waited: timeout });
             }
             Err(annals_ingest::Error::Timeout { .. }) => {}
+            Err(annals_ingest::Error::Paused { cursor, .. }) => {
+                return Err(Error::Paused { name: STORE_CURSOR.to_owned(), offset, applied: cursor });
+            }
             // A rebuild has stopped it, to put another one in its place.
             Err(annals_ingest::Error::Stopped { .. })
                 if !left.is_zero() && handover.is_over_soon(handovers, slice) => {}

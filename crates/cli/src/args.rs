@@ -10,8 +10,9 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    append, backup, dead_letters, digest, epochs, export, generations, get, heal, import, log, pass_damage,
-    projections, query, rebuild, restore, rewind, status, subject, subjects, tail, verify, votes,
+    append, backup, cursors, dead_letters, digest, epochs, export, generations, get, heal, import, log,
+    pass_damage, projections, query, rebuild, restore, rewind, status, subject, subjects, tail, verify,
+    votes,
 };
 use crate::exit::Failure;
 
@@ -22,7 +23,8 @@ Exit codes:
   2    the command line makes no sense          12   written by a newer version
   3    some lines were rejected or left out     13   the store does not belong here
   4    damage found, or not the same            14   the disk is full
-  5    not found, or an ambiguous prefix        130  interrupted
+  5    not found, or an ambiguous prefix        15   the store is paused
+                                                130  interrupted
 
 Environment:
   ANNALS_DATA   the data directory, where --data is not given
@@ -85,6 +87,8 @@ pub(crate) enum Command {
     Generations(generations::Args),
     /// The indexes behind `query`: lists them, keeps them from here on, takes them away, builds them anew
     Projections(projections::Args),
+    /// Lists who reads the journal and how far each is; pauses, resumes, moves one
+    Cursors(cursors::Args),
     /// Records that could not be applied: lists them, reads them again, gives them up
     DeadLetters(dead_letters::Args),
     /// Goes on behind what is damaged in the journal, and notes it

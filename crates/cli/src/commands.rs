@@ -2,6 +2,7 @@
 
 pub(crate) mod append;
 pub(crate) mod backup;
+pub(crate) mod cursors;
 pub(crate) mod dead_letters;
 pub(crate) mod digest;
 pub(crate) mod epochs;

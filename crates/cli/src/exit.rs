@@ -40,6 +40,8 @@ pub(crate) enum Code {
     OtherLog,
     /// The disk is full.
     Full,
+    /// The store is paused, and what was asked for needs it to go on.
+    Paused,
     /// Stopped by Ctrl-C.
     Interrupted,
 }
@@ -59,6 +61,7 @@ impl Code {
             Self::NewerFormat => 12,
             Self::OtherLog => 13,
             Self::Full => 14,
+            Self::Paused => 15,
             Self::Interrupted => 130,
         }
     }
@@ -77,6 +80,7 @@ impl Code {
             Self::NewerFormat => "newer_format",
             Self::OtherLog => "other_log",
             Self::Full => "disk_full",
+            Self::Paused => "paused",
             Self::Interrupted => "interrupted",
         }
     }

@@ -80,6 +80,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Rewind(args) => commands::rewind::run(&args, &mut context),
         Command::Generations(args) => commands::generations::run(&args, &mut context),
         Command::Projections(args) => commands::projections::run(&args, &mut context),
+        Command::Cursors(args) => commands::cursors::run(&args, &mut context),
         Command::DeadLetters(args) => commands::dead_letters::run(&args, &mut context),
         Command::PassDamage(args) => commands::pass_damage::run(&args, &mut context),
         Command::Export(args) => commands::export::run(&args, &mut context),

@@ -24,6 +24,8 @@ pub enum State {
     CaughtUp,
     /// Something failed that may pass; it tries again soon.
     Retrying,
+    /// It was paused: what it has applied is durable, and it applies nothing more until it is resumed.
+    Paused,
     /// It was stopped.
     Stopped,
     /// It stopped because of an error.
@@ -70,7 +72,15 @@ struct Posted {
     stop: bool,
     /// No worker runs.
     idle: bool,
+    /// Someone wants the worker to apply nothing until somebody says otherwise.
+    paused: bool,
+    /// So many want it to apply nothing for a moment, in which its store is moved.
+    held: u32,
 }
+
+/// A worker that is held applies nothing until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Held<'b>(&'b Board);
 
 impl Board {
     pub(crate) fn new() -> Self {
@@ -86,7 +96,8 @@ impl Board {
             retries: 0,
             last_error: None,
         };
-        Self { posted: Mutex::new(Posted { status, stop: false, idle: true }), changed: Condvar::new() }
+        let posted = Posted { status, stop: false, idle: true, paused: false, held: 0 };
+        Self { posted: Mutex::new(posted), changed: Condvar::new() }
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -127,11 +138,61 @@ impl Board {
         self.lock().stop
     }
 
-    /// Waits, at most so long, and says whether the worker should stop.
-    pub(crate) fn pause(&self, at_most: Duration) -> bool {
+    /// Waits, at most so long, and says whether the worker should stop or pause.
+    pub(crate) fn sleep(&self, at_most: Duration) -> bool {
         let posted = self.lock();
-        let waited = self.changed.wait_timeout_while(posted, at_most, |posted| !posted.stop);
-        waited.unwrap_or_else(PoisonError::into_inner).0.stop
+        let sleeps = |posted: &mut Posted| !posted.stop && !posted.should_pause();
+        let waited = self.changed.wait_timeout_while(posted, at_most, sleeps);
+        let posted = waited.unwrap_or_else(PoisonError::into_inner).0;
+        posted.stop || posted.should_pause()
+    }
+
+    pub(crate) fn ask_to_pause(&self) {
+        self.lock().paused = true;
+        self.changed.notify_all();
+    }
+
+    /// The worker may go on, unless it is held. Whoever waits from here on waits for one that works.
+    pub(crate) fn resume(&self) {
+        self.lock().paused = false;
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn is_asked_to_pause(&self) -> bool {
+        self.lock().paused
+    }
+
+    /// Has the worker apply nothing for a moment; nobody who waits for it is told that it is paused.
+    pub(crate) fn hold(&self) -> Held<'_> {
+        self.lock().held += 1;
+        self.changed.notify_all();
+        Held(self)
+    }
+
+    pub(crate) fn should_pause(&self) -> bool {
+        self.lock().should_pause()
+    }
+
+    /// The worker's part of a pause: says that it rests, and waits until it may go on or should stop.
+    pub(crate) fn stand_still(&self) {
+        let mut posted = self.lock();
+        posted.status.state = State::Paused;
+        self.changed.notify_all();
+        let still = |posted: &mut Posted| posted.should_pause() && !posted.stop;
+        let waited = self.changed.wait_while(posted, still);
+        let mut posted = waited.unwrap_or_else(PoisonError::into_inner);
+        posted.status.state = State::Starting;
+        self.changed.notify_all();
+    }
+
+    /// Waits until the worker rests, or no worker runs; false if the time was up before, or it goes on again.
+    pub(crate) fn wait_paused(&self, timeout: Duration) -> bool {
+        let waits = |posted: &mut Posted| posted.should_pause() && !posted.rests();
+        let (posted, _) = self
+            .changed
+            .wait_timeout_while(self.lock(), timeout, waits)
+            .unwrap_or_else(PoisonError::into_inner);
+        posted.should_pause() && posted.rests()
     }
 
     /// Waits until no worker runs.
@@ -142,7 +203,8 @@ impl Board {
 
     /// Waits until the cursor has reached an offset.
     pub(crate) fn wait_for(&self, wanted: Offset, timeout: Duration) -> Result<(), Error> {
-        let waits = |posted: &mut Posted| posted.reached() < wanted && !posted.has_ended();
+        let waits =
+            |posted: &mut Posted| posted.reached() < wanted && !posted.has_ended() && !posted.is_paused();
         let (posted, _) = self
             .changed
             .wait_timeout_while(self.lock(), timeout, waits)
@@ -152,6 +214,7 @@ impl Board {
             _ if posted.status.cursor.is_some() && cursor >= wanted => Ok(()),
             (State::Failed, Some(error)) if posted.idle => Err(Error::Failed(Arc::clone(error))),
             _ if posted.has_ended() => Err(Error::Stopped { wanted, cursor }),
+            _ if posted.is_paused() => Err(Error::Paused { wanted, cursor }),
             _ => Err(Error::Timeout { wanted, cursor, timeout }),
         }
     }
@@ -176,6 +239,26 @@ impl Posted {
 
     fn has_ended(&self) -> bool {
         self.idle && self.status.state != State::New
+    }
+
+    fn should_pause(&self) -> bool {
+        self.paused || self.held > 0
+    }
+
+    /// Whether the worker rests because somebody has paused it. Whoever holds it for a moment is not told of.
+    fn is_paused(&self) -> bool {
+        self.paused && self.status.state == State::Paused
+    }
+
+    fn rests(&self) -> bool {
+        self.idle || self.status.state == State::Paused
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.lock().held -= 1;
+        self.0.changed.notify_all();
     }
 }
 

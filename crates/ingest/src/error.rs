@@ -54,6 +54,22 @@ pub enum Error {
         /// How far it has come.
         cursor: Offset,
     },
+    /// The worker is paused, and the offset lies beyond what it has applied.
+    #[error("the worker is paused at {cursor}, before offset {wanted}: resume it")]
+    Paused {
+        /// What was waited for.
+        wanted: Offset,
+        /// How far it has come.
+        cursor: Offset,
+    },
+    /// The place to go on from is none of the log's.
+    #[error("cannot go on from offset {to}: {source}")]
+    NoPlace {
+        /// What was asked for.
+        to: Offset,
+        /// What the log says of it.
+        source: LogError,
+    },
     /// The offset was not reached in time.
     #[error("offset {wanted} was not applied within {timeout:?}; the worker is at {cursor} and goes on")]
     Timeout {
@@ -91,11 +107,11 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Refused { .. } | Self::Encoding(_) | Self::NotStarted => Kind::Fix,
+            Self::Refused { .. } | Self::Encoding(_) | Self::NotStarted | Self::NoPlace { .. } => Kind::Fix,
             Self::Log(error) => error.kind(),
             Self::Store(error) => error.kind(),
             Self::Failed(error) => error.kind(),
-            Self::Stopped { .. } | Self::Timeout { .. } | Self::Spawn(_) => Kind::Retry,
+            Self::Stopped { .. } | Self::Paused { .. } | Self::Timeout { .. } | Self::Spawn(_) => Kind::Retry,
             Self::Damaged { .. } | Self::Panicked => Kind::Stop,
         }
     }

@@ -1,13 +1,14 @@
 //! The worker in the background: start it, wait for it, stop it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use annals_record::{IntoLog, Lag, Log, Offset};
+use annals_record::{Cursor, IntoLog, Lag, Log, Offset, ReadLimit};
 use annals_storage::Sink;
 
 use crate::board::{Board, State, Status};
+use crate::resume::newest_term;
 use crate::worker::{Shared, Source, Worker};
 use crate::{Error, Options};
 
@@ -29,7 +30,7 @@ use crate::{Error, Options};
 /// Dropping it stops the worker as [`Ingestor::stop`] does.
 pub struct Ingestor<L: Log + 'static, S: Sink + 'static> {
     shared: Arc<Shared<L, S>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl<L: Log + 'static, S: Sink + 'static> Ingestor<L, S> {
@@ -42,7 +43,10 @@ impl<L: Log + 'static, S: Sink + 'static> Ingestor<L, S> {
     /// As [`Ingestor::new`], with options.
     pub fn with_options<J: IntoLog<Log = L>>(source: J, store: Arc<S>, options: Options) -> Self {
         let log = Mutex::new(Source::Waiting(Box::new(|| source.into_log())));
-        Self { shared: Arc::new(Shared { log, store, options, board: Arc::new(Board::new()) }), thread: None }
+        Self {
+            shared: Arc::new(Shared { log, store, options, board: Arc::new(Board::new()) }),
+            thread: Mutex::default(),
+        }
     }
 
     /// Starts the worker: on a thread of its own, or, with feature `tokio` and within a runtime, as a blocking task of
@@ -50,11 +54,13 @@ impl<L: Log + 'static, S: Sink + 'static> Ingestor<L, S> {
     ///
     /// Whether the store fits the log is checked by the worker: [`Ingestor::progress`] and [`Ingestor::wait_for`] tell.
     pub fn start(&mut self) {
+        self.restart();
+    }
+
+    /// As [`Ingestor::start`], for those who share it.
+    pub fn restart(&self) {
         let Some(worker) = Worker::new(&self.shared) else { return };
-        if let Some(thread) = self.thread.take() {
-            // It has given its place back and has nothing left to do.
-            let _ = thread.join();
-        }
+        self.join();
         self.spawn(|| worker.run());
     }
 
@@ -85,16 +91,62 @@ impl<L: Log + 'static, S: Sink + 'static> Ingestor<L, S> {
         self.shared.board.wait_for(offset, timeout)
     }
 
+    /// Pauses the worker: it finishes its batch, makes everything applied durable, and applies nothing more until
+    /// [`Ingestor::resume`]. Returns at once; [`Ingestor::wait_until_paused`] waits until it rests.
+    ///
+    /// A pause outlives [`Ingestor::stop`] and holds for the next [`Ingestor::start`]. Whoever waits for an offset beyond
+    /// the cursor gets [`Error::Paused`] as soon as the worker rests.
+    pub fn pause(&self) {
+        self.shared.board.ask_to_pause();
+    }
+
+    /// The worker goes on, where the store stands.
+    pub fn resume(&self) {
+        self.shared.board.resume();
+    }
+
+    /// Whether it was told to pause, whether or not it rests already.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.shared.board.is_asked_to_pause()
+    }
+
+    /// Waits until a worker that was told to pause applies nothing any more: because it rests, or because none runs.
+    /// False if it takes longer, or if somebody has it go on.
+    #[must_use]
+    pub fn wait_until_paused(&self, timeout: Duration) -> bool {
+        self.shared.board.wait_paused(timeout)
+    }
+
+    /// Moves the store's cursor to `to` while the worker rests for it, and has it go on from there: back, and what
+    /// stands behind it is applied again; forth, and what lies between is never applied. Returns the place where the
+    /// store stood; durable on return. A pause stays one.
+    ///
+    /// # Errors
+    /// [`Error::NoPlace`] if the log cannot be read from `to`; [`Error::Store`] if the store cannot be moved, which a
+    /// [`annals_storage::HybridStore`] never can; [`Error::Panicked`] if the log cannot be had.
+    pub fn seek(&self, to: Offset) -> Result<Offset, Error> {
+        let Shared { store, board, .. } = &*self.shared;
+        let log = self.shared.take_log().ok_or(Error::Panicked)?;
+        let _held = board.hold();
+        board.wait_paused(Duration::MAX);
+        let one = ReadLimit { records: 1, bytes: 1 };
+        log.read(to, one).map_err(|source| Error::NoPlace { to, source })?;
+        let from = store.cursor()?.map_or(log.bounds()?.oldest, |cursor| cursor.next);
+        let cursor = Cursor { log: log.identity(), term: newest_term(&*log), next: to, last: None };
+        store.seek(&cursor)?;
+        tracing::info!(from = from.get(), to = to.get(), "the store was moved");
+        board.post(|status| (status.cursor, status.checkpointed) = (Some(cursor), Some(to)));
+        Ok(from)
+    }
+
     /// Stops the worker: it finishes its batch, makes everything applied durable, and lets go of log and store.
     ///
     /// # Errors
     /// [`Error::Failed`] if it had stopped by an error, or could not make everything durable.
     pub fn stop(&mut self) -> Result<(), Error> {
         let rested = self.rest();
-        if let Some(thread) = self.thread.take() {
-            // A panic is on the board already.
-            let _ = thread.join();
-        }
+        self.join();
         rested
     }
 
@@ -111,7 +163,16 @@ impl<L: Log + 'static, S: Sink + 'static> Ingestor<L, S> {
         }
     }
 
-    fn spawn(&mut self, work: impl FnOnce() + Send + 'static) {
+    /// Waits for the thread of a worker that has given its place back, and has nothing left to do.
+    fn join(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A panic is on the board already.
+            let _ = thread.join();
+        }
+    }
+
+    fn spawn(&self, work: impl FnOnce() + Send + 'static) {
         #[cfg(feature = "tokio")]
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             // It gives its place back when it ends, and also when the runtime drops it without having begun.
@@ -119,7 +180,7 @@ impl<L: Log + 'static, S: Sink + 'static> Ingestor<L, S> {
             return;
         }
         match std::thread::Builder::new().name("annals-ingest".to_owned()).spawn(work) {
-            Ok(thread) => self.thread = Some(thread),
+            Ok(thread) => *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread),
             Err(error) => {
                 tracing::error!(%error, "the worker's thread could not be started");
                 self.shared.board.end(State::Failed, Some(Arc::new(Error::Spawn(error))));

@@ -1,6 +1,7 @@
 //! Logs in memory by name, stores that fail on demand, and payloads, for tests.
 
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use annals_record::{
@@ -74,6 +75,59 @@ impl KvStore for FaultyStore {
 
     fn digests(&self) -> Result<Digests, StoreError> {
         self.store.digests()
+    }
+}
+
+/// A sink of an application: it notes what it is handed, and can be put elsewhere. What is not checkpointed is lost when
+/// it is opened again.
+#[derive(Default)]
+pub(crate) struct Notes(Mutex<(Noted, Noted)>);
+
+/// The offsets it was handed, in their order, and its cursor.
+type Noted = (Vec<Offset>, Option<Cursor>);
+
+impl Notes {
+    /// What it was handed, and what of it is durable.
+    pub(crate) fn noted(&self) -> (Vec<Offset>, Vec<Offset>) {
+        let both = self.0.lock().unwrap();
+        (both.0.0.clone(), both.1.0.clone())
+    }
+}
+
+impl Sink for Notes {
+    fn cursor(&self) -> Result<Option<Cursor>, StoreError> {
+        Ok(self.0.lock().unwrap().0.1)
+    }
+
+    fn reach(&self) -> Result<Option<Cursor>, StoreError> {
+        self.cursor()
+    }
+
+    fn apply(&self, changes: &[Change<'_>], cursor: &Cursor) -> Result<Outcome, StoreError> {
+        let (noted, there) = &mut self.0.lock().unwrap().0;
+        noted.extend(changes.iter().map(|change| change.offset));
+        *there = Some(*cursor);
+        Ok(Outcome::default())
+    }
+
+    fn pass(&self, _passed: &Passed, cursor: &Cursor) -> Result<(), StoreError> {
+        self.apply(&[], cursor).map(drop)
+    }
+
+    fn checkpoint(&self) -> Result<(), StoreError> {
+        let both = &mut *self.0.lock().unwrap();
+        both.1 = both.0.clone();
+        Ok(())
+    }
+
+    fn checkpoint_to(&self, _at_least: Offset) -> Result<Offset, StoreError> {
+        self.checkpoint()?;
+        Ok(self.cursor()?.map_or(Offset::ZERO, |cursor| cursor.next))
+    }
+
+    fn seek(&self, cursor: &Cursor) -> Result<(), StoreError> {
+        self.0.lock().unwrap().0.1 = Some(*cursor);
+        self.checkpoint()
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) enum Source<L> {
 
 impl<L, S> Shared<L, S> {
     /// The log, taken now if it was not before; `None` if that has panicked.
-    fn take_log(&self) -> Option<Arc<L>> {
+    pub(crate) fn take_log(&self) -> Option<Arc<L>> {
         let mut source = self.source();
         let log = match std::mem::replace(&mut *source, Source::Lost) {
             Source::Waiting(take) => take(),
@@ -107,16 +107,25 @@ impl<L: Log, S: Sink> Work<'_, L, S> {
     fn run(&self, log: &Arc<L>) -> Result<(), Error> {
         let Shared { store, options, board, .. } = self.shared;
         let open = || Projector::with_options(Arc::clone(log), Arc::clone(store), options);
-        let Some(mut projector) = self.retrying(open)? else { return Ok(()) };
-        board.post(|status| status.cursor = Some(projector.cursor()));
+        let Some(mut projector) = self.opened(open)? else { return Ok(()) };
         tracing::info!(log = %log.identity(), cursor = projector.cursor().next.get(), "the worker starts");
 
         let mut rhythm = Rhythm::new(options);
         let mut caught_up = false;
         let mut works_since = Instant::now();
         while !board.should_stop() {
+            if board.should_pause() {
+                self.checkpoint(&projector, &mut rhythm)?;
+                tracing::info!(cursor = projector.cursor().next.get(), "the worker is paused");
+                board.stand_still();
+                // It goes on where the store stands then: somebody may have moved that.
+                let Some(there) = self.opened(open)? else { break };
+                projector = there;
+                (caught_up, works_since) = (false, Instant::now());
+                continue;
+            }
             let passed = (projector.holes(), projector.damaged());
-            let Some(progress) = self.retrying(|| projector.step())? else { break };
+            let Some(progress) = self.retrying(|| projector.step())? else { continue };
             let passed = (projector.holes() - passed.0, projector.damaged() - passed.1);
             match progress {
                 Progress::Applied { next, .. } => {
@@ -152,6 +161,24 @@ impl<L: Log, S: Sink> Work<'_, L, S> {
         self.checkpoint(&projector, &mut rhythm)
     }
 
+    /// The projector, once the log lets itself be read; `None` if the worker should stop before.
+    fn opened(
+        &self,
+        open: impl Fn() -> Result<Projector<L, S>, Error>,
+    ) -> Result<Option<Projector<L, S>>, Error> {
+        let board = &self.shared.board;
+        while !board.should_stop() {
+            if let Some(projector) = self.retrying(&open)? {
+                board.post(|status| status.cursor = Some(projector.cursor()));
+                return Ok(Some(projector));
+            }
+            if board.should_pause() {
+                board.stand_still();
+            }
+        }
+        Ok(None)
+    }
+
     fn checkpoint(&self, projector: &Projector<L, S>, rhythm: &mut Rhythm) -> Result<(), Error> {
         projector.checkpoint()?;
         self.post_checkpoint(rhythm, projector.cursor().next);
@@ -173,7 +200,7 @@ impl<L: Log, S: Sink> Work<'_, L, S> {
             return Ok(false);
         }
         // A log that is closed answers at once; asking it again and again would be a busy loop.
-        board.pause(options.idle.saturating_sub(start.elapsed()));
+        board.sleep(options.idle.saturating_sub(start.elapsed()));
         Ok(true)
     }
 
@@ -199,7 +226,7 @@ impl<L: Log, S: Sink> Work<'_, L, S> {
         });
     }
 
-    /// Tries until it works or fails for good; `None` if the worker should stop meanwhile.
+    /// Tries until it works or fails for good; `None` if the worker should stop or pause meanwhile.
     fn retrying<T>(&self, mut attempt: impl FnMut() -> Result<T, Error>) -> Result<Option<T>, Error> {
         let board = &self.shared.board;
         let mut backoff = Backoff::new(&self.shared.options);
@@ -218,7 +245,7 @@ impl<L: Log, S: Sink> Work<'_, L, S> {
                         (status.state, status.retries) = (State::Retrying, backoff.failures());
                         status.last_error = Some(Arc::new(error));
                     });
-                    if board.pause(wait) {
+                    if board.sleep(wait) {
                         return Ok(None);
                     }
                 }

@@ -209,6 +209,16 @@ pub enum Error {
         /// What the projection says, or its panic.
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// It holds all of the log before its cursor, which therefore cannot be put elsewhere.
+    #[error(
+        "this store holds what the log says up to its cursor, so the cursor cannot be moved to offset {to}: to apply the \
+         log again, rebuild it (`annals rebuild`); an older copy that was put in its place is taken as it stands by \
+         `annals rewind`"
+    )]
+    NoSeek {
+        /// Where the cursor was to stand.
+        to: Offset,
+    },
     /// The file that names the current generation names none.
     #[error("{path} does not name a generation ({detail}): rebuild the store from the log")]
     Pointer {
@@ -244,6 +254,7 @@ impl Error {
             | Self::NotAPrefix { .. }
             | Self::OutOfOrder { .. }
             | Self::ProjectionName { .. }
+            | Self::NoSeek { .. }
             | Self::Pointer { .. } => Kind::Fix,
         }
     }

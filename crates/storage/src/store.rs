@@ -49,6 +49,17 @@ pub trait Sink: Send + Sync {
     /// # Errors
     /// As [`Sink::checkpoint`].
     fn checkpoint_to(&self, at_least: Offset) -> Result<Offset, Error>;
+
+    /// Puts the cursor elsewhere, durably on return: back, and records that were applied come again; forth, and what
+    /// lies between never comes. Nothing is applied meanwhile. A sink that allows it has to bear both, and a log of which
+    /// the part before `cursor.next` is gone; one whose content is to be all of the log refuses, as this does unless it
+    /// is overridden.
+    ///
+    /// # Errors
+    /// [`Error::NoSeek`]; otherwise as [`Sink::checkpoint`].
+    fn seek(&self, cursor: &Cursor) -> Result<(), Error> {
+        Err(Error::NoSeek { to: cursor.next })
+    }
 }
 
 /// A sink that keeps assertions, votes and epochs, and can say how much it holds.

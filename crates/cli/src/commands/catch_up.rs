@@ -6,12 +6,15 @@ use annals::parts::IngestError;
 use annals::{Annals, Error, Offset, ProjectionHandle};
 
 use super::Context;
-use crate::exit::Failure;
+use crate::exit::{Code, Failure};
 use crate::interrupt::stopped;
+use crate::output;
 use crate::progress::Progress;
 
 /// How often Ctrl-C is looked at, and the line is drawn.
 const SLICE: Duration = Duration::from_millis(100);
+
+const AS_IT_STANDS: &str = "the answer holds as of where the store stands";
 
 /// Waits until everything that is durable now is applied.
 ///
@@ -19,6 +22,21 @@ const SLICE: Duration = Duration::from_millis(100);
 /// What stopped the worker; Ctrl-C.
 pub(crate) fn catch_up(annals: &Annals, context: &Context) -> Result<(), Failure> {
     up_to(annals, annals.journal().durable(), context)
+}
+
+/// As [`up_to`], for what is answered all the same while the store is paused: as of where it stands, which is said.
+///
+/// # Errors
+/// As [`up_to`], but for a pause.
+pub(crate) fn up_to_or_paused(annals: &Annals, end: Offset, context: &Context) -> Result<(), Failure> {
+    match up_to(annals, end, context) {
+        Err(paused) if paused.code == Code::Paused => {
+            let answered = Failure { help: Some(AS_IT_STANDS.to_owned()), ..paused };
+            output::warn(&answered, context.output.json);
+            Ok(())
+        }
+        waited => waited,
+    }
 }
 
 /// Waits until everything before `end` is applied.

@@ -130,7 +130,7 @@ fn with_annals<T>(
     work: impl FnOnce(&Annals, &mut Context) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let annals = super::opening::existing(context)?;
-    super::catch_up::catch_up(&annals, context)?;
+    super::catch_up::up_to_or_paused(&annals, annals.journal().durable(), context)?;
     let worked = work(&annals, context);
     let closed = annals.close().map_err(Failure::from);
     worked.and_then(|worked| closed.map(|()| worked))

@@ -97,7 +97,7 @@ fn look(context: &Context) -> Result<DigestReport, Failure> {
         Err(error) => return Err(error.into()),
     };
     opening::tell(annals.journal().report(), context.output.json);
-    catch_up::catch_up(&annals, context)?;
+    catch_up::up_to_or_paused(&annals, annals.journal().durable(), context)?;
     let digest = annals.digest();
     annals.close()?;
     Ok(digest?)

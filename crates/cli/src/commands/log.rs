@@ -18,7 +18,7 @@ mod checkpoint;
 mod cursors;
 mod dump;
 mod findings;
-mod holder;
+pub(crate) mod holder;
 mod keep;
 mod overview;
 mod plan;

@@ -20,7 +20,7 @@ const PAGE: usize = 256;
 /// Asks the store of a data directory that exists.
 ///
 /// # Errors
-/// What opening says: exit codes 10 to 14; a place of `past` that is none; what the worker says if it could not come up with the log; what `answer`
+/// What opening says: exit codes 10 to 14; 15 where the store is paused before `past`; a place of `past` that is none; what the worker says if it could not come up with the log; what `answer`
 /// says.
 pub(crate) fn ask(
     past: &Past,
@@ -29,7 +29,11 @@ pub(crate) fn ask(
 ) -> Result<(), Failure> {
     let annals = opening::existing(context)?;
     let offset = past.offset(&annals)?;
-    catch_up::up_to(&annals, offset.unwrap_or_else(|| annals.journal().durable()), context)?;
+    match offset {
+        // What is asked of is not there yet, or is a lie.
+        Some(offset) => catch_up::up_to(&annals, offset, context)?,
+        None => catch_up::up_to_or_paused(&annals, annals.journal().durable(), context)?,
+    }
     let store = annals.store();
     let snapshot = store.snapshot()?;
     let snapshot = match offset {

@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-use annals::{Annals, Durability, Error, Passed, Status};
+use annals::{Annals, ConsumerKind, ConsumerState, ConsumerStatus, Durability, Error, Passed, Status};
 
+use super::cursors::line;
 use super::{Context, opening};
 use crate::escape::Shown;
 use crate::exit::Failure;
@@ -119,16 +120,58 @@ fn show(status: &Status, place: &Place, output: &mut Output) -> Result<(), Failu
         let when = match (&status.owner, status.catch_up) {
             (None, _) => "nobody is at work on it".to_owned(),
             (Some(_), Some(left)) => format!("in about {}", Span(left.as_secs_f64())),
+            (Some(_), None)
+                if status.consumers.iter().any(|worker| {
+                    worker.state == ConsumerState::Paused && worker.kind == ConsumerKind::Store
+                }) =>
+            {
+                "when it is resumed: it is paused".to_owned()
+            }
             (Some(_), None) => {
                 "not to be foreseen: it gains nothing on the appends, or has just begun".to_owned()
             }
         };
         row(output, "caught up", when)?;
     }
-    match &store.worker_error {
-        None => Ok(()),
-        Some(error) => row(output, "worker", output.paint.red(Shown(error)).to_string()),
+    if let Some(error) = &store.worker_error {
+        row(output, "worker", output.paint.red(Shown(error)).to_string())?;
     }
+    consumers(status, output)
+}
+
+/// One line for each worker that is paused or has failed, and for each consumer.
+fn consumers(status: &Status, output: &mut Output) -> Result<(), Failure> {
+    let matters = |consumer: &&ConsumerStatus| {
+        let is_store = consumer.kind == ConsumerKind::Store;
+        !is_store || consumer.paused.is_some()
+    };
+    let mut shown = status.consumers.iter().filter(matters).peekable();
+    if shown.peek().is_some() {
+        output.line(output.paint.bold("consumers"))?;
+    }
+    for consumer in shown {
+        let behind = match consumer.lag {
+            Some(lag) if lag.records > 0 => format!(", {} behind", counted(lag.records, "record")),
+            _ => String::new(),
+        };
+        let why = match (&consumer.paused, &consumer.error) {
+            (Some(pause), _) => format!(
+                " since {} by {}; `annals cursors resume {}` has it go on",
+                Shown(&pause.since),
+                Shown(&pause.by),
+                consumer.name
+            ),
+            (None, Some(error)) => format!(": {}", Shown(error)),
+            (None, None) => String::new(),
+        };
+        let text = format!("{}{why}{behind}", line::doing(consumer).to_uppercase());
+        let text = match (&consumer.paused, &consumer.error) {
+            (None, None) => format!("{}{behind}", line::doing(consumer)),
+            _ => output.paint.red(text).to_string(),
+        };
+        output.line(format_args!("  {} {text}", output.paint.dim(format_args!("{:<12}", consumer.name))))?;
+    }
+    Ok(())
 }
 
 fn durability(durability: Durability) -> &'static str {

@@ -13,7 +13,7 @@ use crate::number::counted;
 use crate::output::Output;
 use crate::{output, render};
 
-mod start;
+pub(super) mod start;
 
 /// How long a follower waits before it looks whether Ctrl-C was pressed.
 const SLICE: Duration = Duration::from_millis(100);

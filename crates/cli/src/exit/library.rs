@@ -118,15 +118,20 @@ fn of_store(failure: Failure, error: &StoreError) -> Failure {
 fn code_of(error: &Error) -> Code {
     match error {
         Error::Missing { .. } | Error::NotOurs { .. } => Code::NoData,
-        Error::TimePurged { .. } | Error::NoProjection { .. } | Error::NotIndexed { .. } => Code::NotFound,
+        Error::TimePurged { .. }
+        | Error::NoProjection { .. }
+        | Error::NotIndexed { .. }
+        | Error::NoConsumer { .. } => Code::NotFound,
         Error::Projection { source, .. } => of_ingest_error(source, DEPTH),
+        Error::ConsumerName { .. } | Error::WrongKind { .. } => Code::Usage,
+        Error::Paused { .. } => Code::Paused,
         Error::NotApplied { offset, durable, .. } if offset > durable => Code::Usage,
         Error::Locked { .. } => Code::Locked,
         Error::NewerFormat { .. } => Code::NewerFormat,
         Error::Journal(error) => of_journal_error(error),
         Error::Log(error) => of_log_error(error),
         Error::Store(error) => of_store_error(error),
-        Error::Ingest(error) => of_ingest_error(error, DEPTH),
+        Error::Ingest(error) | Error::Consumer { source: error, .. } => of_ingest_error(error, DEPTH),
         Error::Behind { worker: Some(error), .. } => of_ingest_error(error, DEPTH),
         Error::Io { source, .. } => Code::of_io(source),
         // What breaks a limit is told where it is read; a build that writes other bytes, and a wait that was too long,
@@ -185,6 +190,7 @@ fn of_ingest_error(error: &IngestError, depth: u32) -> Code {
     match error {
         IngestError::Refused { .. } => Code::OtherLog,
         IngestError::Damaged { .. } => Code::Damaged,
+        IngestError::Paused { .. } => Code::Paused,
         IngestError::Log(error) => of_log_error(error),
         IngestError::Store(error) => of_store_error(error),
         IngestError::Failed(error) if depth > 0 => of_ingest_error(error, depth - 1),

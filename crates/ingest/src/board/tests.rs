@@ -74,9 +74,9 @@ fn there_is_one_worker_at_a_time() {
 #[test]
 fn a_pause_ends_at_once_when_the_worker_should_stop() {
     let board = Board::new();
-    assert!(!board.pause(Duration::ZERO));
+    assert!(!board.sleep(Duration::ZERO));
     thread::scope(|scope| {
-        let pause = scope.spawn(|| board.pause(LONG));
+        let pause = scope.spawn(|| board.sleep(LONG));
         board.ask_to_stop();
         assert!(pause.join().unwrap());
     });

@@ -7,6 +7,8 @@ use annals_storage::HybridStore;
 use super::*;
 use crate::scene::{FaultyStore, assertion, log_of, named};
 
+mod pauses;
+
 /// Longer than any test waits unless something hangs.
 const LONG: Duration = Duration::from_secs(60);
 
@@ -243,7 +245,7 @@ mod runtime {
         let mut ingestor = Ingestor::new(journal.clone(), Arc::clone(&store));
         ingestor.start();
         let appended = journal.lock().await.append(&[&assertion("a", 10)]).unwrap();
-        assert!(ingestor.thread.is_none());
+        assert!(ingestor.thread.lock().unwrap().is_none());
         let ingestor = tokio::task::spawn_blocking(move || {
             ingestor.wait_for(appended[0].next, LONG).unwrap();
             ingestor

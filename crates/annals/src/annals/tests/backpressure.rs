@@ -34,7 +34,7 @@ fn rest(annals: &Annals) -> Resting<'_> {
 /// Another worker takes its place.
 fn resume(annals: &Annals, resting: Resting<'_>) {
     let Serving { store, generation, .. } = annals.serving();
-    let next = Serving::start(&annals.journal, store, generation, &annals.options);
+    let next = Serving::start(&annals.journal, store, generation, &annals.options, false);
     *annals.serving.write().unwrap() = next;
     drop(resting);
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// What the holder says of itself; none if nobody holds the lock, or the system does not say.
-pub(super) fn of(lock: &Path) -> Option<String> {
+pub(crate) fn of(lock: &Path) -> Option<String> {
     let inode = fs::metadata(lock).ok()?.ino();
     let words = fs::read_to_string(lock).ok()?;
     let locks = fs::read_to_string("/proc/locks").ok()?;

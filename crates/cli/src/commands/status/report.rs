@@ -3,6 +3,7 @@
 use annals::{Durability, Offset, Passed, Status};
 use serde::Serialize;
 
+use crate::commands::cursors::line::Line;
 use crate::place::Place;
 
 /// A status as one object of JSON.
@@ -15,6 +16,8 @@ pub(super) struct Report<'a> {
     /// Null where nothing is known of the store.
     store: Option<Store<'a>>,
     data: Data,
+    /// The workers over the journal: the store's, and the consumers that are known.
+    consumers: Vec<Line<'a>>,
     /// The process that has the data; null if none does.
     owner: Option<&'a str>,
 }
@@ -123,6 +126,7 @@ impl<'a> Report<'a> {
                 worker_error: store.worker_error.as_deref(),
             }),
             data: Data { dir: place.path.display().to_string(), from: place.from },
+            consumers: status.consumers.iter().map(Line::of).collect(),
             owner: status.owner.as_deref(),
         }
     }

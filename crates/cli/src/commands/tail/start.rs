@@ -11,13 +11,13 @@ const ONE: ReadLimit = ReadLimit { records: 1, bytes: 1 };
 ///
 /// # Errors
 /// A usage error that names the records around the offset, if it is within one, or the journal's end, if it is beyond.
-pub(super) fn checked(reader: &Reader, offset: Offset) -> Result<Offset, Failure> {
+pub(crate) fn checked(reader: &Reader, offset: Offset) -> Result<Offset, Failure> {
     match reader.read(offset, ONE) {
         Ok(_) => Ok(offset),
         Err(LogError::Beyond { wanted, durable }) => Err(Failure::usage(format!(
             "offset {wanted} is beyond the end of the journal, which is {durable}"
         ))
-        .with_help("`--from end` begins at the end")),
+        .with_help("`end` is the end")),
         Err(LogError::Damaged { offset: damaged, .. }) if damaged == offset => around(reader, offset),
         // Damage further on is the walk's to name.
         Err(LogError::Damaged { .. } | LogError::Hole { .. }) => Ok(offset),
