@@ -23,11 +23,11 @@ use crate::outcome::Outcome;
 /// Where counts are on record.
 const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/counts.json");
 
-/// A count may be so much off, in percent, more or fewer: allocators and hash maps are not the same everywhere.
-const TOLERANCE: u64 = 3;
-
 /// How to accept new counts.
 const ACCEPT: &str = "cargo run --release -p annals-bench -- counts --accept";
+
+/// By path: instructions per record, and by how many percent they may be off, more or fewer.
+type Counted<'c> = BTreeMap<&'c str, (u64, u64)>;
 
 /// Counts instructions per record of the hot paths.
 #[derive(Args)]
@@ -42,7 +42,7 @@ impl Counts {
     pub(crate) fn run(&self) -> Outcome<()> {
         let mut counted = BTreeMap::new();
         for path in HotPath::value_variants() {
-            counted.insert(path.name(), per_record(*path)?);
+            counted.insert(path.name(), (per_record(*path)?, path.tolerance()));
         }
         if self.accept {
             return Ok(fs::write(RECORD, text(&counted))?);
@@ -55,16 +55,17 @@ impl Counts {
 }
 
 /// The counts as they are recorded.
-fn text(counted: &BTreeMap<&str, u64>) -> String {
-    let lines: Vec<String> = counted.iter().map(|(name, count)| format!("  \"{name}\": {count}")).collect();
+fn text(counted: &Counted) -> String {
+    let lines: Vec<String> =
+        counted.iter().map(|(name, (count, _))| format!("  \"{name}\": {count}")).collect();
     format!("{{\n{}\n}}\n", lines.join(",\n"))
 }
 
 /// All counts as a table, and what is to be said about those that changed: nothing, if none did.
-fn compare(counted: &BTreeMap<&str, u64>, record: &Value) -> (String, String) {
+fn compare(counted: &Counted, record: &Value) -> (String, String) {
     let mut table = format!("{:<14} {:>9} {:>9} {:>8}\n", "instructions", "recorded", "counted", "change");
     let mut changed = String::new();
-    for (name, count) in counted {
+    for (name, (count, tolerance)) in counted {
         let Some(recorded) = record.get(name).and_then(Value::as_u64) else {
             let _ = writeln!(
                 changed,
@@ -74,11 +75,11 @@ fn compare(counted: &BTreeMap<&str, u64>, record: &Value) -> (String, String) {
         };
         let percent = (*count as f64 / recorded.max(1) as f64 - 1.0) * 100.0;
         let _ = writeln!(table, "{name:<14} {recorded:>9} {count:>9} {percent:>7.1}%");
-        if count.abs_diff(recorded) * 100 > recorded * TOLERANCE {
+        if count.abs_diff(recorded) * 100 > recorded * tolerance {
             let why = if percent > 0.0 { "find out why, or accept" } else { "keep the gain: accept" };
             let _ = writeln!(
                 changed,
-                "{name}: {count} instructions per record, {recorded} on record ({percent:+.1} %, {TOLERANCE} % is \
+                "{name}: {count} instructions per record, {recorded} on record ({percent:+.1} %, {tolerance} % is \
                  allowed); {why}: {ACCEPT}, and commit crates/bench/counts.json"
             );
         }

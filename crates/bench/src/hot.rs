@@ -1,6 +1,8 @@
-//! The hot paths whose instructions are counted, on a disk in memory, through the journal's public face.
+//! The hot paths whose instructions are counted, through public faces: those of the journal on a disk in memory.
 //!
 //! A path sets up the same whatever is asked of it, then does its work so many times: what two runs differ by is the work.
+
+mod store;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,7 +28,7 @@ const SEGMENT_BYTES: u64 = 4 << 20;
 
 const DIR: &str = "/journal";
 
-/// One way through the journal.
+/// One way through the journal, or through worker and store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum HotPath {
     /// Single durable appends.
@@ -39,6 +41,16 @@ pub(crate) enum HotPath {
     Verify,
     /// Opening after an unclean stop, all records in the active segment.
     Open,
+    /// From a log into a store: read, decoded, applied in batches of 1000, folded.
+    Ingest,
+    /// Assertions by id, each for the first time.
+    Get,
+    /// Assertions by id, asked for before.
+    GetAgain,
+    /// Assertions that are not there.
+    Absent,
+    /// The ids of the hundred subjects of which most is said.
+    Subject,
 }
 
 impl HotPath {
@@ -50,14 +62,32 @@ impl HotPath {
             Self::Replay => "replay",
             Self::Verify => "verify",
             Self::Open => "open",
+            Self::Ingest => "ingest",
+            Self::Get => "get",
+            Self::GetAgain => "get-again",
+            Self::Absent => "absent",
+            Self::Subject => "subject",
         }
     }
 
-    /// The records of one time.
+    /// By how many percent a count may be off: allocators are not the same everywhere, and the maps of the store's engines
+    /// have other seeds each time.
+    pub(crate) fn tolerance(self) -> u64 {
+        match self {
+            Self::Append | Self::AppendBatch | Self::Replay | Self::Verify | Self::Open => 3,
+            Self::Ingest | Self::Get | Self::GetAgain | Self::Absent | Self::Subject => 8,
+        }
+    }
+
+    /// The records of one time, or how often is asked.
     pub(crate) fn records(self) -> u64 {
         let records = match self {
             Self::Append | Self::AppendBatch => RECORDS,
             Self::Replay | Self::Verify | Self::Open => LOG_RECORDS,
+            Self::Ingest => store::APPLIED,
+            Self::Get => store::ASKED,
+            Self::GetAgain | Self::Absent => store::ASKED * store::ROUNDS,
+            Self::Subject => store::LISTED * store::ROUNDS,
         };
         records as u64
     }
@@ -92,6 +122,7 @@ impl Hot {
                 })
             }
             HotPath::Open => self.open(),
+            path => store::run(path, self.times),
         }
     }
 

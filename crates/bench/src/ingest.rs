@@ -27,7 +27,7 @@ mod question;
 mod rocksdb;
 mod row;
 mod sample;
-mod set;
+pub(crate) mod set;
 mod step;
 mod table;
 mod visible;

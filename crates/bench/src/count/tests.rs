@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{compare, text, total};
 
 fn changes(recorded: u64, counted: u64) -> String {
-    compare(&BTreeMap::from([("replay", counted)]), &json!({ "replay": recorded })).1
+    compare(&BTreeMap::from([("replay", (counted, 3))]), &json!({ "replay": recorded })).1
 }
 
 #[test]
@@ -22,13 +22,13 @@ fn a_change_beyond_the_tolerance_names_the_path_and_both_counts_and_how_to_accep
 
 #[test]
 fn a_path_that_is_not_on_record_is_a_change() {
-    let (_, changed) = compare(&BTreeMap::from([("replay", 5)]), &json!({}));
+    let (_, changed) = compare(&BTreeMap::from([("replay", (5, 3))]), &json!({}));
     assert!(changed.contains("replay: 5"), "{changed:?}");
 }
 
 #[test]
 fn what_is_recorded_can_be_compared_with() {
-    let counted = BTreeMap::from([("append", 7), ("replay", 9)]);
+    let counted = BTreeMap::from([("append", (7, 3)), ("replay", (9, 3))]);
     let record = serde_json::from_str(&text(&counted)).unwrap();
     assert_eq!(compare(&counted, &record).1, "");
 }
