@@ -55,14 +55,14 @@ impl Counts {
 }
 
 /// The counts as they are recorded.
-fn text(counted: &Counted) -> String {
+fn text(counted: &Counted<'_>) -> String {
     let lines: Vec<String> =
         counted.iter().map(|(name, (count, _))| format!("  \"{name}\": {count}")).collect();
     format!("{{\n{}\n}}\n", lines.join(",\n"))
 }
 
 /// All counts as a table, and what is to be said about those that changed: nothing, if none did.
-fn compare(counted: &Counted, record: &Value) -> (String, String) {
+fn compare(counted: &Counted<'_>, record: &Value) -> (String, String) {
     let mut table = format!("{:<14} {:>9} {:>9} {:>8}\n", "instructions", "recorded", "counted", "change");
     let mut changed = String::new();
     for (name, (count, tolerance)) in counted {
