@@ -63,8 +63,9 @@ pub use annals_journal::{
 };
 pub use annals_record::*;
 pub use annals_storage::{
-    Compared, Counts, DeadLetter, Digest, Digests, EpochEntry, Family, HybridStore, IdPrefix, KvStore,
-    Options as StoreOptions, Passed, Redriven, Sink, Snapshot, Stored, SubjectEntry, Tally, Walk,
+    Change, Compared, Counts, DeadLetter, Digest, Digests, Effect, EpochEntry, Family, HybridStore, IdPrefix,
+    KvStore, Options as StoreOptions, Outcome, Passed, Redriven, Sink, Snapshot, Stored, SubjectEntry, Tally,
+    Walk,
 };
 pub use as_of::{AsOf, offset_at};
 pub use backpressure::{Backpressure, LagBound};
