@@ -24,7 +24,7 @@ mod running;
 mod said;
 
 pub(crate) use notes::Notes;
-pub use notes::{Pause, Seek};
+pub use notes::{Pause, SeekAsked};
 pub(crate) use roster::Consumers;
 use running::{Attended, Running};
 pub(crate) use said::Said;
@@ -40,11 +40,31 @@ pub struct ConsumerOptions {
     pub ingest: annals_ingest::Options,
     /// What it is called in reports. Default: [`ConsumerKind::Consumer`].
     pub kind: ConsumerKind,
+    /// Where a sink begins that has no cursor yet. Default: [`ConsumerStart::Beginning`].
+    pub start: ConsumerStart,
+}
+
+/// Where a consumer begins whose sink has no cursor yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConsumerStart {
+    /// At the journal's first record ever; refused where retention has removed it.
+    #[default]
+    Beginning,
+    /// At the first record that the journal holds. The sink has to allow [`Sink::seek`].
+    Oldest,
+    /// At the journal's end: what is there by now is not applied. The sink has to allow [`Sink::seek`].
+    End,
+    /// At this offset. The sink has to allow [`Sink::seek`].
+    At(Offset),
 }
 
 impl Default for ConsumerOptions {
     fn default() -> Self {
-        Self { ingest: annals_ingest::Options::default(), kind: ConsumerKind::Consumer }
+        Self {
+            ingest: annals_ingest::Options::default(),
+            kind: ConsumerKind::Consumer,
+            start: ConsumerStart::default(),
+        }
     }
 }
 
@@ -216,11 +236,12 @@ impl<S: Sink + 'static> Consumer<S> {
     }
 
     /// Puts its sink at `to` and has it go on from there, if it is not paused: back, and everything behind `to` is applied
-    /// again; forth, and **what lies between is never applied**. Returns where it stood. Durable on return.
+    /// again; forth, and **what lies between is never applied**. Returns where it stood, none if nothing was applied yet.
+    /// Durable on return.
     ///
     /// # Errors
     /// [`Error::Consumer`]: the sink refuses, or no record of the journal begins at `to`; then it stands where it stood.
-    pub fn seek(&self, to: Offset) -> Result<Offset, Error> {
+    pub fn seek(&self, to: Offset) -> Result<Option<Offset>, Error> {
         self.running.seek(to)
     }
 

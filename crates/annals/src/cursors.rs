@@ -68,7 +68,7 @@ pub fn cursors(dir: &Path, owner: Option<&str>) -> Result<Vec<ConsumerStatus>, E
                 known.error = known.error.take().or(problem);
             }
             None => {
-                let said = Said::nothing(&name, ConsumerKind::Named);
+                let said = Said::nothing(&name, kind_of(&name));
                 let named = said.status(lag);
                 list.push(ConsumerStatus {
                     next: position,
@@ -139,7 +139,12 @@ pub fn resume(dir: &Path, name: &str) -> Result<bool, Error> {
 pub fn forget(dir: &Path, name: &str) -> Result<(), Error> {
     let (notes, reader, kind) = named(dir, name)?;
     if kind == ConsumerKind::Store {
-        let next = "`annals log cursors --remove store` gives up what the journal holds for rebuilds of it";
+        let next = match name {
+            STORE_CURSOR => {
+                "`annals log cursors --remove store` gives up what the journal holds for rebuilds of it"
+            }
+            _ => "`annals generations --remove` takes a kept one away, and what the journal holds for it",
+        };
         return Err(Error::WrongKind { name: name.to_owned(), kind, done: "forgotten", next });
     }
     match reader.remove_cursor(name) {
@@ -173,6 +178,8 @@ pub fn plan_seek(dir: &Path, name: &str, to: Offset) -> Result<SeekPlan, Error> 
     let from = cursors(dir, None)?.into_iter().find(|known| known.name == name).and_then(|known| known.next);
     let (records, bytes) = match from {
         Some(from) => {
+            // What was purged before it was applied is skipped in any case.
+            let from = from.max(reader.bounds()?.oldest);
             let (earlier, later) = (reader.lag(from.min(to))?, reader.lag(from.max(to))?);
             (earlier.records.saturating_sub(later.records), earlier.bytes.saturating_sub(later.bytes))
         }
@@ -207,7 +214,18 @@ fn known(dir: &Path, name: &str, done: &'static str) -> Result<Notes, Error> {
         let next = "its consumer is an application of its own; pause that";
         return Err(Error::WrongKind { name: name.to_owned(), kind, done, next });
     }
+    if kind == ConsumerKind::Store && name != STORE_CURSOR {
+        let next = "it is a kept one, which nobody fills";
+        return Err(Error::WrongKind { name: name.to_owned(), kind, done, next });
+    }
     Ok(notes)
+}
+
+/// What the journal's cursor of this name is there for, if it is no worker's: a kept generation of the store, or what an
+/// application knows.
+fn kind_of(name: &str) -> ConsumerKind {
+    let is_kept = name.strip_prefix(STORE_CURSOR).is_some_and(|rest| rest.starts_with('.'));
+    if is_kept { ConsumerKind::Store } else { ConsumerKind::Named }
 }
 
 /// What a name stands for.
@@ -218,7 +236,7 @@ fn named(dir: &Path, name: &str) -> Result<(Notes, Reader, ConsumerKind), Error>
     let kind = match registered {
         _ if name == STORE_CURSOR => ConsumerKind::Store,
         Some((_, kind)) => kind,
-        None if reader.peek_cursors()?.iter().any(|cursor| cursor.name == name) => ConsumerKind::Named,
+        None if reader.peek_cursors()?.iter().any(|cursor| cursor.name == name) => kind_of(name),
         None => return Err(Error::NoConsumer { name: name.to_owned() }),
     };
     Ok((notes, reader, kind))

@@ -70,7 +70,9 @@ pub use annals_storage::{
 pub use as_of::{AsOf, offset_at};
 pub use backpressure::{Backpressure, LagBound};
 pub use backup::{Backup, backup, check_backup, describe_backup};
-pub use consumers::{Consumer, ConsumerKind, ConsumerOptions, ConsumerState, ConsumerStatus, Pause, Seek};
+pub use consumers::{
+    Consumer, ConsumerKind, ConsumerOptions, ConsumerStart, ConsumerState, ConsumerStatus, Pause, SeekAsked,
+};
 pub use cursors::{SeekPlan, cursors, forget, pause, plan_seek, resume, seek};
 pub use digest::{DigestReport, FamilyDigest, Sums, digest_beside};
 pub use directory::journal_dir;

@@ -32,6 +32,7 @@ mod resume;
 mod rhythm;
 #[cfg(test)]
 mod scene;
+mod seek;
 mod worker;
 
 pub use board::{State, Status};
@@ -44,3 +45,4 @@ pub use options::{OnDamage, Options};
 pub use pace::Pace;
 pub use projector::{Progress, Projector};
 pub use redrive::{Redrive, Unread, Which, record_of, redrive};
+pub use seek::seek;

@@ -39,7 +39,7 @@ pub struct Pause {
 /// A seek that was asked for and is not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Seek {
+pub struct SeekAsked {
     /// Where the sink is to stand.
     pub to: Offset,
     /// The process that asked for it.
@@ -96,9 +96,9 @@ impl Notes {
     }
 
     /// Where a sink is to be put, if somebody wants that. A note that cannot be understood asks for nothing.
-    pub(crate) fn seek(&self, name: &str) -> Result<Option<Seek>, Error> {
+    pub(crate) fn seek(&self, name: &str) -> Result<Option<SeekAsked>, Error> {
         let note: Option<SeekNote> = self.read(SEEKS, name)?.flatten();
-        Ok(note.map(|SeekNote { to, by, refused }| Seek { to: Offset::new(to), by, refused }))
+        Ok(note.map(|SeekNote { to, by, refused }| SeekAsked { to: Offset::new(to), by, refused }))
     }
 
     pub(crate) fn ask_to_seek(&self, name: &str, to: Offset) -> Result<(), Error> {
@@ -111,7 +111,7 @@ impl Notes {
     }
 
     /// A seek cannot be done: whoever asked for it finds the reason here.
-    pub(crate) fn refuse_seek(&self, name: &str, seek: Seek, reason: String) -> Result<(), Error> {
+    pub(crate) fn refuse_seek(&self, name: &str, seek: SeekAsked, reason: String) -> Result<(), Error> {
         self.write(SEEKS, name, &SeekNote { to: seek.to.get(), by: seek.by, refused: Some(reason) })
     }
 

@@ -13,7 +13,7 @@ use annals_storage::Sink;
 
 use super::holding::Holding;
 use super::running::{Attended, Running};
-use super::{ConsumerOptions, Notes, Said, check_consumer};
+use super::{ConsumerOptions, ConsumerStart, Notes, Said, check_consumer};
 use crate::annals::STORE_CURSOR;
 use crate::error::Error;
 
@@ -57,6 +57,7 @@ impl Consumers {
             return Err(Error::ConsumerTaken { name: name.to_owned() });
         }
         let failed = |source| Error::Consumer { name: name.to_owned(), source };
+        self.place(name, &**sink, options.start, journal)?;
         let log = Arc::new(journal.clone());
         let stands =
             Projector::with_options(log, Arc::clone(sink), &options.ingest).map_err(failed)?.cursor();
@@ -71,10 +72,37 @@ impl Consumers {
         if self.notes.paused(name)?.is_some() {
             running.set_paused(true);
         }
-        self.seek_if_asked(&*running);
         running.start();
         roll.running.push(Arc::clone(&running) as Arc<dyn Attended>);
         Ok(running)
+    }
+
+    /// Puts a sink that nobody works on where somebody has asked for, or where a new one is to begin.
+    fn place<S: Sink>(
+        &self,
+        name: &str,
+        sink: &S,
+        start: ConsumerStart,
+        journal: &Journal,
+    ) -> Result<(), Error> {
+        let put = |to| annals_ingest::seek(journal, sink, to);
+        let failed = |source| Error::Consumer { name: name.to_owned(), source };
+        if let Some(asked) = self.notes.seek(name)?.filter(|asked| asked.refused.is_none()) {
+            return match put(asked.to) {
+                Ok(_) => self.notes.sought(name).map(drop),
+                Err(error) => self.notes.refuse_seek(name, asked, failed(error).to_string()),
+            };
+        }
+        if sink.cursor()?.is_some() {
+            return Ok(());
+        }
+        let to = match start {
+            ConsumerStart::Beginning => return Ok(()),
+            ConsumerStart::Oldest => journal.bounds()?.oldest,
+            ConsumerStart::End => journal.bounds()?.durable,
+            ConsumerStart::At(offset) => offset,
+        };
+        put(to).map(drop).map_err(failed)
     }
 
     /// Has the workers do what is noted: whoever is to rest rests, whoever is to be put elsewhere is. The store's worker

@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use annals_journal::Keep;
-use annals_record::{Assertion, Kind, Record, Value};
+use annals_record::{Assertion, Kind, Log, Record, Value};
 use annals_storage::{Change, Error as StoreError, Outcome, Passed};
 
 use super::*;
@@ -295,4 +295,45 @@ fn co3_what_a_consumer_has_not_made_durable_is_not_purged_whether_it_runs_or_not
     assert!(!annals.forget_consumer("mailer").unwrap());
     assert_eq!(goes(), 2);
     assert_eq!(annals.status().unwrap().consumers.len(), 1);
+}
+
+#[test]
+fn a_new_sink_begins_where_it_is_told_and_a_place_that_was_purged_is_left_only_by_a_seek() {
+    let dir = tempfile::tempdir().unwrap();
+    let (annals, all) = filled(dir.path(), 3);
+    annals.journal().seal().unwrap();
+    let late = annals.append(&claim(4)).unwrap().offset;
+    let begin = |name: &str, start| {
+        let sink = Arc::new(Ledger::default());
+        let consumer =
+            annals.consumer_with(name, Arc::clone(&sink), ConsumerOptions { start, ..slowly() })?;
+        consumer.wait_for(end(&annals), SOON).unwrap();
+        consumer.stop()?;
+        annals.forget_consumer(name)?;
+        Ok::<_, Error>(sink)
+    };
+    assert_eq!(begin("a", ConsumerStart::Beginning).unwrap().kept().len(), 4);
+    assert_eq!(begin("b", ConsumerStart::At(all[2])).unwrap().kept(), [all[2], late]);
+    let at_end = begin("c", ConsumerStart::End).unwrap();
+    assert_eq!((at_end.kept(), at_end.next()), (Vec::new(), end(&annals)));
+    assert!(matches!(begin("d", ConsumerStart::At(Offset::new(1 << 40))), Err(Error::Consumer { .. })));
+
+    annals.journal().remove_cursor(STORE_CURSOR).unwrap();
+    let plan = annals.journal().plan(&Keep::Segments(1)).unwrap();
+    annals.journal().apply(&plan, annals_journal::Consent::default()).unwrap();
+    let refused = begin("e", ConsumerStart::Beginning).err().unwrap();
+    assert_eq!(refused.refusal().map(|refusal| refusal.name), Some("purged"), "{refused}");
+    assert_eq!(begin("f", ConsumerStart::Oldest).unwrap().kept(), [late]);
+
+    // One that stands in what was purged goes on once somebody has said that the rest is skipped.
+    let sink = Arc::new(Ledger::default());
+    let cursor = Cursor { next: all[1], last: None, ..at_end.cursor().unwrap().unwrap() };
+    sink.seek(&cursor).unwrap();
+    assert!(annals.consumer("mailer", Arc::clone(&sink)).is_err());
+    annals.consumers().notes.register("mailer", ConsumerKind::Consumer).unwrap();
+    let plan = crate::plan_seek(dir.path(), "mailer", annals.journal().bounds().unwrap().oldest).unwrap();
+    crate::seek(dir.path(), &plan).unwrap();
+    let consumer = annals.consumer("mailer", Arc::clone(&sink)).unwrap();
+    consumer.wait_for(end(&annals), SOON).unwrap();
+    assert_eq!(sink.kept(), [late]);
 }
