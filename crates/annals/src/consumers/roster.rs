@@ -116,11 +116,11 @@ impl Consumers {
         for consumer in self.running() {
             match self.notes.paused(consumer.name()) {
                 Ok(paused) if paused.is_some() != consumer.is_paused() => {
-                    consumer.set_paused(paused.is_some())
+                    consumer.set_paused(paused.is_some());
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    tracing::warn!(%error, consumer = consumer.name(), "whether it is to rest cannot be read")
+                    tracing::warn!(%error, consumer = consumer.name(), "whether it is to rest cannot be read");
                 }
             }
             let asked = self.notes.seek(consumer.name());

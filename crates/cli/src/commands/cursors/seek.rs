@@ -108,7 +108,7 @@ fn obeyed(plan: &SeekPlan, context: &Context) -> Result<(bool, bool), Failure> {
         !asks || status.state == annals::ConsumerState::NotRunning
     };
     let status = wait(&plan.name, context, ends)?;
-    match status.seek.and_then(|seek| Some(seek.refused.ok_or(()))) {
+    match status.seek.map(|seek| seek.refused.ok_or(())) {
         None => Ok((true, false)),
         Some(Err(())) => Ok((false, true)),
         Some(Ok(refused)) => Err(Failure::new(Code::Failed, refused)),
