@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,9 +12,9 @@ use serde_json::{Value as Json, json};
 
 use super::{Data, claims};
 
-/// An application's sink.
+/// An application's sink, which fails on demand.
 #[derive(Default)]
-struct Mailer(Mutex<(Vec<Offset>, Option<Cursor>)>);
+struct Mailer(Mutex<(Vec<Offset>, Option<Cursor>)>, AtomicBool);
 
 impl Mailer {
     fn mailed(&self) -> Vec<u64> {
@@ -31,6 +32,9 @@ impl Sink for Mailer {
     }
 
     fn apply(&self, changes: &[Change<'_>], cursor: &Cursor) -> Result<Outcome, StoreError> {
+        if self.1.load(Ordering::SeqCst) {
+            return Err(StoreError::Poisoned { reason: "the mail server is gone".to_owned() });
+        }
         let (mailed, there) = &mut *self.0.lock().unwrap();
         mailed.extend(changes.iter().map(|change| change.offset));
         *there = Some(*cursor);
@@ -193,6 +197,54 @@ fn a_consumer_of_another_process_is_listed_paused_moved_back_and_forth_and_only_
     assert_eq!(data.json("cursors").lines().len(), 1);
     let left = |dir: &str| fs::read_dir(data.path().join(dir)).unwrap().count();
     assert_eq!(["consumers", "paused", "seeks"].map(left), [0, 0, 0]);
+}
+
+#[test]
+fn a_consumer_that_has_failed_is_named_by_status_and_a_purge_waits_for_it() {
+    let data = Data::of(&claims(6));
+    let annals = Annals::open(data.path()).unwrap();
+    let sink = Arc::new(Mailer::default());
+    sink.1.store(true, Ordering::SeqCst);
+    let consumer = annals.consumer("mailer", Arc::clone(&sink)).unwrap();
+    consumer.wait_for(annals.journal().durable(), Duration::from_secs(60)).unwrap_err();
+    annals.journal().seal().unwrap();
+    while line(&data, "mailer")["state"] != "failed" {}
+    let report = data.json("status").ends(0).report();
+    let failed = &report["consumers"][1];
+    assert_eq!((&failed["name"], &failed["state"]), (&json!("mailer"), &json!("failed")));
+    assert!(failed["error"].as_str().unwrap().contains("the mail server is gone"), "{failed}");
+    assert!(report["store"]["worker_error"].is_null());
+    let text = data.run("status").ends(0).out;
+    let named: Vec<_> = text.lines().filter(|line| line.contains("mailer")).collect();
+    assert_eq!(named.len(), 1, "{text}");
+    assert!(named[0].contains("FAILED") && named[0].contains("6 records behind"), "{named:?}");
+    let listed = data.run("cursors").ends(0).out;
+    assert!(listed.contains("failed") && listed.contains("the mail server is gone"), "{listed}");
+    // It is told from beside to try again: in vain at first.
+    let told = data.json("cursors resume mailer").ends(0).report();
+    assert_eq!((&told["obeyed"], &told["state"]), (&json!(false), &json!("failed")));
+    sink.1.store(false, Ordering::SeqCst);
+    let told = data.json("cursors resume mailer").ends(0).report();
+    assert_eq!(told["obeyed"], true);
+    consumer.wait_for(annals.journal().durable(), Duration::from_secs(60)).unwrap();
+    assert_eq!(sink.mailed().len(), 6);
+    consumer.stop().unwrap();
+    annals.close().unwrap();
+
+    // It does not run, and what comes is held for it.
+    data.run("append --subject late --predicate p --int 1").ends(0);
+    data.run("log seal").ends(0);
+    data.run("append --subject late --predicate p --int 2").ends(0);
+    data.run("log cursors --remove store").ends(0);
+    let plan = data.run("log plan --keep-segments 1").ends(0).out;
+    assert!(plan.contains("mailer"), "{plan}");
+    let purge = || data.json("log purge --keep-segments 1 --yes");
+    let blocked = purge().ends(1).error();
+    assert!(blocked["message"].as_str().unwrap().contains("cursor mailer stands at"), "{blocked}");
+    assert_eq!(offsets(&data).len(), 2, "what it has applied is gone, the rest is held for it");
+    data.run("cursors forget mailer --yes").ends(0);
+    purge().ends(0);
+    assert_eq!(offsets(&data).len(), 1);
 }
 
 #[test]

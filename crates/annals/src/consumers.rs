@@ -127,7 +127,7 @@ impl Annals {
         Ok(())
     }
 
-    /// Has the worker of this name go on; a consumer that was paused and has failed tries again. Nothing happens to one
+    /// Has the worker of this name go on; a consumer that has failed tries again. Nothing happens to one
     /// that works.
     ///
     /// # Errors
@@ -150,6 +150,7 @@ impl Annals {
     /// noted cannot be taken away.
     pub fn forget_consumer(&self, name: &str) -> Result<bool, Error> {
         check_consumer(name)?;
+        let _together = self.consumers().together();
         let roll = self.consumers().roll();
         if roll.find(name).is_some() {
             return Err(Error::ConsumerTaken { name: name.to_owned() });

@@ -124,12 +124,13 @@ pub fn pause(dir: &Path, name: &str) -> Result<Pause, Error> {
     known(dir, name, "paused")?.pause(name)
 }
 
-/// Has the worker of this name go on, likewise; false if it was not to rest.
+/// Has the worker of this name go on, likewise; a consumer that has failed tries again. False if it was not to rest.
 ///
 /// # Errors
 /// As [`pause`].
 pub fn resume(dir: &Path, name: &str) -> Result<bool, Error> {
-    known(dir, name, "resumed")?.resume(name)
+    let notes = known(dir, name, "resumed")?;
+    if name == STORE_CURSOR { notes.resume(name) } else { notes.ask_to_resume(name) }
 }
 
 /// Forgets a consumer that is not at work, or a named cursor that nobody holds: the journal holds nothing back for it.

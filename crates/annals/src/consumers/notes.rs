@@ -2,6 +2,7 @@
 //!
 //!   consumers/NAME   a consumer of this name was registered, and what kind it is
 //!   paused/NAME      the worker of this name is to rest: since when, and who said so
+//!   resumed/NAME     it is to go on, also if it has failed: gone once it was told
 //!   seeks/NAME       its sink is to be put elsewhere before anything more is applied
 //!
 //! Each is one small file, replaced at once and durably. The owner looks at them when it opens and once a second.
@@ -22,6 +23,7 @@ use crate::error::Error;
 
 const CONSUMERS: &str = "consumers";
 const PAUSED: &str = "paused";
+const RESUMED: &str = "resumed";
 const SEEKS: &str = "seeks";
 
 /// A worker that is to rest.
@@ -55,6 +57,12 @@ struct SeekNote {
     by: String,
     #[serde(default)]
     refused: Option<String>,
+}
+
+/// The words of a wish that a worker goes on.
+#[derive(Serialize)]
+struct Resumed {
+    by: String,
 }
 
 /// What is known of a consumer that does not run.
@@ -93,6 +101,17 @@ impl Notes {
     /// A worker need not rest any more; false if it was not to.
     pub(crate) fn resume(&self, name: &str) -> Result<bool, Error> {
         self.remove(PAUSED, name)
+    }
+
+    /// Notes that a worker is to go on, also if it has failed; false if it was not to rest.
+    pub(crate) fn ask_to_resume(&self, name: &str) -> Result<bool, Error> {
+        self.write(RESUMED, name, &Resumed { by: holder() })?;
+        self.resume(name)
+    }
+
+    /// Whether a worker is to go on, also if it has failed; asked for once.
+    pub(crate) fn take_resumed(&self, name: &str) -> Result<bool, Error> {
+        self.remove(RESUMED, name)
     }
 
     /// Where a sink is to be put, if somebody wants that. A note that cannot be understood asks for nothing.
@@ -154,7 +173,7 @@ impl Notes {
 
     /// Takes away all that is noted of a consumer; false if nothing was.
     pub(crate) fn forget(&self, name: &str) -> Result<bool, Error> {
-        let noted = [SEEKS, PAUSED, CONSUMERS].map(|dir| self.remove(dir, name));
+        let noted = [SEEKS, RESUMED, PAUSED, CONSUMERS].map(|dir| self.remove(dir, name));
         noted.into_iter().try_fold(false, |any, removed| Ok(removed? || any))
     }
 

@@ -52,6 +52,8 @@ impl Consumers {
         journal: &Journal,
     ) -> Result<Arc<Running<S>>, Error> {
         check_consumer(name)?;
+        // Whoever looks after one of this name that has just ended lets go of its cursor.
+        let _together = self.together();
         let mut roll = self.roll();
         if roll.closed || roll.find(name).is_some() {
             return Err(Error::ConsumerTaken { name: name.to_owned() });
@@ -69,6 +71,8 @@ impl Consumers {
         let holding = Holding::new(journal, name, Arc::clone(sink), durable)?;
         self.notes.register(name, options.kind)?;
         let running = Arc::new(Running::new(name, options, journal, holding, (stands.next, durable)));
+        // It tries again in any case.
+        self.notes.take_resumed(name)?;
         if self.notes.paused(name)?.is_some() {
             running.set_paused(true);
         }
@@ -114,6 +118,13 @@ impl Consumers {
             Err(error) => tracing::warn!(%error, "whether the store is to rest cannot be read"),
         }
         for consumer in self.running() {
+            match self.notes.take_resumed(consumer.name()) {
+                Ok(true) => consumer.set_paused(false),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(%error, consumer = consumer.name(), "whether it is to go on cannot be noted");
+                }
+            }
             match self.notes.paused(consumer.name()) {
                 Ok(paused) if paused.is_some() != consumer.is_paused() => {
                     consumer.set_paused(paused.is_some());
@@ -191,7 +202,7 @@ impl Consumers {
         Ok(())
     }
 
-    /// While this is held nobody is told to rest or to go on.
+    /// While this is held nobody is told to rest or to go on. Taken before the roll.
     pub(crate) fn together(&self) -> MutexGuard<'_, ()> {
         self.obeying.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -21,7 +21,7 @@ pub(crate) trait Attended: Send + Sync {
     fn said(&self) -> Said;
     /// Whether it was told to rest.
     fn is_paused(&self) -> bool;
-    /// Has it rest, or go on; one that has failed and was paused tries again.
+    /// Has it rest, or go on; one that has failed tries again.
     fn set_paused(&self, paused: bool);
     /// Waits until it applies nothing more, if it was told to rest.
     fn wait_until_paused(&self);

@@ -21,7 +21,7 @@ struct Ledger {
     fails: AtomicBool,
     /// It takes as long as this is set for its next batch.
     dawdles: AtomicBool,
-    /// It is not durable, ever, if it is asked for a part.
+    /// Nothing of it is durable as long as only a part is asked for.
     lazy: AtomicBool,
 }
 
@@ -277,7 +277,10 @@ fn co3_what_a_consumer_has_not_made_durable_is_not_purged_whether_it_runs_or_not
     annals.journal().remove_cursor(STORE_CURSOR).unwrap();
     let sink = Arc::new(Ledger::default());
     sink.lazy.store(true, Ordering::SeqCst);
-    let consumer = annals.consumer_with("mailer", Arc::clone(&sink), slowly()).unwrap();
+    // It asks for parts to be made durable all the time, and for all of it only once the journal was quiet for long.
+    let mut options = slowly();
+    (options.ingest.checkpoint_every, options.ingest.idle) = (Duration::ZERO, Duration::from_secs(3));
+    let consumer = annals.consumer_with("mailer", Arc::clone(&sink), options).unwrap();
     consumer.wait_for(end(&annals), SOON).unwrap();
     let goes = || annals.journal().plan(&Keep::Segments(1)).unwrap().purge.len();
     assert_eq!(goes(), 0, "it has applied them, but not durably");
