@@ -22,16 +22,26 @@ mod notes;
 mod roster;
 mod running;
 mod said;
+mod store;
 
 pub(crate) use notes::Notes;
 pub use notes::{Pause, SeekAsked};
 pub(crate) use roster::Consumers;
-use running::{Attended, Running};
+pub(crate) use running::Attended;
+use running::Running;
 pub(crate) use said::Said;
 pub use said::{ConsumerKind, ConsumerState, ConsumerStatus};
+pub(crate) use store::StoreWorker;
 
 /// Longest name of a consumer, in bytes.
 const MAX_NAME: usize = 64;
+
+/// What no consumer is called, alone or before a dot: the journal has cursors of these names for the store, for kept
+/// generations of it, and for projections.
+const RESERVED: [&str; 2] = [STORE_CURSOR, "projection"];
+/// Why a store cannot be put elsewhere, and what to do instead.
+pub(crate) const KEEPS_ITS_PLACE: &str = "its cursor says what it holds; `annals rebuild` applies the journal again from its beginning, and `annals rewind` \
+     takes an older copy of it as it stands";
 
 /// How a consumer works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,14 +124,7 @@ impl Annals {
     /// [`Error::NoConsumer`] if no consumer of this name was ever registered; [`Error::Io`] if that cannot be noted.
     pub fn pause(&self, name: &str) -> Result<(), Error> {
         let consumers = self.consumers();
-        consumers.notes.known(name)?;
-        if name == STORE_CURSOR {
-            consumers.pause(name, || self.serving().ingestor.pause())?;
-            // Whoever has it go on meanwhile wants that.
-            let _ = self.serving().ingestor.wait_until_paused(Duration::MAX);
-            return Ok(());
-        }
-        let consumer = consumers.roll().find(name).cloned();
+        let consumer = consumers.known(name)?;
         consumers.pause(name, || consumer.iter().for_each(|consumer| consumer.set_paused(true)))?;
         consumer.iter().for_each(|consumer| consumer.wait_until_paused());
         Ok(())
@@ -134,11 +137,7 @@ impl Annals {
     /// As [`Annals::pause`].
     pub fn resume(&self, name: &str) -> Result<(), Error> {
         let consumers = self.consumers();
-        consumers.notes.known(name)?;
-        if name == STORE_CURSOR {
-            return consumers.resume(name, || self.serving().ingestor.resume());
-        }
-        let consumer = consumers.roll().find(name).cloned();
+        let consumer = consumers.known(name)?;
         consumers.resume(name, || consumer.iter().for_each(|consumer| consumer.set_paused(false)))
     }
 
@@ -271,6 +270,16 @@ impl<S: Sink + 'static> Drop for Consumer<S> {
     }
 }
 
+/// What the journal's cursor of this name is there for, if no worker that is known has it: a kept generation of the store, a
+/// projection, or what an application knows.
+pub(crate) fn kind_of(name: &str) -> ConsumerKind {
+    match name.split_once('.') {
+        Some((first, _)) if first == RESERVED[0] => ConsumerKind::Store,
+        Some((first, _)) if first == RESERVED[1] => ConsumerKind::Projection,
+        _ => ConsumerKind::Named,
+    }
+}
+
 /// Whether a name leads to a file of its own, and no other.
 fn check_name(name: &str) -> Result<(), Error> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
@@ -283,8 +292,9 @@ fn check_name(name: &str) -> Result<(), Error> {
 /// Whether a consumer can have this name.
 pub(crate) fn check_consumer(name: &str) -> Result<(), Error> {
     check_name(name)?;
-    let taken =
-        name == STORE_CURSOR || name.strip_prefix(STORE_CURSOR).is_some_and(|rest| rest.starts_with('.'));
+    let taken = RESERVED.iter().any(|reserved| {
+        name.strip_prefix(reserved).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    });
     if taken || name.contains('_') {
         return Err(Error::ConsumerName { name: name.to_owned() });
     }

@@ -12,7 +12,9 @@ use annals_journal::{CursorStatus, Reader};
 use annals_record::{Log, Offset, ReadLimit};
 
 use crate::annals::STORE_CURSOR;
-use crate::consumers::{ConsumerKind, ConsumerState, ConsumerStatus, Notes, Pause, Said};
+use crate::consumers::{
+    ConsumerKind, ConsumerState, ConsumerStatus, KEEPS_ITS_PLACE, Notes, Pause, Said, kind_of,
+};
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::status::{Beside, beside};
@@ -139,10 +141,13 @@ pub fn resume(dir: &Path, name: &str) -> Result<bool, Error> {
 /// [`Error::NoConsumer`]; [`Error::WrongKind`] for the store; [`Error::Journal`] if it is at work.
 pub fn forget(dir: &Path, name: &str) -> Result<(), Error> {
     let (notes, reader, kind) = named(dir, name)?;
-    if kind == ConsumerKind::Store {
+    if matches!(kind, ConsumerKind::Store | ConsumerKind::Projection) {
         let next = match name {
             STORE_CURSOR => {
                 "`annals log cursors --remove store` gives up what the journal holds for rebuilds of it"
+            }
+            _ if kind == ConsumerKind::Projection => {
+                "what takes the projection away lets go of the journal as well"
             }
             _ => "`annals generations --remove` takes a kept one away, and what the journal holds for it",
         };
@@ -163,10 +168,7 @@ pub fn forget(dir: &Path, name: &str) -> Result<(), Error> {
 pub fn plan_seek(dir: &Path, name: &str, to: Offset) -> Result<SeekPlan, Error> {
     let (_, reader, kind) = named(dir, name)?;
     let next = match kind {
-        ConsumerKind::Store => {
-            "its cursor says what it holds; `annals rebuild` applies the journal again from its beginning, and `annals rewind` \
-             takes an older copy of it as it stands"
-        }
+        ConsumerKind::Store => KEEPS_ITS_PLACE,
         ConsumerKind::Projection => {
             "its cursor says what it holds; raise its version, and it is built anew from the journal's beginning"
         }
@@ -220,13 +222,6 @@ fn known(dir: &Path, name: &str, done: &'static str) -> Result<Notes, Error> {
         return Err(Error::WrongKind { name: name.to_owned(), kind, done, next });
     }
     Ok(notes)
-}
-
-/// What the journal's cursor of this name is there for, if it is no worker's: a kept generation of the store, or what an
-/// application knows.
-fn kind_of(name: &str) -> ConsumerKind {
-    let is_kept = name.strip_prefix(STORE_CURSOR).is_some_and(|rest| rest.starts_with('.'));
-    if is_kept { ConsumerKind::Store } else { ConsumerKind::Named }
 }
 
 /// What a name stands for.

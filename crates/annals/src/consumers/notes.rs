@@ -17,7 +17,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{ConsumerKind, check_name};
-use crate::annals::STORE_CURSOR;
 use crate::directory::{self, Directory};
 use crate::error::Error;
 
@@ -162,13 +161,9 @@ impl Notes {
         Ok(found)
     }
 
-    /// Whether there is a worker of this name: the store's, or that of a consumer that was registered.
-    ///
-    /// # Errors
-    /// [`Error::NoConsumer`] if there is none.
-    pub(crate) fn known(&self, name: &str) -> Result<(), Error> {
-        let is_known = name == STORE_CURSOR || self.read::<Registered>(CONSUMERS, name)?.is_some();
-        if is_known { Ok(()) } else { Err(Error::NoConsumer { name: name.to_owned() }) }
+    /// Whether a consumer of this name was registered.
+    pub(crate) fn is_registered(&self, name: &str) -> Result<bool, Error> {
+        Ok(self.read::<Registered>(CONSUMERS, name)?.is_some())
     }
 
     /// Takes away all that is noted of a consumer; false if nothing was.

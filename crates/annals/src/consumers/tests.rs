@@ -137,7 +137,20 @@ fn a_name_is_checked_and_has_one_worker_at_a_time() {
     let (annals, _) = filled(dir.path(), 1);
     let sink = || Arc::new(Ledger::default());
     let long = "x".repeat(65);
-    for name in ["", "store", "store.gen-000001", ".hidden", "../up", "a/b", "Mailer", "a_b", "ä", &long] {
+    for name in [
+        "",
+        "store",
+        "store.gen-000001",
+        "projection",
+        "projection.agent",
+        ".hidden",
+        "../up",
+        "a/b",
+        "Mailer",
+        "a_b",
+        "ä",
+        &long,
+    ] {
         let refused = annals.consumer(name, sink()).err().unwrap();
         assert!(matches!(refused, Error::ConsumerName { .. }), "{name}: {refused}");
     }
