@@ -130,6 +130,10 @@ fn a_pause_without_an_owner_holds_for_whoever_comes_next_and_is_told_instead_of_
     data.json("dead-letters list").ends(0);
     data.run("verify").ends(0);
     data.run("rebuild").ends(0);
+    assert_eq!(line(&data, "store")["next"], digest["as_of"], "a rebuild goes no further than the store");
+    assert_eq!(data.json("digest").ends(0).report()["digest"], digest["digest"]);
+    data.json("pass-damage").ends(0);
+    data.json("pass-damage --yes").ends(15);
     assert_eq!(line(&data, "store")["state"], "not_running");
     assert!(data.run("cursors").out.contains("paused since"));
 
