@@ -7,6 +7,7 @@ mod as_of;
 mod backup;
 mod beside;
 mod codes;
+mod cursors;
 mod damage;
 mod digests;
 mod documented;

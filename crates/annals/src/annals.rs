@@ -11,7 +11,7 @@ use annals_record::{Appended, EpochId, Log, Offset, Record, RecordId, check_enco
 use annals_storage::{Generation, HybridStore, Sink, Stored, Tally};
 
 use crate::applied::AppliedCount;
-use crate::consumers::{Consumers, Notes};
+use crate::consumers::{Attended, Consumers, Notes, StoreWorker};
 use crate::digest::DigestReport;
 use crate::directory::Directory;
 use crate::error::Error;
@@ -126,6 +126,11 @@ impl Annals {
         let paused = consumers.notes.paused(STORE_CURSOR)?.is_some();
         let serving = Serving::start(&journal, store, generation, &options, paused);
         let serving = Arc::new(RwLock::new(serving));
+        let worker = Arc::downgrade(&serving);
+        consumers.attend(move || {
+            let worker = worker.upgrade().map(|serving| Arc::new(StoreWorker(serving)) as Arc<dyn Attended>);
+            worker.into_iter().collect()
+        });
         let words = directory.status_file();
         let kept = (Arc::clone(&lineage), Arc::clone(&consumers));
         let status_file = StatusFile::keep(words, journal.clone(), Arc::clone(&serving), kept)?;

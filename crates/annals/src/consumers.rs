@@ -22,16 +22,26 @@ mod notes;
 mod roster;
 mod running;
 mod said;
+mod store;
 
 pub(crate) use notes::Notes;
-pub use notes::{Pause, Seek};
+pub use notes::{Pause, SeekAsked};
 pub(crate) use roster::Consumers;
-use running::{Attended, Running};
+pub(crate) use running::Attended;
+use running::Running;
 pub(crate) use said::Said;
 pub use said::{ConsumerKind, ConsumerState, ConsumerStatus};
+pub(crate) use store::StoreWorker;
 
 /// Longest name of a consumer, in bytes.
 const MAX_NAME: usize = 64;
+
+/// What no consumer is called, alone or before a dot: the journal has cursors of these names for the store, for kept
+/// generations of it, and for projections.
+const RESERVED: [&str; 2] = [STORE_CURSOR, "projection"];
+/// Why a store cannot be put elsewhere, and what to do instead.
+pub(crate) const KEEPS_ITS_PLACE: &str = "its cursor says what it holds; `annals rebuild` applies the journal again from its beginning, and `annals rewind` \
+     takes an older copy of it as it stands";
 
 /// How a consumer works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +50,31 @@ pub struct ConsumerOptions {
     pub ingest: annals_ingest::Options,
     /// What it is called in reports. Default: [`ConsumerKind::Consumer`].
     pub kind: ConsumerKind,
+    /// Where a sink begins that has no cursor yet. Default: [`ConsumerStart::Beginning`].
+    pub start: ConsumerStart,
+}
+
+/// Where a consumer begins whose sink has no cursor yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConsumerStart {
+    /// At the journal's first record ever; refused where retention has removed it.
+    #[default]
+    Beginning,
+    /// At the first record that the journal holds. The sink has to allow [`Sink::seek`].
+    Oldest,
+    /// At the journal's end: what is there by now is not applied. The sink has to allow [`Sink::seek`].
+    End,
+    /// At this offset. The sink has to allow [`Sink::seek`].
+    At(Offset),
 }
 
 impl Default for ConsumerOptions {
     fn default() -> Self {
-        Self { ingest: annals_ingest::Options::default(), kind: ConsumerKind::Consumer }
+        Self {
+            ingest: annals_ingest::Options::default(),
+            kind: ConsumerKind::Consumer,
+            start: ConsumerStart::default(),
+        }
     }
 }
 
@@ -94,31 +124,20 @@ impl Annals {
     /// [`Error::NoConsumer`] if no consumer of this name was ever registered; [`Error::Io`] if that cannot be noted.
     pub fn pause(&self, name: &str) -> Result<(), Error> {
         let consumers = self.consumers();
-        consumers.notes.known(name)?;
-        if name == STORE_CURSOR {
-            consumers.pause(name, || self.serving().ingestor.pause())?;
-            // Whoever has it go on meanwhile wants that.
-            let _ = self.serving().ingestor.wait_until_paused(Duration::MAX);
-            return Ok(());
-        }
-        let consumer = consumers.roll().find(name).cloned();
+        let consumer = consumers.known(name)?;
         consumers.pause(name, || consumer.iter().for_each(|consumer| consumer.set_paused(true)))?;
         consumer.iter().for_each(|consumer| consumer.wait_until_paused());
         Ok(())
     }
 
-    /// Has the worker of this name go on; a consumer that was paused and has failed tries again. Nothing happens to one
+    /// Has the worker of this name go on; a consumer that has failed tries again. Nothing happens to one
     /// that works.
     ///
     /// # Errors
     /// As [`Annals::pause`].
     pub fn resume(&self, name: &str) -> Result<(), Error> {
         let consumers = self.consumers();
-        consumers.notes.known(name)?;
-        if name == STORE_CURSOR {
-            return consumers.resume(name, || self.serving().ingestor.resume());
-        }
-        let consumer = consumers.roll().find(name).cloned();
+        let consumer = consumers.known(name)?;
         consumers.resume(name, || consumer.iter().for_each(|consumer| consumer.set_paused(false)))
     }
 
@@ -130,6 +149,7 @@ impl Annals {
     /// noted cannot be taken away.
     pub fn forget_consumer(&self, name: &str) -> Result<bool, Error> {
         check_consumer(name)?;
+        let _together = self.consumers().together();
         let roll = self.consumers().roll();
         if roll.find(name).is_some() {
             return Err(Error::ConsumerTaken { name: name.to_owned() });
@@ -216,11 +236,12 @@ impl<S: Sink + 'static> Consumer<S> {
     }
 
     /// Puts its sink at `to` and has it go on from there, if it is not paused: back, and everything behind `to` is applied
-    /// again; forth, and **what lies between is never applied**. Returns where it stood. Durable on return.
+    /// again; forth, and **what lies between is never applied**. Returns where it stood, none if nothing was applied yet.
+    /// Durable on return.
     ///
     /// # Errors
     /// [`Error::Consumer`]: the sink refuses, or no record of the journal begins at `to`; then it stands where it stood.
-    pub fn seek(&self, to: Offset) -> Result<Offset, Error> {
+    pub fn seek(&self, to: Offset) -> Result<Option<Offset>, Error> {
         self.running.seek(to)
     }
 
@@ -249,6 +270,16 @@ impl<S: Sink + 'static> Drop for Consumer<S> {
     }
 }
 
+/// What the journal's cursor of this name is there for, if no worker that is known has it: a kept generation of the store, a
+/// projection, or what an application knows.
+pub(crate) fn kind_of(name: &str) -> ConsumerKind {
+    match name.split_once('.') {
+        Some((first, _)) if first == RESERVED[0] => ConsumerKind::Store,
+        Some((first, _)) if first == RESERVED[1] => ConsumerKind::Projection,
+        _ => ConsumerKind::Named,
+    }
+}
+
 /// Whether a name leads to a file of its own, and no other.
 fn check_name(name: &str) -> Result<(), Error> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
@@ -261,8 +292,9 @@ fn check_name(name: &str) -> Result<(), Error> {
 /// Whether a consumer can have this name.
 pub(crate) fn check_consumer(name: &str) -> Result<(), Error> {
     check_name(name)?;
-    let taken =
-        name == STORE_CURSOR || name.strip_prefix(STORE_CURSOR).is_some_and(|rest| rest.starts_with('.'));
+    let taken = RESERVED.iter().any(|reserved| {
+        name.strip_prefix(reserved).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    });
     if taken || name.contains('_') {
         return Err(Error::ConsumerName { name: name.to_owned() });
     }

@@ -12,7 +12,9 @@ use annals_journal::{CursorStatus, Reader};
 use annals_record::{Log, Offset, ReadLimit};
 
 use crate::annals::STORE_CURSOR;
-use crate::consumers::{ConsumerKind, ConsumerState, ConsumerStatus, Notes, Pause, Said};
+use crate::consumers::{
+    ConsumerKind, ConsumerState, ConsumerStatus, KEEPS_ITS_PLACE, Notes, Pause, Said, kind_of,
+};
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::status::{Beside, beside};
@@ -68,7 +70,7 @@ pub fn cursors(dir: &Path, owner: Option<&str>) -> Result<Vec<ConsumerStatus>, E
                 known.error = known.error.take().or(problem);
             }
             None => {
-                let said = Said::nothing(&name, ConsumerKind::Named);
+                let said = Said::nothing(&name, kind_of(&name));
                 let named = said.status(lag);
                 list.push(ConsumerStatus {
                     next: position,
@@ -124,12 +126,13 @@ pub fn pause(dir: &Path, name: &str) -> Result<Pause, Error> {
     known(dir, name, "paused")?.pause(name)
 }
 
-/// Has the worker of this name go on, likewise; false if it was not to rest.
+/// Has the worker of this name go on, likewise; a consumer that has failed tries again. False if it was not to rest.
 ///
 /// # Errors
 /// As [`pause`].
 pub fn resume(dir: &Path, name: &str) -> Result<bool, Error> {
-    known(dir, name, "resumed")?.resume(name)
+    let notes = known(dir, name, "resumed")?;
+    if name == STORE_CURSOR { notes.resume(name) } else { notes.ask_to_resume(name) }
 }
 
 /// Forgets a consumer that is not at work, or a named cursor that nobody holds: the journal holds nothing back for it.
@@ -138,8 +141,16 @@ pub fn resume(dir: &Path, name: &str) -> Result<bool, Error> {
 /// [`Error::NoConsumer`]; [`Error::WrongKind`] for the store; [`Error::Journal`] if it is at work.
 pub fn forget(dir: &Path, name: &str) -> Result<(), Error> {
     let (notes, reader, kind) = named(dir, name)?;
-    if kind == ConsumerKind::Store {
-        let next = "`annals log cursors --remove store` gives up what the journal holds for rebuilds of it";
+    if matches!(kind, ConsumerKind::Store | ConsumerKind::Projection) {
+        let next = match name {
+            STORE_CURSOR => {
+                "`annals log cursors --remove store` gives up what the journal holds for rebuilds of it"
+            }
+            _ if kind == ConsumerKind::Projection => {
+                "what takes the projection away lets go of the journal as well"
+            }
+            _ => "`annals generations --remove` takes a kept one away, and what the journal holds for it",
+        };
         return Err(Error::WrongKind { name: name.to_owned(), kind, done: "forgotten", next });
     }
     match reader.remove_cursor(name) {
@@ -157,10 +168,7 @@ pub fn forget(dir: &Path, name: &str) -> Result<(), Error> {
 pub fn plan_seek(dir: &Path, name: &str, to: Offset) -> Result<SeekPlan, Error> {
     let (_, reader, kind) = named(dir, name)?;
     let next = match kind {
-        ConsumerKind::Store => {
-            "its cursor says what it holds; `annals rebuild` applies the journal again from its beginning, and `annals rewind` \
-             takes an older copy of it as it stands"
-        }
+        ConsumerKind::Store => KEEPS_ITS_PLACE,
         ConsumerKind::Projection => {
             "its cursor says what it holds; raise its version, and it is built anew from the journal's beginning"
         }
@@ -173,6 +181,8 @@ pub fn plan_seek(dir: &Path, name: &str, to: Offset) -> Result<SeekPlan, Error> 
     let from = cursors(dir, None)?.into_iter().find(|known| known.name == name).and_then(|known| known.next);
     let (records, bytes) = match from {
         Some(from) => {
+            // What was purged before it was applied is skipped in any case.
+            let from = from.max(reader.bounds()?.oldest);
             let (earlier, later) = (reader.lag(from.min(to))?, reader.lag(from.max(to))?);
             (earlier.records.saturating_sub(later.records), earlier.bytes.saturating_sub(later.bytes))
         }
@@ -207,6 +217,10 @@ fn known(dir: &Path, name: &str, done: &'static str) -> Result<Notes, Error> {
         let next = "its consumer is an application of its own; pause that";
         return Err(Error::WrongKind { name: name.to_owned(), kind, done, next });
     }
+    if kind == ConsumerKind::Store && name != STORE_CURSOR {
+        let next = "it is a kept one, which nobody fills";
+        return Err(Error::WrongKind { name: name.to_owned(), kind, done, next });
+    }
     Ok(notes)
 }
 
@@ -218,7 +232,7 @@ fn named(dir: &Path, name: &str) -> Result<(Notes, Reader, ConsumerKind), Error>
     let kind = match registered {
         _ if name == STORE_CURSOR => ConsumerKind::Store,
         Some((_, kind)) => kind,
-        None if reader.peek_cursors()?.iter().any(|cursor| cursor.name == name) => ConsumerKind::Named,
+        None if reader.peek_cursors()?.iter().any(|cursor| cursor.name == name) => kind_of(name),
         None => return Err(Error::NoConsumer { name: name.to_owned() }),
     };
     Ok((notes, reader, kind))

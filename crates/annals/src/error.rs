@@ -186,7 +186,7 @@ pub enum Error {
     /// That cannot be the name of a consumer.
     #[error(
         "{name:?} cannot be the name of a consumer: it has 1 to 64 of `a` to `z`, `0` to `9`, `-` and `.`, begins with no \
-         dot, and `store` and what begins with `store.` are taken"
+         dot, and `store`, `projection` and what begins with one of them and a dot are taken"
     )]
     ConsumerName {
         /// What was given.

@@ -10,7 +10,8 @@ use annals_ingest::{OnDamage, Projector, Redrive, Which};
 use annals_record::{Log, LogError, Offset, ReadLimit, RecordId};
 use annals_storage::{DeadLetter, Generations, HybridStore, Passed, Sink};
 
-use crate::annals::{Annals, open_journal};
+use crate::annals::{Annals, STORE_CURSOR, open_journal};
+use crate::consumers::Notes;
 use crate::error::Error;
 use crate::options::Options;
 
@@ -159,7 +160,8 @@ pub struct DamagePassed {
 /// ranges are noted in the store; what stands there is not in it. Without `apply` it only looks, and changes nothing.
 ///
 /// # Errors
-/// As [`crate::Annals::open_existing`]; [`Error::Ingest`] if the store does not fit the journal.
+/// As [`crate::Annals::open_existing`]; [`Error::Ingest`] if the store does not fit the journal; [`Error::Paused`] if it is
+/// paused, and `apply` is wanted.
 pub fn pass_damage(dir: &Path, apply: bool) -> Result<DamagePassed, Error> {
     let options = Options { create: false, ..Options::default() };
     let (directory, journal) = open_journal(dir, &options)?;
@@ -175,6 +177,10 @@ pub fn pass_damage(dir: &Path, apply: bool) -> Result<DamagePassed, Error> {
     // It refuses what passing does not mend.
     let mut projector = Projector::with_options(Arc::clone(&log), Arc::clone(&store), &options)?;
     let passed = ahead(&journal, projector.cursor().next)?;
+    if apply && Notes::of(&directory).paused(STORE_CURSOR)?.is_some() {
+        let (offset, applied) = (journal.durable(), projector.cursor().next);
+        return Err(Error::Paused { name: STORE_CURSOR.to_owned(), offset, applied });
+    }
     if apply {
         store.watch(&directory.seen_file())?;
         projector.run_to(journal.durable(), &options, &mut |_| true)?;

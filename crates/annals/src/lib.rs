@@ -65,14 +65,17 @@ pub use annals_journal::{
 };
 pub use annals_record::*;
 pub use annals_storage::{
-    BuiltIn, Compared, Counts, DeadLetter, Digest, Digests, EpochEntry, Family, HybridStore, IdPrefix,
-    KvStore, Options as StoreOptions, Passed, Projected, Projection, ProjectionEntry, ProjectionError,
-    ProjectionTxn, ProjectionView, Redriven, Sink, Snapshot, Stored, SubjectEntry, Tally, Walk,
+    BuiltIn, Change, Compared, Counts, DeadLetter, Digest, Digests, Effect, EpochEntry, Family, HybridStore,
+    IdPrefix, KvStore, Options as StoreOptions, Outcome, Passed, Projected, Projection, ProjectionEntry,
+    ProjectionError, ProjectionTxn, ProjectionView, Redriven, Sink, Snapshot, Stored, SubjectEntry, Tally,
+    Walk,
 };
 pub use as_of::{AsOf, offset_at};
 pub use backpressure::{Backpressure, LagBound};
 pub use backup::{Backup, backup, check_backup, describe_backup};
-pub use consumers::{Consumer, ConsumerKind, ConsumerOptions, ConsumerState, ConsumerStatus, Pause, Seek};
+pub use consumers::{
+    Consumer, ConsumerKind, ConsumerOptions, ConsumerStart, ConsumerState, ConsumerStatus, Pause, SeekAsked,
+};
 pub use cursors::{SeekPlan, cursors, forget, pause, plan_seek, resume, seek};
 pub use digest::{DigestReport, FamilyDigest, Sums, digest_beside};
 pub use directory::journal_dir;

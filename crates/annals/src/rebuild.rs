@@ -14,8 +14,9 @@ use annals_journal::Journal;
 use annals_record::{Log, Offset};
 use annals_storage::{Counts, Digests, Generation, HybridStore, KvStore, Sink, Walk};
 
-use crate::annals::open_journal;
+use crate::annals::{STORE_CURSOR, open_journal};
 use crate::bounded::Bounded;
+use crate::consumers::Notes;
 use crate::error::Error;
 use crate::letters::take_over_discards;
 use crate::lineage::Lineage;
@@ -259,7 +260,8 @@ pub fn rebuild(
     let options = Options { create: false, ..Options::default() };
     let (directory, journal) = open_journal(dir, &options)?;
     let lineage = Lineage::of(&directory);
-    let (former, old, mut reason) = old_store(&lineage, &journal, &options);
+    let paused = Notes::of(&directory).paused(STORE_CURSOR)?.is_some();
+    let (former, old, mut reason) = old_store(&lineage, &journal, &options, paused);
     let end = match &old {
         Some(old) => reached(old)?,
         None => journal.durable(),
@@ -287,11 +289,12 @@ pub fn rebuild(
     Ok(report)
 }
 
-/// The store that was there, up with the journal; or why it cannot be used.
+/// The store that was there, up with the journal unless it is paused; or why it cannot be used.
 fn old_store(
     lineage: &Lineage,
     journal: &Journal,
     options: &Options,
+    paused: bool,
 ) -> (Option<Generation>, Option<Arc<HybridStore>>, Option<String>) {
     let former = match lineage.generations.current() {
         Ok(former) => former,
@@ -302,7 +305,9 @@ fn old_store(
         let path = lineage.generations.path(generation);
         let store = Arc::new(HybridStore::open_existing_with(path, options.store)?);
         let mut projector = Projector::new(Arc::new(journal.clone()), Arc::clone(&store))?;
-        projector.run_to(journal.durable(), &options.ingest, &mut |_| true)?;
+        if !paused {
+            projector.run_to(journal.durable(), &options.ingest, &mut |_| true)?;
+        }
         Ok(store)
     };
     match caught_up() {

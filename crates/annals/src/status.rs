@@ -13,8 +13,8 @@ use annals_record::{Lag, Log, Offset};
 use annals_storage::{Counts, Passed};
 use serde::{Deserialize, Serialize};
 
-use crate::annals::{STORE_CURSOR, Serving};
-use crate::consumers::{ConsumerKind, ConsumerStatus, Consumers, Notes, Said};
+use crate::annals::Serving;
+use crate::consumers::{ConsumerStatus, Consumers, Notes, Said};
 use crate::cursors;
 use crate::digest::Sums;
 use crate::directory::{self, Directory};
@@ -189,13 +189,6 @@ impl Serving {
     fn works(&self) -> bool {
         !matches!(self.ingestor.progress().state, State::Failed | State::Stopped | State::Paused)
     }
-
-    /// What there is to say of the store's worker.
-    fn said(&self) -> Said {
-        let said = Said::of(STORE_CURSOR, ConsumerKind::Store, &self.ingestor.progress());
-        let durable = self.store.durable_cursor().ok().flatten().map(|cursor| cursor.next.get());
-        Said { durable, ..said }
-    }
 }
 
 /// The state of a data directory as another process can see it: the journal as it is, the store as its owner last said.
@@ -311,7 +304,7 @@ impl StatusFile {
 
     /// How the workers stand.
     pub(crate) fn consumers(&self, journal: &Journal) -> Result<Vec<ConsumerStatus>, Error> {
-        cursors::noted(journal, &self.shared.consumers.notes, self.shared.said(), true)
+        cursors::noted(journal, &self.shared.consumers.notes, self.shared.consumers.said(), true)
     }
 
     /// Says a last time how things stand: nobody owns the data any more.
@@ -348,7 +341,7 @@ impl Shared {
         let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
         while !*closed {
             drop(closed);
-            self.obey();
+            self.consumers.obey();
             let words = self.words(Some(owner.clone()));
             if words.is_some() && words != said {
                 if let Err(error) = self.replace(words.as_ref()) {
@@ -362,15 +355,6 @@ impl Shared {
             let waited = self.changed.wait_timeout_while(closed, RHYTHM, |closed| !*closed);
             closed = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-    }
-
-    /// Has the workers do what other processes want of them.
-    fn obey(&self) {
-        let serving = self.serving();
-        self.consumers.obey(&|paused| match paused {
-            true => serving.ingestor.pause(),
-            false => serving.ingestor.resume(),
-        });
     }
 
     /// Once nothing was appended for a while, the journal's watermark becomes durable.
@@ -394,14 +378,7 @@ impl Shared {
                 appended_bytes_per_second: pace.appended_per_second() as u64,
             })
         });
-        Some(Words { consumers: self.said(), ..status.words(owner, rates) })
-    }
-
-    /// What there is to say of the workers.
-    fn said(&self) -> Vec<Said> {
-        let mut said = vec![self.serving().said()];
-        said.extend(self.consumers.said());
-        said
+        Some(Words { consumers: self.consumers.said(), ..status.words(owner, rates) })
     }
 
     /// The pace, as of now; none before the worker has looked.

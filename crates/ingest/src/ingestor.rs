@@ -4,11 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use annals_record::{Cursor, IntoLog, Lag, Log, Offset, ReadLimit};
+use annals_record::{IntoLog, Lag, Log, Offset};
 use annals_storage::Sink;
 
 use crate::board::{Board, State, Status};
-use crate::resume::newest_term;
 use crate::worker::{Shared, Source, Worker};
 use crate::{Error, Options};
 
@@ -118,24 +117,17 @@ impl<L: Log + 'static, S: Sink + 'static> Ingestor<L, S> {
         self.shared.board.wait_paused(timeout)
     }
 
-    /// Moves the store's cursor to `to` while the worker rests for it, and has it go on from there: back, and what
-    /// stands behind it is applied again; forth, and what lies between is never applied. Returns the place where the
-    /// store stood; durable on return. A pause stays one.
+    /// Puts the store elsewhere, as [`crate::seek()`] does, while the worker rests for it, and has it go on from there.
+    /// Returns the place where it stood. A pause stays one.
     ///
     /// # Errors
-    /// [`Error::NoPlace`] if the log cannot be read from `to`; [`Error::Store`] if the store cannot be moved, which a
-    /// [`annals_storage::HybridStore`] never can; [`Error::Panicked`] if the log cannot be had.
-    pub fn seek(&self, to: Offset) -> Result<Offset, Error> {
+    /// As [`crate::seek()`]; [`Error::Panicked`] if the log cannot be had.
+    pub fn seek(&self, to: Offset) -> Result<Option<Offset>, Error> {
         let Shared { store, board, .. } = &*self.shared;
         let log = self.shared.take_log().ok_or(Error::Panicked)?;
         let _held = board.hold();
         board.wait_paused(Duration::MAX);
-        let one = ReadLimit { records: 1, bytes: 1 };
-        log.read(to, one).map_err(|source| Error::NoPlace { to, source })?;
-        let from = store.cursor()?.map_or(log.bounds()?.oldest, |cursor| cursor.next);
-        let cursor = Cursor { log: log.identity(), term: newest_term(&*log), next: to, last: None };
-        store.seek(&cursor)?;
-        tracing::info!(from = from.get(), to = to.get(), "the store was moved");
+        let (from, cursor) = crate::seek(&*log, &**store, to)?;
         board.post(|status| (status.cursor, status.checkpointed) = (Some(cursor), Some(to)));
         Ok(from)
     }

@@ -11,9 +11,9 @@
 //! W4: Whoever waits for an offset wakes: when it is visible, when the worker stops, or when the time is up.
 //! W5: Damage of the log stops the work with a sentence; where it is passed instead, the store notes the range.
 //! W6: A dead letter that is read again is applied as if it had been when it came, in whichever order that is done.
+//! W7: A store that is built from the log at once gets the same records in the same order ([`load`]).
 //! W8: A worker that is paused has made durable exactly what it has shown, applies nothing, and goes on as if it had never
 //!     rested.
-//! W7: A store that is built from the log at once gets the same records in the same order ([`load`]).
 
 mod backoff;
 mod board;
@@ -35,6 +35,7 @@ mod resume;
 mod rhythm;
 #[cfg(test)]
 mod scene;
+mod seek;
 mod worker;
 
 pub use board::{State, Status};
@@ -48,3 +49,4 @@ pub use options::{OnDamage, Options};
 pub use pace::Pace;
 pub use projector::{Progress, Projector};
 pub use redrive::{Redrive, Unread, Which, record_of, redrive};
+pub use seek::seek;

@@ -2,6 +2,7 @@
 //!
 //!   consumers/NAME   a consumer of this name was registered, and what kind it is
 //!   paused/NAME      the worker of this name is to rest: since when, and who said so
+//!   resumed/NAME     it is to go on, also if it has failed: gone once it was told
 //!   seeks/NAME       its sink is to be put elsewhere before anything more is applied
 //!
 //! Each is one small file, replaced at once and durably. The owner looks at them when it opens and once a second.
@@ -16,12 +17,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{ConsumerKind, check_name};
-use crate::annals::STORE_CURSOR;
 use crate::directory::{self, Directory};
 use crate::error::Error;
 
 const CONSUMERS: &str = "consumers";
 const PAUSED: &str = "paused";
+const RESUMED: &str = "resumed";
 const SEEKS: &str = "seeks";
 
 /// A worker that is to rest.
@@ -39,7 +40,7 @@ pub struct Pause {
 /// A seek that was asked for and is not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Seek {
+pub struct SeekAsked {
     /// Where the sink is to stand.
     pub to: Offset,
     /// The process that asked for it.
@@ -55,6 +56,12 @@ struct SeekNote {
     by: String,
     #[serde(default)]
     refused: Option<String>,
+}
+
+/// The words of a wish that a worker goes on.
+#[derive(Serialize)]
+struct Resumed {
+    by: String,
 }
 
 /// What is known of a consumer that does not run.
@@ -95,10 +102,21 @@ impl Notes {
         self.remove(PAUSED, name)
     }
 
+    /// Notes that a worker is to go on, also if it has failed; false if it was not to rest.
+    pub(crate) fn ask_to_resume(&self, name: &str) -> Result<bool, Error> {
+        self.write(RESUMED, name, &Resumed { by: holder() })?;
+        self.resume(name)
+    }
+
+    /// Whether a worker is to go on, also if it has failed; asked for once.
+    pub(crate) fn take_resumed(&self, name: &str) -> Result<bool, Error> {
+        self.remove(RESUMED, name)
+    }
+
     /// Where a sink is to be put, if somebody wants that. A note that cannot be understood asks for nothing.
-    pub(crate) fn seek(&self, name: &str) -> Result<Option<Seek>, Error> {
+    pub(crate) fn seek(&self, name: &str) -> Result<Option<SeekAsked>, Error> {
         let note: Option<SeekNote> = self.read(SEEKS, name)?.flatten();
-        Ok(note.map(|SeekNote { to, by, refused }| Seek { to: Offset::new(to), by, refused }))
+        Ok(note.map(|SeekNote { to, by, refused }| SeekAsked { to: Offset::new(to), by, refused }))
     }
 
     pub(crate) fn ask_to_seek(&self, name: &str, to: Offset) -> Result<(), Error> {
@@ -111,7 +129,7 @@ impl Notes {
     }
 
     /// A seek cannot be done: whoever asked for it finds the reason here.
-    pub(crate) fn refuse_seek(&self, name: &str, seek: Seek, reason: String) -> Result<(), Error> {
+    pub(crate) fn refuse_seek(&self, name: &str, seek: SeekAsked, reason: String) -> Result<(), Error> {
         self.write(SEEKS, name, &SeekNote { to: seek.to.get(), by: seek.by, refused: Some(reason) })
     }
 
@@ -143,18 +161,14 @@ impl Notes {
         Ok(found)
     }
 
-    /// Whether there is a worker of this name: the store's, or that of a consumer that was registered.
-    ///
-    /// # Errors
-    /// [`Error::NoConsumer`] if there is none.
-    pub(crate) fn known(&self, name: &str) -> Result<(), Error> {
-        let is_known = name == STORE_CURSOR || self.read::<Registered>(CONSUMERS, name)?.is_some();
-        if is_known { Ok(()) } else { Err(Error::NoConsumer { name: name.to_owned() }) }
+    /// Whether a consumer of this name was registered.
+    pub(crate) fn is_registered(&self, name: &str) -> Result<bool, Error> {
+        Ok(self.read::<Registered>(CONSUMERS, name)?.is_some())
     }
 
     /// Takes away all that is noted of a consumer; false if nothing was.
     pub(crate) fn forget(&self, name: &str) -> Result<bool, Error> {
-        let noted = [SEEKS, PAUSED, CONSUMERS].map(|dir| self.remove(dir, name));
+        let noted = [SEEKS, RESUMED, PAUSED, CONSUMERS].map(|dir| self.remove(dir, name));
         noted.into_iter().try_fold(false, |any, removed| Ok(removed? || any))
     }
 

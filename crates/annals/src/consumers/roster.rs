@@ -13,19 +13,23 @@ use annals_storage::Sink;
 
 use super::holding::Holding;
 use super::running::{Attended, Running};
-use super::{ConsumerOptions, Notes, Said, check_consumer};
-use crate::annals::STORE_CURSOR;
+use super::{ConsumerOptions, ConsumerStart, Notes, Said, check_consumer};
 use crate::error::Error;
 
 /// The consumers of a data directory, as its owner has them at work.
 pub(crate) struct Consumers {
     pub(crate) notes: Notes,
+    /// Workers that others look after, and that are told to rest and listed here all the same.
+    others: Mutex<Vec<Others>>,
     roll: Mutex<Roll>,
     /// Notes of pauses and the workers that obey them change together: held for both.
     obeying: Mutex<()>,
     /// A seek of another process that is being done.
     seeking: Mutex<Option<JoinHandle<()>>>,
 }
+
+/// Tells which workers there are now.
+type Others = Box<dyn Fn() -> Vec<Arc<dyn Attended>> + Send + Sync>;
 
 #[derive(Default)]
 pub(super) struct Roll {
@@ -41,7 +45,13 @@ impl Roll {
 
 impl Consumers {
     pub(crate) fn new(notes: Notes) -> Self {
-        Self { notes, roll: Mutex::default(), obeying: Mutex::default(), seeking: Mutex::default() }
+        Self {
+            notes,
+            others: Mutex::default(),
+            roll: Mutex::default(),
+            obeying: Mutex::default(),
+            seeking: Mutex::default(),
+        }
     }
 
     pub(super) fn register<S: Sink + 'static>(
@@ -52,11 +62,14 @@ impl Consumers {
         journal: &Journal,
     ) -> Result<Arc<Running<S>>, Error> {
         check_consumer(name)?;
+        // Whoever looks after one of this name that has just ended lets go of its cursor.
+        let _together = self.together();
         let mut roll = self.roll();
         if roll.closed || roll.find(name).is_some() {
             return Err(Error::ConsumerTaken { name: name.to_owned() });
         }
         let failed = |source| Error::Consumer { name: name.to_owned(), source };
+        self.place(name, &**sink, options.start, journal)?;
         let log = Arc::new(journal.clone());
         let stands =
             Projector::with_options(log, Arc::clone(sink), &options.ingest).map_err(failed)?.cursor();
@@ -68,24 +81,73 @@ impl Consumers {
         let holding = Holding::new(journal, name, Arc::clone(sink), durable)?;
         self.notes.register(name, options.kind)?;
         let running = Arc::new(Running::new(name, options, journal, holding, (stands.next, durable)));
+        // It tries again in any case.
+        self.notes.take_resumed(name)?;
         if self.notes.paused(name)?.is_some() {
             running.set_paused(true);
         }
-        self.seek_if_asked(&*running);
         running.start();
         roll.running.push(Arc::clone(&running) as Arc<dyn Attended>);
         Ok(running)
     }
 
-    /// Has the workers do what is noted: whoever is to rest rests, whoever is to be put elsewhere is. The store's worker
-    /// is told by `store`.
-    pub(crate) fn obey(self: &Arc<Self>, store: &dyn Fn(bool)) {
-        let _together = self.together();
-        match self.notes.paused(STORE_CURSOR) {
-            Ok(paused) => store(paused.is_some()),
-            Err(error) => tracing::warn!(%error, "whether the store is to rest cannot be read"),
+    /// Puts a sink that nobody works on where somebody has asked for, or where a new one is to begin.
+    fn place<S: Sink>(
+        &self,
+        name: &str,
+        sink: &S,
+        start: ConsumerStart,
+        journal: &Journal,
+    ) -> Result<(), Error> {
+        let put = |to| annals_ingest::seek(journal, sink, to);
+        let failed = |source| Error::Consumer { name: name.to_owned(), source };
+        if let Some(asked) = self.notes.seek(name)?.filter(|asked| asked.refused.is_none()) {
+            return match put(asked.to) {
+                Ok(_) => self.notes.sought(name).map(drop),
+                Err(error) => self.notes.refuse_seek(name, asked, failed(error).to_string()),
+            };
         }
+        if sink.cursor()?.is_some() {
+            return Ok(());
+        }
+        let to = match start {
+            ConsumerStart::Beginning => return Ok(()),
+            ConsumerStart::Oldest => journal.bounds()?.oldest,
+            ConsumerStart::End => journal.bounds()?.durable,
+            ConsumerStart::At(offset) => offset,
+        };
+        put(to).map(drop).map_err(failed)
+    }
+
+    /// Looks after workers that others start and end: they rest when that is noted under their names, and are listed. What
+    /// is handed in holds on to nothing that has to be dropped before the journal closes.
+    pub(crate) fn attend(&self, others: impl Fn() -> Vec<Arc<dyn Attended>> + Send + Sync + 'static) {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(others));
+    }
+
+    /// The worker of this name, if it is at work.
+    ///
+    /// # Errors
+    /// [`Error::NoConsumer`] if there is none, and none was ever registered.
+    pub(super) fn known(&self, name: &str) -> Result<Option<Arc<dyn Attended>>, Error> {
+        let at_work = self.running().into_iter().find(|consumer| consumer.name() == name);
+        if at_work.is_some() || self.notes.is_registered(name)? {
+            return Ok(at_work);
+        }
+        Err(Error::NoConsumer { name: name.to_owned() })
+    }
+
+    /// Has the workers do what is noted: whoever is to rest rests, whoever is to be put elsewhere is.
+    pub(crate) fn obey(self: &Arc<Self>) {
+        let _together = self.together();
         for consumer in self.running() {
+            match self.notes.take_resumed(consumer.name()) {
+                Ok(true) => consumer.set_paused(false),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(%error, consumer = consumer.name(), "whether it is to go on cannot be noted");
+                }
+            }
             match self.notes.paused(consumer.name()) {
                 Ok(paused) if paused.is_some() != consumer.is_paused() => {
                     consumer.set_paused(paused.is_some());
@@ -143,7 +205,8 @@ impl Consumers {
             // A panic of it leaves the note, and the next open does it.
             let _ = thread.join();
         }
-        let ended: Vec<_> = self.running().iter().map(|consumer| consumer.end()).collect();
+        let consumers = self.roll().running.clone();
+        let ended: Vec<_> = consumers.iter().map(|consumer| consumer.end()).collect();
         ended.into_iter().collect()
     }
 
@@ -163,13 +226,18 @@ impl Consumers {
         Ok(())
     }
 
-    /// While this is held nobody is told to rest or to go on.
+    /// While this is held nobody is told to rest or to go on. Taken before the roll.
     pub(crate) fn together(&self) -> MutexGuard<'_, ()> {
         self.obeying.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// All that are at work, those of others first.
     fn running(&self) -> Vec<Arc<dyn Attended>> {
-        self.roll().running.clone()
+        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running: Vec<_> = others.iter().flat_map(|others| others()).collect();
+        drop(others);
+        running.extend(self.roll().running.iter().cloned());
+        running
     }
 
     pub(super) fn roll(&self) -> MutexGuard<'_, Roll> {

@@ -21,12 +21,12 @@ pub(crate) trait Attended: Send + Sync {
     fn said(&self) -> Said;
     /// Whether it was told to rest.
     fn is_paused(&self) -> bool;
-    /// Has it rest, or go on; one that has failed and was paused tries again.
+    /// Has it rest, or go on; one that has failed tries again.
     fn set_paused(&self, paused: bool);
     /// Waits until it applies nothing more, if it was told to rest.
     fn wait_until_paused(&self);
     /// Puts its sink elsewhere; one that has failed tries again from there. The place where it stood.
-    fn seek(&self, to: Offset) -> Result<Offset, Error>;
+    fn seek(&self, to: Offset) -> Result<Option<Offset>, Error>;
     /// Stops it for good, and lets go of journal and sink.
     fn end(&self) -> Result<(), Error>;
 }
@@ -129,7 +129,7 @@ impl<S: Sink + 'static> Attended for Running<S> {
         }
     }
 
-    fn seek(&self, to: Offset) -> Result<Offset, Error> {
+    fn seek(&self, to: Offset) -> Result<Option<Offset>, Error> {
         let Some(worker) = self.worker() else { return Err(self.ended(to)) };
         let from = worker.seek(to).map_err(|source| self.failed(source))?;
         if worker.progress().state == State::Failed {

@@ -6,7 +6,7 @@ use annals_ingest::{State, Status};
 use annals_record::{Lag, Offset};
 use serde::{Deserialize, Serialize};
 
-use super::{Pause, Seek};
+use super::{Pause, SeekAsked};
 
 /// What a worker fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -67,7 +67,7 @@ pub struct ConsumerStatus {
     /// If it is to rest: since when, and who said so. It may not rest yet, if its owner has not looked.
     pub paused: Option<Pause>,
     /// A seek that was asked for and is not done, or was refused.
-    pub seek: Option<Seek>,
+    pub seek: Option<SeekAsked>,
 }
 
 /// What the owner says of one worker.

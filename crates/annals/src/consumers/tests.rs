@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use annals_journal::Keep;
-use annals_record::{Assertion, Kind, Record, Value};
+use annals_record::{Assertion, Kind, Log, Record, Value};
 use annals_storage::{Change, Error as StoreError, Outcome, Passed};
 
 use super::*;
@@ -21,7 +21,7 @@ struct Ledger {
     fails: AtomicBool,
     /// It takes as long as this is set for its next batch.
     dawdles: AtomicBool,
-    /// It is not durable, ever, if it is asked for a part.
+    /// Nothing of it is durable as long as only a part is asked for.
     lazy: AtomicBool,
 }
 
@@ -137,7 +137,20 @@ fn a_name_is_checked_and_has_one_worker_at_a_time() {
     let (annals, _) = filled(dir.path(), 1);
     let sink = || Arc::new(Ledger::default());
     let long = "x".repeat(65);
-    for name in ["", "store", "store.gen-000001", ".hidden", "../up", "a/b", "Mailer", "a_b", "ä", &long] {
+    for name in [
+        "",
+        "store",
+        "store.gen-000001",
+        "projection",
+        "projection.agent",
+        ".hidden",
+        "../up",
+        "a/b",
+        "Mailer",
+        "a_b",
+        "ä",
+        &long,
+    ] {
         let refused = annals.consumer(name, sink()).err().unwrap();
         assert!(matches!(refused, Error::ConsumerName { .. }), "{name}: {refused}");
     }
@@ -251,7 +264,7 @@ fn co2_a_pause_is_obeyed_by_whoever_opens_next_before_anything_is_applied() {
 #[test]
 fn a_rebuild_keeps_a_pause_and_back_pressure_says_why_nothing_moves() {
     let dir = tempfile::tempdir().unwrap();
-    let backpressure = crate::Backpressure::Wait { lag: crate::LagBound::records(0), timeout: SOON * 60 };
+    let backpressure = crate::Backpressure::Wait { lag: crate::LagBound::records(0), timeout: SOON / 6 };
     let annals = Annals::open_with(dir.path(), Options { backpressure, ..Options::default() }).unwrap();
     annals.append(&claim(1)).unwrap();
     annals.catch_up().unwrap();
@@ -277,7 +290,10 @@ fn co3_what_a_consumer_has_not_made_durable_is_not_purged_whether_it_runs_or_not
     annals.journal().remove_cursor(STORE_CURSOR).unwrap();
     let sink = Arc::new(Ledger::default());
     sink.lazy.store(true, Ordering::SeqCst);
-    let consumer = annals.consumer_with("mailer", Arc::clone(&sink), slowly()).unwrap();
+    // It asks for parts to be made durable all the time, and for all of it only once the journal was quiet for long.
+    let mut options = slowly();
+    (options.ingest.checkpoint_every, options.ingest.idle) = (Duration::ZERO, Duration::from_secs(3));
+    let consumer = annals.consumer_with("mailer", Arc::clone(&sink), options).unwrap();
     consumer.wait_for(end(&annals), SOON).unwrap();
     let goes = || annals.journal().plan(&Keep::Segments(1)).unwrap().purge.len();
     assert_eq!(goes(), 0, "it has applied them, but not durably");
@@ -295,4 +311,45 @@ fn co3_what_a_consumer_has_not_made_durable_is_not_purged_whether_it_runs_or_not
     assert!(!annals.forget_consumer("mailer").unwrap());
     assert_eq!(goes(), 2);
     assert_eq!(annals.status().unwrap().consumers.len(), 1);
+}
+
+#[test]
+fn a_new_sink_begins_where_it_is_told_and_a_place_that_was_purged_is_left_only_by_a_seek() {
+    let dir = tempfile::tempdir().unwrap();
+    let (annals, all) = filled(dir.path(), 3);
+    annals.journal().seal().unwrap();
+    let late = annals.append(&claim(4)).unwrap().offset;
+    let begin = |name: &str, start| {
+        let sink = Arc::new(Ledger::default());
+        let consumer =
+            annals.consumer_with(name, Arc::clone(&sink), ConsumerOptions { start, ..slowly() })?;
+        consumer.wait_for(end(&annals), SOON).unwrap();
+        consumer.stop()?;
+        annals.forget_consumer(name)?;
+        Ok::<_, Error>(sink)
+    };
+    assert_eq!(begin("a", ConsumerStart::Beginning).unwrap().kept().len(), 4);
+    assert_eq!(begin("b", ConsumerStart::At(all[2])).unwrap().kept(), [all[2], late]);
+    let at_end = begin("c", ConsumerStart::End).unwrap();
+    assert_eq!((at_end.kept(), at_end.next()), (Vec::new(), end(&annals)));
+    assert!(matches!(begin("d", ConsumerStart::At(Offset::new(1 << 40))), Err(Error::Consumer { .. })));
+
+    annals.journal().remove_cursor(STORE_CURSOR).unwrap();
+    let plan = annals.journal().plan(&Keep::Segments(1)).unwrap();
+    annals.journal().apply(&plan, annals_journal::Consent::default()).unwrap();
+    let refused = begin("e", ConsumerStart::Beginning).err().unwrap();
+    assert_eq!(refused.refusal().map(|refusal| refusal.name), Some("purged"), "{refused}");
+    assert_eq!(begin("f", ConsumerStart::Oldest).unwrap().kept(), [late]);
+
+    // One that stands in what was purged goes on once somebody has said that the rest is skipped.
+    let sink = Arc::new(Ledger::default());
+    let cursor = Cursor { next: all[1], last: None, ..at_end.cursor().unwrap().unwrap() };
+    sink.seek(&cursor).unwrap();
+    assert!(annals.consumer("mailer", Arc::clone(&sink)).is_err());
+    annals.consumers().notes.register("mailer", ConsumerKind::Consumer).unwrap();
+    let plan = crate::plan_seek(dir.path(), "mailer", annals.journal().bounds().unwrap().oldest).unwrap();
+    crate::seek(dir.path(), &plan).unwrap();
+    let consumer = annals.consumer("mailer", Arc::clone(&sink)).unwrap();
+    consumer.wait_for(end(&annals), SOON).unwrap();
+    assert_eq!(sink.kept(), [late]);
 }

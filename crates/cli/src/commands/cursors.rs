@@ -22,6 +22,8 @@ use line::Line;
 
 /// How long an owner is waited for that has to see a note and to do what it says.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one that has failed may take to say that it tries again, or has failed again.
+const RETRY: Duration = Duration::from_secs(3);
 /// How often it is looked whether it has.
 const SLICE: Duration = Duration::from_millis(50);
 
@@ -49,7 +51,7 @@ pub(crate) struct Args {
 enum Command {
     /// Has a worker rest: what it has applied is durable, and it applies nothing until it is resumed
     Pause(Name),
-    /// Has a worker go on
+    /// Has a worker go on; a consumer that has failed tries again
     Resume(Name),
     /// Has a consumer read from elsewhere, or moves a named cursor; without --yes only says what that would do
     Seek(seek::Args),
@@ -133,11 +135,15 @@ fn resume(name: &str, context: &mut Context) -> Result<(), Failure> {
 fn tell(name: &str, paused: bool, context: &mut Context) -> Result<(), Failure> {
     let obeys = |state| match state {
         ConsumerState::Paused => paused,
-        ConsumerState::Starting | ConsumerState::Applying | ConsumerState::CaughtUp => !paused,
+        ConsumerState::Applying | ConsumerState::CaughtUp => !paused,
         _ => false,
     };
-    let ends = |status: &ConsumerStatus| {
-        matches!(status.state, ConsumerState::NotRunning | ConsumerState::Failed) || obeys(status.state)
+    let since = Instant::now();
+    let ends = |status: &ConsumerStatus| match status.state {
+        ConsumerState::NotRunning => true,
+        // It tries again, and its owner has to say so first.
+        ConsumerState::Failed => paused || since.elapsed() > RETRY,
+        state => obeys(state),
     };
     let status = wait(name, context, ends)?;
     let (obeyed, next) = (obeys(status.state), status.next.map(annals::Offset::get));

@@ -131,8 +131,18 @@ fn once_nobody_has_the_data_a_consumer_is_listed_as_it_was() {
     let consumer = annals.consumer("mailer", sink).unwrap();
     consumer.wait_for(end(&annals), SOON).unwrap();
     let stood = end(&annals);
+    once(dir.path(), "mailer", |status| status.state == ConsumerState::CaughtUp);
+    let at_work = std::fs::read(dir.path().join("status.json")).unwrap();
     drop(consumer);
     annals.close().unwrap();
+    // Killed, it would have said last that it works.
+    let said_last = std::fs::read(dir.path().join("status.json")).unwrap();
+    std::fs::write(dir.path().join("status.json"), at_work).unwrap();
+    let killed = cursors(dir.path(), None).unwrap();
+    assert!(killed.iter().all(|status| status.state == ConsumerState::NotRunning), "{killed:?}");
+    let begun = cursors(dir.path(), Some("process 1 (another)")).unwrap();
+    assert!(begun.iter().all(|status| status.state == ConsumerState::Starting), "{begun:?}");
+    std::fs::write(dir.path().join("status.json"), said_last).unwrap();
     // Another run, in which it is not registered, and says nothing of it.
     Annals::open(dir.path()).unwrap().close().unwrap();
     let listed = cursors(dir.path(), None).unwrap();

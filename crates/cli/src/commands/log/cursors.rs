@@ -21,7 +21,8 @@ Examples:
 
 A named cursor is where a consumer stands; retention removes nothing behind it. A data directory has one \
 named store, at the log's beginning, for a rebuild reads all of the log; without it, what is purged is \
-gone from the next rebuild. The list takes no lock. Exit code 4: a cursor cannot be used; 5: there is no \
+gone from the next rebuild. The list takes no lock. Of a data directory, `annals cursors` shows who fills \
+what besides, and pauses, resumes and moves them. Exit code 4: a cursor cannot be used; 5: there is no \
 such cursor; 11: another process has the journal, or the cursor.")]
 pub(super) struct Args {
     #[command(flatten)]

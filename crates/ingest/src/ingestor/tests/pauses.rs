@@ -131,7 +131,7 @@ fn a_sink_that_can_be_moved_is_sent_back_and_forth_and_stays_paused_if_it_was() 
     ingestor.wait_for(log.end(), LONG).unwrap();
 
     // Back: what stands behind it comes again.
-    assert_eq!(ingestor.seek(all[7]).unwrap(), log.end());
+    assert_eq!(ingestor.seek(all[7]).unwrap(), Some(log.end()));
     ingestor.wait_for(log.end(), LONG).unwrap();
     assert_eq!(sink.noted().0, [&all[..], &all[7..]].concat());
 
@@ -166,6 +166,18 @@ fn what_cannot_be_moved_or_not_there_stays_where_it_is_and_goes_on() {
     assert!(matches!(ingestor.seek(beyond), Err(Error::NoPlace { .. })));
     log.append(&[&assertion("b", 1)]).unwrap();
     ingestor.wait_for(log.end(), LONG).unwrap();
+}
+
+#[test]
+fn w2_a_sink_of_another_log_is_not_put_into_this_one() {
+    let sink = Arc::new(Notes::default());
+    let mut ingestor = Ingestor::new(Arc::new(ten()), Arc::clone(&sink));
+    ingestor.start();
+    ingestor.wait_for(ten().end(), LONG).unwrap();
+    drop(ingestor);
+    let other = Arc::new(named(*b"a second log...."));
+    let refused = crate::seek(&*other, &*sink, Offset::ZERO).unwrap_err();
+    assert_eq!(refused.refusal().map(|refusal| refusal.name), Some("foreign_log"));
 }
 
 /// One thing that happens to a worker.
