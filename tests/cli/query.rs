@@ -159,3 +159,35 @@ fn many_pages_hold_as_of_one_offset_and_nothing_twice() {
         assert!(offsets.is_sorted_by(|a, b| a < b), "{line}");
     }
 }
+
+#[test]
+fn what_was_purged_is_found_by_what_is_indexed_and_a_scan_says_that_it_is_not_looked_at() {
+    let data = data();
+    data.json("projections enable agent").ends(0);
+    let end = data.json("status").report()["journal"]["durable"].as_u64().unwrap();
+    for line in ["log seal", "log cursors --remove store"] {
+        data.json(line).ends(0);
+    }
+    piped(
+        data.command(["append"]),
+        r#"{"subject":"s","predicate":"p0","object":1,"agent":"ann","sources":["x","source 99"]}"#,
+    )
+    .ends(0);
+    data.json("query --agent ann").ends(0);
+    data.json("log purge --keep-segments 1 --yes").ends(0);
+    assert_eq!(listed(&data, "--agent ann"), [0, 2, 4, 6, 8, 10, 99]);
+    let run = data.json("query --predicate p0 --scan").ends(0);
+    assert_eq!(run.lines().iter().map(number).collect::<Vec<_>>(), [99]);
+    let said = super::objects(&run.err);
+    assert!(
+        said[0]["warning"]["message"].as_str().unwrap().contains(&format!("from offset {end} on")),
+        "{run:?}"
+    );
+    // What would have to be read from the beginning is refused, and what is there goes on.
+    for line in ["projections enable predicate", "projections rebuild agent"] {
+        let error = data.json(line).ends(13).error();
+        assert!(error["message"].as_str().unwrap().contains("which retention has removed"), "{error}");
+        assert!(error["help"].as_str().unwrap().contains("annals log receipts"), "{error}");
+    }
+    assert_eq!(listed(&data, "--agent ann --predicate p0"), [0, 2, 4, 6, 8, 10, 99]);
+}

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use annals_ingest::{Ingestor, State, apply_late, check_cursor};
 use annals_journal::Journal;
-use annals_record::{Cursor, Offset};
+use annals_record::{Cursor, CursorRefusal, Log, Offset};
 use annals_storage::{BuiltIn, Projection, ProjectionOptions, ProjectionStore, ProjectionView, Shelf, Sink};
 
 use crate::annals::Annals;
@@ -37,7 +37,7 @@ impl Annals {
     ///
     /// # Errors
     /// [`Error::ProjectionTaken`] if it has the name of one that is kept already; [`Error::Projection`] if its file cannot
-    /// be opened, or its name is none.
+    /// be opened, its name is none, or it is new and retention has removed the journal's beginning.
     pub fn project(&self, projection: Arc<dyn Projection>) -> Result<ProjectionHandle, Error> {
         let name = projection.name().to_owned();
         if BuiltIn::named(&name).is_some() {
@@ -51,7 +51,8 @@ impl Annals {
     /// background. If it is kept already, nothing changes.
     ///
     /// # Errors
-    /// [`Error::NoProjection`] if there is none of this name; [`Error::Projection`] if its file cannot be opened.
+    /// [`Error::NoProjection`] if there is none of this name; [`Error::Projection`] if its file cannot be opened, or if it
+    /// would have to be filled from a beginning of the journal that retention has removed.
     pub fn enable_projection(&self, name: &str) -> Result<ProjectionHandle, Error> {
         let built_in = BuiltIn::named(name).ok_or_else(|| Error::NoProjection { name: name.to_owned() })?;
         match self.projections.begin(Arc::new(built_in)) {
@@ -74,7 +75,8 @@ impl Annals {
     /// one that was handed in.
     ///
     /// # Errors
-    /// [`Error::NoProjection`] if none of this name is filled; [`Error::Projection`] if its file cannot be made.
+    /// [`Error::NoProjection`] if none of this name is filled; [`Error::Projection`] if its file cannot be made, or if
+    /// retention has removed the journal's beginning: then the one that is there stays.
     pub fn rebuild_projection(&self, name: &str) -> Result<ProjectionHandle, Error> {
         self.projections.begin_anew(name)?;
         Ok(ProjectionHandle::new(&self.projections, name.to_owned()))
@@ -138,13 +140,30 @@ impl Projections {
         if self.map().get(&name).is_some_and(|running| running.error().is_none()) {
             return Err(Error::ProjectionTaken { name });
         }
+        // What is there need not begin.
+        if !Shelf::of(&self.root, &name).is_ok_and(|shelf| shelf.is_there()) {
+            self.check_whole(&name)?;
+        }
         self.end(&name);
         self.put(&name, projection)
+    }
+
+    /// Refuses what would have to be filled from a beginning of the journal that is gone: it would never come up, and in the
+    /// place of one that is sound it would be a loss.
+    fn check_whole(&self, name: &str) -> Result<(), Error> {
+        let oldest = self.journal.bounds()?.oldest;
+        if oldest == Offset::ZERO {
+            return Ok(());
+        }
+        let refusal = CursorRefusal::Purged { cursor: Offset::ZERO, oldest };
+        let source = Arc::new(annals_ingest::Error::Refused { part: "beginning", refusal });
+        Err(Error::Projection { name: name.to_owned(), source })
     }
 
     fn begin_anew(&self, name: &str) -> Result<(), Error> {
         let _one_at_a_time = self.changing();
         let projection = Arc::clone(&self.running(name)?.projection);
+        self.check_whole(name)?;
         self.end(name);
         let begun = Shelf::of(&self.root, name).and_then(|shelf| shelf.start_over(projection.version()));
         let filled = self.put(name, projection);

@@ -50,6 +50,23 @@ impl Projection for Agents {
     }
 }
 
+/// Keeps nothing.
+struct Nothing;
+
+impl Projection for Nothing {
+    fn name(&self) -> &str {
+        "nothing"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn apply(&self, _: &Projected<'_>, _: &mut ProjectionTxn<'_>) -> Result<(), ProjectionError> {
+        Ok(())
+    }
+}
+
 fn claim(i: usize) -> Record {
     let agent = Some(["ann", "bob"][i % 2].to_owned());
     Record::Assertion(Assertion { agent, ..Assertion::new(format!("s{}", i % 3), "p", Value::Int(i as i64)) })
@@ -244,6 +261,7 @@ fn pj5_one_that_does_not_belong_to_the_journal_is_refused_and_not_used() {
 fn pj6_the_journal_holds_what_a_projection_has_not_applied_and_lets_go_as_it_comes_along() {
     let dir = tempfile::tempdir().unwrap();
     let annals = filled(dir.path(), 10);
+    up(&annals, &annals.enable_projection("agent").unwrap());
     let bad = Agents::new(1);
     let handle = annals.project(bad.clone()).unwrap();
     up(&annals, &handle);
@@ -269,6 +287,17 @@ fn pj6_the_journal_holds_what_a_projection_has_not_applied_and_lets_go_as_it_com
     let plan = annals.journal().plan(&Keep::Segments(1)).unwrap();
     assert!(!plan.purge.is_empty());
     annals.journal().apply(&plan, Consent::default()).unwrap();
+    // What would begin now is refused before it does harm, and what is there goes on.
+    for refused in [
+        annals.enable_projection("source"),
+        annals.rebuild_projection("agent"),
+        annals.project(Arc::new(Nothing)),
+    ] {
+        let error = refused.err().unwrap().to_string();
+        assert!(error.contains("which retention has removed; put back a journal"), "{error}");
+    }
+    assert_eq!((by_agent(&annals), status(&annals, "source").state), (7, ProjectionState::Off));
+    assert!(!dir.path().join("projections/nothing").exists());
     // Its version raised, what is gone is not skipped.
     let handle = annals.project(Agents::new(2)).unwrap();
     let error = handle.wait_for(annals.journal().durable(), SOON).unwrap_err();
