@@ -114,7 +114,8 @@ impl Annals {
         let words = directory.status_file();
         let status_file =
             StatusFile::keep(words, journal.clone(), Arc::clone(&serving), Arc::clone(&lineage))?;
-        let projections = Projections::new(directory.projections(), journal.clone(), options.ingest);
+        let projections =
+            Projections::new(directory.projections(), journal.clone(), Arc::clone(&serving), options.ingest);
         projections.begin_kept();
         let handover = Arc::new(Handover::default());
         let (held, followed) = (journal.clone(), Arc::clone(&serving));

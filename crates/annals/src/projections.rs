@@ -14,15 +14,15 @@ mod reason;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use annals_ingest::{Ingestor, State, apply_late, check_cursor};
+use annals_ingest::{Ingestor, State, apply_late, check_cursor, seed};
 use annals_journal::Journal;
 use annals_record::{Cursor, CursorRefusal, Log, Offset};
-use annals_storage::{BuiltIn, Projection, ProjectionOptions, ProjectionStore, ProjectionView, Shelf, Sink};
+use annals_storage::{BuiltIn, Projection, ProjectionOptions, ProjectionStore, ProjectionView, Shelf};
 
-use crate::annals::Annals;
+use crate::annals::{Annals, Serving};
 use crate::error::Error;
 
 pub use handle::ProjectionHandle;
@@ -51,8 +51,8 @@ impl Annals {
     /// background. If it is kept already, nothing changes.
     ///
     /// # Errors
-    /// [`Error::NoProjection`] if there is none of this name; [`Error::Projection`] if its file cannot be opened, or if it
-    /// would have to be filled from a beginning of the journal that retention has removed.
+    /// [`Error::NoProjection`] if there is none of this name; [`Error::Projection`] if its file cannot be opened, or the
+    /// store lacks what retention has removed from the journal.
     pub fn enable_projection(&self, name: &str) -> Result<ProjectionHandle, Error> {
         let built_in = BuiltIn::named(name).ok_or_else(|| Error::NoProjection { name: name.to_owned() })?;
         match self.projections.begin(Arc::new(built_in)) {
@@ -75,8 +75,8 @@ impl Annals {
     /// one that was handed in.
     ///
     /// # Errors
-    /// [`Error::NoProjection`] if none of this name is filled; [`Error::Projection`] if its file cannot be made, or if
-    /// retention has removed the journal's beginning: then the one that is there stays.
+    /// [`Error::NoProjection`] if none of this name is filled; [`Error::Projection`] if its file cannot be made; of an
+    /// application's own also if retention has removed the journal's beginning: then the one that is there stays.
     pub fn rebuild_projection(&self, name: &str) -> Result<ProjectionHandle, Error> {
         self.projections.begin_anew(name)?;
         Ok(ProjectionHandle::new(&self.projections, name.to_owned()))
@@ -96,6 +96,8 @@ impl Annals {
 pub(crate) struct Projections {
     root: PathBuf,
     journal: Journal,
+    /// Knows what retention has removed from the journal.
+    serving: Arc<RwLock<Serving>>,
     options: annals_ingest::Options,
     running: Mutex<BTreeMap<String, Arc<Running>>>,
     /// Held while one is begun or ended: one at a time.
@@ -116,8 +118,13 @@ struct Filled {
 }
 
 impl Projections {
-    pub(crate) fn new(root: PathBuf, journal: Journal, options: annals_ingest::Options) -> Self {
-        Self { root, journal, options, running: Mutex::default(), changing: Mutex::default() }
+    pub(crate) fn new(
+        root: PathBuf,
+        journal: Journal,
+        serving: Arc<RwLock<Serving>>,
+        options: annals_ingest::Options,
+    ) -> Self {
+        Self { root, journal, serving, options, running: Mutex::default(), changing: Mutex::default() }
     }
 
     /// Fills those of ours that are kept. One that cannot be used keeps nobody from opening the data (PJ5).
@@ -148,11 +155,11 @@ impl Projections {
         self.put(&name, projection)
     }
 
-    /// Refuses what would have to be filled from a beginning of the journal that is gone: it would never come up, and in the
-    /// place of one that is sound it would be a loss.
+    /// Refuses an application's own that would have to be filled from a beginning of the journal that is gone: it would never
+    /// come up, and in the place of one that is sound it would be a loss. Ours begin with what the store knows.
     fn check_whole(&self, name: &str) -> Result<(), Error> {
         let oldest = self.journal.bounds()?.oldest;
-        if oldest == Offset::ZERO {
+        if oldest == Offset::ZERO || BuiltIn::named(name).is_some() {
             return Ok(());
         }
         let refusal = CursorRefusal::Purged { cursor: Offset::ZERO, oldest };
@@ -218,16 +225,16 @@ impl Projections {
     }
 
     /// Has every projection take what it could not read before and this build can.
-    pub(crate) fn apply_late(&self) -> Result<(), Error> {
+    pub(crate) fn apply_late(&self) {
         let running: Vec<_> = self.map().values().cloned().collect();
         for running in running {
-            if let Ok(Filled { kept, .. }) = &running.filled {
-                let name = || running.projection.name().to_owned();
-                apply_late(&self.journal, kept.store())
-                    .map_err(|error| Error::Projection { name: name(), source: Arc::new(error) })?;
+            if let Ok(Filled { kept, .. }) = &running.filled
+                && let Err(error) = apply_late(&self.journal, kept.store())
+            {
+                // It stays noted, and is tried again at the next open.
+                tracing::error!(projection = running.projection.name(), %error, "what could not be read before is not taken");
             }
         }
-        Ok(())
     }
 
     /// The one of this name, if it is filled or should be.
@@ -252,8 +259,12 @@ impl Projections {
             Ok(_) | Err(annals_ingest::Error::Refused { .. }) => {}
             Err(error) => return Err(error),
         }
-        let cursor = store.cursor()?;
-        let kept = Arc::new(Kept::new(store, &self.journal, cursor));
+        let kept = Arc::new(Kept::new(store, &self.journal)?);
+        if BuiltIn::named(kept.store().name()).is_some() {
+            // What the journal holds from here on is held by the cursor.
+            let store = Arc::clone(&self.serving.read().unwrap_or_else(PoisonError::into_inner).store);
+            seed(&self.journal, &store, kept.store())?;
+        }
         let log = Arc::new(self.journal.clone());
         let mut ingestor = Ingestor::with_options(log, Arc::clone(&kept), self.options);
         ingestor.start();

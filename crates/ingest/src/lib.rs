@@ -33,6 +33,7 @@ mod resume;
 mod rhythm;
 #[cfg(test)]
 mod scene;
+mod seed;
 mod worker;
 
 pub use board::{State, Status};
@@ -46,3 +47,4 @@ pub use options::{OnDamage, Options};
 pub use pace::Pace;
 pub use projector::{Progress, Projector};
 pub use redrive::{Redrive, Unread, Which, record_of, redrive};
+pub use seed::seed;

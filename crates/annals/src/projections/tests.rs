@@ -286,18 +286,22 @@ fn pj6_the_journal_holds_what_a_projection_has_not_applied_and_lets_go_as_it_com
     assert_eq!(held(&annals, "agents"), Some(annals.journal().durable()), "a checkpoint moves it");
     let plan = annals.journal().plan(&Keep::Segments(1)).unwrap();
     assert!(!plan.purge.is_empty());
+    up(&annals, &annals.project(Agents::new(1)).unwrap());
     annals.journal().apply(&plan, Consent::default()).unwrap();
-    // What would begin now is refused before it does harm, and what is there goes on.
-    for refused in [
-        annals.enable_projection("source"),
-        annals.rebuild_projection("agent"),
-        annals.project(Arc::new(Nothing)),
-    ] {
+    // An application's own that would begin now is refused before it does harm, and what is there goes on.
+    for refused in [annals.rebuild_projection("agents"), annals.project(Arc::new(Nothing))] {
         let error = refused.err().unwrap().to_string();
         assert!(error.contains("which retention has removed; put back a journal"), "{error}");
     }
-    assert_eq!((by_agent(&annals), status(&annals, "source").state), (7, ProjectionState::Off));
+    assert_eq!((by_agent(&annals), status(&annals, "agents").state), (7, ProjectionState::Answers));
     assert!(!dir.path().join("projections/nothing").exists());
+    // Ours begin with what the store knows.
+    up(&annals, &annals.enable_projection("predicate").unwrap());
+    up(&annals, &annals.rebuild_projection("agent").unwrap());
+    let query = Query { predicate: Some("p".into()), ..Query::default() };
+    assert_eq!((by_agent(&annals), annals.query(&query).unwrap().hits.len()), (7, 14));
+    annals.close().unwrap();
+    let annals = filled(dir.path(), 0);
     // Its version raised, what is gone is not skipped.
     let handle = annals.project(Agents::new(2)).unwrap();
     let error = handle.wait_for(annals.journal().durable(), SOON).unwrap_err();
