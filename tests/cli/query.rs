@@ -136,6 +136,12 @@ fn since_until_and_as_of_are_places_or_times_of_the_journal() {
         assert_eq!(by(format!("--as-of {last} --since {first} --limit 1")), [1]);
         assert_eq!(by(format!("--since {}", u64::MAX)), Vec::<u64>::new());
     }
+    // To the microsecond: from the one on, before the other.
+    let annals = annals::Annals::open_existing(data.path()).unwrap();
+    let at = annals.journal().time_of(annals::Offset::new(offset(&data, 2))).unwrap().unwrap();
+    annals.close().unwrap();
+    assert_eq!(listed(&data, &format!("--agent ann --since @{at}")), [2, 3]);
+    assert_eq!(listed(&data, &format!("--agent ann --until @{at}")), [0, 1]);
     let run = data.json(&format!("query --agent ann --as-of @{}", times[2])).ends(0);
     assert_eq!(super::objects(&run.err), [json!({"as_of": offset(&data, 2)})]);
     data.run("query --agent ann --as-of 99999999").ends(2);
