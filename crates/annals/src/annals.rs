@@ -114,9 +114,8 @@ impl Annals {
         let words = directory.status_file();
         let status_file =
             StatusFile::keep(words, journal.clone(), Arc::clone(&serving), Arc::clone(&lineage))?;
-        let projections =
-            Projections::new(directory.projections(), journal.clone(), Arc::clone(&serving), options.ingest);
-        projections.begin_kept();
+        let projections = Projections::new(directory.projections(), journal.clone(), options.ingest);
+        projections.begin_kept(&Arc::clone(&serving.read().unwrap_or_else(PoisonError::into_inner).store));
         let handover = Arc::new(Handover::default());
         let (held, followed) = (journal.clone(), Arc::clone(&serving));
         let valve = Arc::new(Valve::new(options.backpressure, held, followed, Arc::clone(&handover)));

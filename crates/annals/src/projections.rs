@@ -14,15 +14,17 @@ mod reason;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use annals_ingest::{Ingestor, State, apply_late, check_cursor, seed};
 use annals_journal::Journal;
 use annals_record::{Cursor, CursorRefusal, Log, Offset};
-use annals_storage::{BuiltIn, Projection, ProjectionOptions, ProjectionStore, ProjectionView, Shelf};
+use annals_storage::{
+    BuiltIn, HybridStore, Projection, ProjectionOptions, ProjectionStore, ProjectionView, Shelf,
+};
 
-use crate::annals::{Annals, Serving};
+use crate::annals::Annals;
 use crate::error::Error;
 
 pub use handle::ProjectionHandle;
@@ -43,7 +45,7 @@ impl Annals {
         if BuiltIn::named(&name).is_some() {
             return Err(Error::ProjectionTaken { name });
         }
-        self.projections.begin(projection)?;
+        self.projections.begin(projection, &self.store())?;
         Ok(ProjectionHandle::new(&self.projections, name))
     }
 
@@ -55,7 +57,7 @@ impl Annals {
     /// store lacks what retention has removed from the journal.
     pub fn enable_projection(&self, name: &str) -> Result<ProjectionHandle, Error> {
         let built_in = BuiltIn::named(name).ok_or_else(|| Error::NoProjection { name: name.to_owned() })?;
-        match self.projections.begin(Arc::new(built_in)) {
+        match self.projections.begin(Arc::new(built_in), &self.store()) {
             Ok(()) | Err(Error::ProjectionTaken { .. }) => {}
             Err(error) => return Err(error),
         }
@@ -78,7 +80,7 @@ impl Annals {
     /// [`Error::NoProjection`] if none of this name is filled; [`Error::Projection`] if its file cannot be made; of an
     /// application's own also if retention has removed the journal's beginning: then the one that is there stays.
     pub fn rebuild_projection(&self, name: &str) -> Result<ProjectionHandle, Error> {
-        self.projections.begin_anew(name)?;
+        self.projections.begin_anew(name, &self.store())?;
         Ok(ProjectionHandle::new(&self.projections, name.to_owned()))
     }
 
@@ -96,8 +98,6 @@ impl Annals {
 pub(crate) struct Projections {
     root: PathBuf,
     journal: Journal,
-    /// Knows what retention has removed from the journal.
-    serving: Arc<RwLock<Serving>>,
     options: annals_ingest::Options,
     running: Mutex<BTreeMap<String, Arc<Running>>>,
     /// Held while one is begun or ended: one at a time.
@@ -118,29 +118,25 @@ struct Filled {
 }
 
 impl Projections {
-    pub(crate) fn new(
-        root: PathBuf,
-        journal: Journal,
-        serving: Arc<RwLock<Serving>>,
-        options: annals_ingest::Options,
-    ) -> Self {
-        Self { root, journal, serving, options, running: Mutex::default(), changing: Mutex::default() }
+    pub(crate) fn new(root: PathBuf, journal: Journal, options: annals_ingest::Options) -> Self {
+        Self { root, journal, options, running: Mutex::default(), changing: Mutex::default() }
     }
 
-    /// Fills those of ours that are kept. One that cannot be used keeps nobody from opening the data (PJ5).
-    pub(crate) fn begin_kept(&self) {
+    /// Fills those of ours that are kept. One that cannot be used keeps nobody from opening the data (PJ5). The store knows
+    /// what retention has removed from the journal.
+    pub(crate) fn begin_kept(&self, store: &HybridStore) {
         let swept = Shelf::sweep(&self.root).and_then(|()| Shelf::all(&self.root));
         let shelves = swept.unwrap_or_else(|error| {
             tracing::error!(%error, "projections cannot be listed; none is filled");
             Vec::new()
         });
         for built_in in shelves.iter().filter_map(|shelf| BuiltIn::named(shelf.name())) {
-            let running = self.start(Arc::new(built_in));
+            let running = self.start(Arc::new(built_in), store);
             self.map().insert(built_in.label().to_owned(), Arc::new(running));
         }
     }
 
-    fn begin(&self, projection: Arc<dyn Projection>) -> Result<(), Error> {
+    fn begin(&self, projection: Arc<dyn Projection>, store: &HybridStore) -> Result<(), Error> {
         let _one_at_a_time = self.changing();
         let name = projection.name().to_owned();
         // One that has failed is tried again.
@@ -152,7 +148,7 @@ impl Projections {
             self.check_whole(&name)?;
         }
         self.end(&name);
-        self.put(&name, projection)
+        self.put(&name, projection, store)
     }
 
     /// Refuses an application's own that would have to be filled from a beginning of the journal that is gone: it would never
@@ -167,19 +163,19 @@ impl Projections {
         Err(Error::Projection { name: name.to_owned(), source })
     }
 
-    fn begin_anew(&self, name: &str) -> Result<(), Error> {
+    fn begin_anew(&self, name: &str, store: &HybridStore) -> Result<(), Error> {
         let _one_at_a_time = self.changing();
         let projection = Arc::clone(&self.running(name)?.projection);
         self.check_whole(name)?;
         self.end(name);
         let begun = Shelf::of(&self.root, name).and_then(|shelf| shelf.start_over(projection.version()));
-        let filled = self.put(name, projection);
+        let filled = self.put(name, projection, store);
         begun.map_err(Error::from).and(filled)
     }
 
     /// Starts one and remembers it, also one that cannot be used, for whoever asks then.
-    fn put(&self, name: &str, projection: Arc<dyn Projection>) -> Result<(), Error> {
-        let running = Arc::new(self.start(projection));
+    fn put(&self, name: &str, projection: Arc<dyn Projection>, store: &HybridStore) -> Result<(), Error> {
+        let running = Arc::new(self.start(projection, store));
         let started = match &running.filled {
             Ok(_) => Ok(()),
             Err(source) => Err(Error::Projection { name: name.to_owned(), source: Arc::clone(source) }),
@@ -242,15 +238,19 @@ impl Projections {
         self.map().get(name).cloned().ok_or_else(|| Error::NoProjection { name: name.to_owned() })
     }
 
-    fn start(&self, projection: Arc<dyn Projection>) -> Running {
-        let filled = self.fill(&projection).map_err(|error| {
+    fn start(&self, projection: Arc<dyn Projection>, store: &HybridStore) -> Running {
+        let filled = self.fill(&projection, store).map_err(|error| {
             tracing::error!(projection = projection.name(), %error, "a projection cannot be filled");
             Arc::new(error)
         });
         Running { projection, filled }
     }
 
-    fn fill(&self, projection: &Arc<dyn Projection>) -> Result<Filled, annals_ingest::Error> {
+    fn fill(
+        &self,
+        projection: &Arc<dyn Projection>,
+        known: &HybridStore,
+    ) -> Result<Filled, annals_ingest::Error> {
         let fits = |cursor: &Cursor| check_cursor(&self.journal, cursor).is_ok();
         let (options, end) = (ProjectionOptions::default(), self.journal.durable());
         let store = ProjectionStore::open(&self.root, Arc::clone(projection), options, end, fits)?;
@@ -262,8 +262,7 @@ impl Projections {
         let kept = Arc::new(Kept::new(store, &self.journal)?);
         if BuiltIn::named(kept.store().name()).is_some() {
             // What the journal holds from here on is held by the cursor.
-            let store = Arc::clone(&self.serving.read().unwrap_or_else(PoisonError::into_inner).store);
-            seed(&self.journal, &store, kept.store())?;
+            seed(&self.journal, known, kept.store())?;
         }
         let log = Arc::new(self.journal.clone());
         let mut ingestor = Ingestor::with_options(log, Arc::clone(&kept), self.options);
