@@ -136,6 +136,12 @@ fn since_until_and_as_of_are_places_or_times_of_the_journal() {
         assert_eq!(by(format!("--as-of {last} --since {first} --limit 1")), [1]);
         assert_eq!(by(format!("--since {}", u64::MAX)), Vec::<u64>::new());
     }
+    // To the microsecond: from the one on, before the other.
+    let annals = annals::Annals::open_existing(data.path()).unwrap();
+    let at = annals.journal().time_of(annals::Offset::new(offset(&data, 2))).unwrap().unwrap();
+    annals.close().unwrap();
+    assert_eq!(listed(&data, &format!("--agent ann --since @{at}")), [2, 3]);
+    assert_eq!(listed(&data, &format!("--agent ann --until @{at}")), [0, 1]);
     let run = data.json(&format!("query --agent ann --as-of @{}", times[2])).ends(0);
     assert_eq!(super::objects(&run.err), [json!({"as_of": offset(&data, 2)})]);
     data.run("query --agent ann --as-of 99999999").ends(2);
@@ -158,4 +164,34 @@ fn many_pages_hold_as_of_one_offset_and_nothing_twice() {
         assert_eq!(offsets.len(), 1500, "{line}");
         assert!(offsets.is_sorted_by(|a, b| a < b), "{line}");
     }
+}
+
+#[test]
+fn what_was_purged_is_found_by_what_is_indexed_and_a_scan_says_that_it_is_not_looked_at() {
+    let data = data();
+    data.json("projections enable agent").ends(0);
+    let end = data.json("status").report()["journal"]["durable"].as_u64().unwrap();
+    for line in ["log seal", "log cursors --remove store"] {
+        data.json(line).ends(0);
+    }
+    piped(
+        data.command(["append"]),
+        r#"{"subject":"s","predicate":"p0","object":1,"agent":"ann","sources":["x","source 99"]}"#,
+    )
+    .ends(0);
+    data.json("query --agent ann").ends(0);
+    data.json("log purge --keep-segments 1 --yes").ends(0);
+    assert_eq!(listed(&data, "--agent ann"), [0, 2, 4, 6, 8, 10, 99]);
+    let run = data.json("query --predicate p0 --scan").ends(0);
+    assert_eq!(run.lines().iter().map(number).collect::<Vec<_>>(), [99]);
+    let said = super::objects(&run.err);
+    assert!(
+        said[0]["warning"]["message"].as_str().unwrap().contains(&format!("from offset {end} on")),
+        "{run:?}"
+    );
+    // What begins now knows of the purged part what the store does.
+    data.json("projections enable predicate").ends(0);
+    data.json("projections rebuild agent").ends(0);
+    assert_eq!(listed(&data, "--predicate p1"), [1, 3, 5, 7, 9, 11]);
+    assert_eq!(listed(&data, "--agent ann --predicate p0"), [0, 2, 4, 6, 8, 10, 99]);
 }

@@ -135,7 +135,7 @@ impl Annals {
         let kept = (Arc::clone(&lineage), Arc::clone(&consumers));
         let status_file = StatusFile::keep(words, journal.clone(), Arc::clone(&serving), kept)?;
         let projections = Projections::new(directory.projections(), journal.clone(), options.ingest);
-        projections.begin_kept();
+        projections.begin_kept(&Arc::clone(&serving.read().unwrap_or_else(PoisonError::into_inner).store));
         let handover = Arc::new(Handover::default());
         let (held, followed) = (journal.clone(), Arc::clone(&serving));
         let valve = Arc::new(Valve::new(options.backpressure, held, followed, Arc::clone(&handover)));

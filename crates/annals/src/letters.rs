@@ -113,7 +113,7 @@ impl Annals {
         let _no_rebuild = self.rebuilding.lock().unwrap_or_else(PoisonError::into_inner);
         let redriven = annals_ingest::redrive(self.journal(), &self.store(), which, apply, progress)?;
         if apply {
-            self.projections.apply_late()?;
+            self.projections.apply_late();
         }
         Ok(redriven)
     }

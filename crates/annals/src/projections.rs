@@ -17,10 +17,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use annals_ingest::{Ingestor, State, apply_late, check_cursor};
+use annals_ingest::{Ingestor, State, apply_late, check_cursor, seed};
 use annals_journal::Journal;
-use annals_record::{Cursor, Offset};
-use annals_storage::{BuiltIn, Projection, ProjectionOptions, ProjectionStore, ProjectionView, Shelf, Sink};
+use annals_record::{Cursor, CursorRefusal, Log, Offset};
+use annals_storage::{
+    BuiltIn, HybridStore, Projection, ProjectionOptions, ProjectionStore, ProjectionView, Shelf,
+};
 
 use crate::annals::Annals;
 use crate::error::Error;
@@ -37,13 +39,13 @@ impl Annals {
     ///
     /// # Errors
     /// [`Error::ProjectionTaken`] if it has the name of one that is kept already; [`Error::Projection`] if its file cannot
-    /// be opened, or its name is none.
+    /// be opened, its name is none, or it is new and retention has removed the journal's beginning.
     pub fn project(&self, projection: Arc<dyn Projection>) -> Result<ProjectionHandle, Error> {
         let name = projection.name().to_owned();
         if BuiltIn::named(&name).is_some() {
             return Err(Error::ProjectionTaken { name });
         }
-        self.projections.begin(projection)?;
+        self.projections.begin(projection, &self.store())?;
         Ok(ProjectionHandle::new(&self.projections, name))
     }
 
@@ -51,10 +53,11 @@ impl Annals {
     /// background. If it is kept already, nothing changes.
     ///
     /// # Errors
-    /// [`Error::NoProjection`] if there is none of this name; [`Error::Projection`] if its file cannot be opened.
+    /// [`Error::NoProjection`] if there is none of this name; [`Error::Projection`] if its file cannot be opened, or the
+    /// store lacks what retention has removed from the journal.
     pub fn enable_projection(&self, name: &str) -> Result<ProjectionHandle, Error> {
         let built_in = BuiltIn::named(name).ok_or_else(|| Error::NoProjection { name: name.to_owned() })?;
-        match self.projections.begin(Arc::new(built_in)) {
+        match self.projections.begin(Arc::new(built_in), &self.store()) {
             Ok(()) | Err(Error::ProjectionTaken { .. }) => {}
             Err(error) => return Err(error),
         }
@@ -74,9 +77,10 @@ impl Annals {
     /// one that was handed in.
     ///
     /// # Errors
-    /// [`Error::NoProjection`] if none of this name is filled; [`Error::Projection`] if its file cannot be made.
+    /// [`Error::NoProjection`] if none of this name is filled; [`Error::Projection`] if its file cannot be made; of an
+    /// application's own also if retention has removed the journal's beginning: then the one that is there stays.
     pub fn rebuild_projection(&self, name: &str) -> Result<ProjectionHandle, Error> {
-        self.projections.begin_anew(name)?;
+        self.projections.begin_anew(name, &self.store())?;
         Ok(ProjectionHandle::new(&self.projections, name.to_owned()))
     }
 
@@ -118,42 +122,60 @@ impl Projections {
         Self { root, journal, options, running: Mutex::default(), changing: Mutex::default() }
     }
 
-    /// Fills those of ours that are kept. One that cannot be used keeps nobody from opening the data (PJ5).
-    pub(crate) fn begin_kept(&self) {
+    /// Fills those of ours that are kept. One that cannot be used keeps nobody from opening the data (PJ5). The store knows
+    /// what retention has removed from the journal.
+    pub(crate) fn begin_kept(&self, store: &HybridStore) {
         let swept = Shelf::sweep(&self.root).and_then(|()| Shelf::all(&self.root));
         let shelves = swept.unwrap_or_else(|error| {
             tracing::error!(%error, "projections cannot be listed; none is filled");
             Vec::new()
         });
         for built_in in shelves.iter().filter_map(|shelf| BuiltIn::named(shelf.name())) {
-            let running = self.start(Arc::new(built_in));
+            let running = self.start(Arc::new(built_in), store);
             self.map().insert(built_in.label().to_owned(), Arc::new(running));
         }
     }
 
-    fn begin(&self, projection: Arc<dyn Projection>) -> Result<(), Error> {
+    fn begin(&self, projection: Arc<dyn Projection>, store: &HybridStore) -> Result<(), Error> {
         let _one_at_a_time = self.changing();
         let name = projection.name().to_owned();
         // One that has failed is tried again.
         if self.map().get(&name).is_some_and(|running| running.error().is_none()) {
             return Err(Error::ProjectionTaken { name });
         }
+        // What is there need not begin.
+        if !Shelf::of(&self.root, &name).is_ok_and(|shelf| shelf.is_there()) {
+            self.check_whole(&name)?;
+        }
         self.end(&name);
-        self.put(&name, projection)
+        self.put(&name, projection, store)
     }
 
-    fn begin_anew(&self, name: &str) -> Result<(), Error> {
+    /// Refuses an application's own that would have to be filled from a beginning of the journal that is gone: it would never
+    /// come up, and in the place of one that is sound it would be a loss. Ours begin with what the store knows.
+    fn check_whole(&self, name: &str) -> Result<(), Error> {
+        let oldest = self.journal.bounds()?.oldest;
+        if oldest == Offset::ZERO || BuiltIn::named(name).is_some() {
+            return Ok(());
+        }
+        let refusal = CursorRefusal::Purged { cursor: Offset::ZERO, oldest };
+        let source = Arc::new(annals_ingest::Error::Refused { part: "beginning", refusal });
+        Err(Error::Projection { name: name.to_owned(), source })
+    }
+
+    fn begin_anew(&self, name: &str, store: &HybridStore) -> Result<(), Error> {
         let _one_at_a_time = self.changing();
         let projection = Arc::clone(&self.running(name)?.projection);
+        self.check_whole(name)?;
         self.end(name);
         let begun = Shelf::of(&self.root, name).and_then(|shelf| shelf.start_over(projection.version()));
-        let filled = self.put(name, projection);
+        let filled = self.put(name, projection, store);
         begun.map_err(Error::from).and(filled)
     }
 
     /// Starts one and remembers it, also one that cannot be used, for whoever asks then.
-    fn put(&self, name: &str, projection: Arc<dyn Projection>) -> Result<(), Error> {
-        let running = Arc::new(self.start(projection));
+    fn put(&self, name: &str, projection: Arc<dyn Projection>, store: &HybridStore) -> Result<(), Error> {
+        let running = Arc::new(self.start(projection, store));
         let started = match &running.filled {
             Ok(_) => Ok(()),
             Err(source) => Err(Error::Projection { name: name.to_owned(), source: Arc::clone(source) }),
@@ -199,16 +221,16 @@ impl Projections {
     }
 
     /// Has every projection take what it could not read before and this build can.
-    pub(crate) fn apply_late(&self) -> Result<(), Error> {
+    pub(crate) fn apply_late(&self) {
         let running: Vec<_> = self.map().values().cloned().collect();
         for running in running {
-            if let Ok(Filled { kept, .. }) = &running.filled {
-                let name = || running.projection.name().to_owned();
-                apply_late(&self.journal, kept.store())
-                    .map_err(|error| Error::Projection { name: name(), source: Arc::new(error) })?;
+            if let Ok(Filled { kept, .. }) = &running.filled
+                && let Err(error) = apply_late(&self.journal, kept.store())
+            {
+                // It stays noted, and is tried again at the next open.
+                tracing::error!(projection = running.projection.name(), %error, "what could not be read before is not taken");
             }
         }
-        Ok(())
     }
 
     /// The one of this name, if it is filled or should be.
@@ -216,15 +238,19 @@ impl Projections {
         self.map().get(name).cloned().ok_or_else(|| Error::NoProjection { name: name.to_owned() })
     }
 
-    fn start(&self, projection: Arc<dyn Projection>) -> Running {
-        let filled = self.fill(&projection).map_err(|error| {
+    fn start(&self, projection: Arc<dyn Projection>, store: &HybridStore) -> Running {
+        let filled = self.fill(&projection, store).map_err(|error| {
             tracing::error!(projection = projection.name(), %error, "a projection cannot be filled");
             Arc::new(error)
         });
         Running { projection, filled }
     }
 
-    fn fill(&self, projection: &Arc<dyn Projection>) -> Result<Filled, annals_ingest::Error> {
+    fn fill(
+        &self,
+        projection: &Arc<dyn Projection>,
+        known: &HybridStore,
+    ) -> Result<Filled, annals_ingest::Error> {
         let fits = |cursor: &Cursor| check_cursor(&self.journal, cursor).is_ok();
         let (options, end) = (ProjectionOptions::default(), self.journal.durable());
         let store = ProjectionStore::open(&self.root, Arc::clone(projection), options, end, fits)?;
@@ -233,8 +259,11 @@ impl Projections {
             Ok(_) | Err(annals_ingest::Error::Refused { .. }) => {}
             Err(error) => return Err(error),
         }
-        let cursor = store.cursor()?;
-        let kept = Arc::new(Kept::new(store, &self.journal, cursor));
+        let kept = Arc::new(Kept::new(store, &self.journal)?);
+        if BuiltIn::named(kept.store().name()).is_some() {
+            // What the journal holds from here on is held by the cursor.
+            seed(&self.journal, known, kept.store())?;
+        }
         let log = Arc::new(self.journal.clone());
         let mut ingestor = Ingestor::with_options(log, Arc::clone(&kept), self.options);
         ingestor.start();

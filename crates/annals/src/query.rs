@@ -16,7 +16,7 @@ mod scan;
 use std::sync::Arc;
 
 use annals_record::{EpochId, Offset, Record};
-use annals_storage::{BuiltIn, HybridStore, Listed, ProjectionView, Sink, Snapshot, Stored};
+use annals_storage::{BuiltIn, HybridStore, Listed, Projection, ProjectionView, Sink, Snapshot, Stored};
 
 use crate::annals::Annals;
 use crate::error::Error;
@@ -173,7 +173,8 @@ impl Annals {
                 continue;
             }
             let view = running.view()?;
-            match view.is_complete() {
+            // An earlier version may list otherwise.
+            match view.is_complete() && view.version() == built_in.version() {
                 true => views.push((built_in, view)),
                 false => unready.push((
                     built_in.label(),

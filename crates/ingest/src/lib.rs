@@ -35,6 +35,7 @@ mod resume;
 mod rhythm;
 #[cfg(test)]
 mod scene;
+mod seed;
 mod seek;
 mod worker;
 
@@ -49,4 +50,5 @@ pub use options::{OnDamage, Options};
 pub use pace::Pace;
 pub use projector::{Progress, Projector};
 pub use redrive::{Redrive, Unread, Which, record_of, redrive};
+pub use seed::seed;
 pub use seek::seek;

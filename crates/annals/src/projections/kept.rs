@@ -37,12 +37,13 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// `at` is where the projection stands, durably.
-    pub(super) fn new(store: ProjectionStore, journal: &Journal, at: Option<Cursor>) -> Self {
+    /// A projection that was opened and nothing applied to since.
+    pub(super) fn new(store: ProjectionStore, journal: &Journal) -> Result<Self, StoreError> {
+        let at = store.cursor()?;
         let cursor = hold(journal, store.name(), at).inspect_err(|error| {
             tracing::warn!(%error, projection = store.name(), "the journal does not hold what this projection needs");
         });
-        Self { store, cursor: Mutex::new(cursor.ok()) }
+        Ok(Self { store, cursor: Mutex::new(cursor.ok()) })
     }
 
     pub(super) fn store(&self) -> &ProjectionStore {

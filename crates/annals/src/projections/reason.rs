@@ -7,10 +7,11 @@ use annals_record::CursorRefusal;
 pub(crate) fn reason(error: &Error) -> String {
     match error {
         Error::Refused { refusal, .. } => {
-            format!(
-                "it does not belong to the journal: {}; build it anew, or put back what belongs there",
-                how(refusal)
-            )
+            let mends = match refusal {
+                CursorRefusal::Purged { .. } => "put back a journal that holds it",
+                _ => "build it anew, or put back what belongs there",
+            };
+            format!("it does not belong to the journal: {}; {mends}", how(refusal))
         }
         Error::Failed(error) => reason(error),
         Error::Stopped { cursor, .. } => format!("its worker was stopped at offset {cursor}"),
@@ -63,10 +64,9 @@ mod tests {
         ] {
             let error = Error::Failed(Arc::new(Error::Refused { part: "cursor", refusal }));
             let said = reason(&error);
-            assert!(
-                said.contains(words) && !said.contains("store") && said.contains("build it anew"),
-                "{said}"
-            );
+            let anew = !matches!(refusal, CursorRefusal::Purged { .. });
+            assert!(said.contains(words) && !said.contains("store"), "{said}");
+            assert_eq!(said.contains("build it anew"), anew, "{said}");
         }
         let failed = annals_storage::Error::ProjectionFailed {
             name: "agents".to_owned(),

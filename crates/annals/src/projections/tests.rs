@@ -50,6 +50,23 @@ impl Projection for Agents {
     }
 }
 
+/// Keeps nothing.
+struct Nothing;
+
+impl Projection for Nothing {
+    fn name(&self) -> &str {
+        "nothing"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn apply(&self, _: &Projected<'_>, _: &mut ProjectionTxn<'_>) -> Result<(), ProjectionError> {
+        Ok(())
+    }
+}
+
 fn claim(i: usize) -> Record {
     let agent = Some(["ann", "bob"][i % 2].to_owned());
     Record::Assertion(Assertion { agent, ..Assertion::new(format!("s{}", i % 3), "p", Value::Int(i as i64)) })
@@ -176,6 +193,7 @@ fn pj5_one_that_fails_stops_alone_and_the_version_before_it_answers() {
     );
     assert_eq!(error.kind(), Kind::Stop);
     assert_eq!((handle.version().unwrap(), count(&handle, "ann")), (1, 5), "as of where that one was");
+    assert_eq!(held(&annals, "agents"), Some(Offset::ZERO), "it needs all of the journal again (PJ6)");
     let agents = status(&annals, "agents");
     assert_eq!((agents.state, agents.answers), (ProjectionState::Failed, Some(1)));
     assert!(agents.error.unwrap().contains("it has had enough"));
@@ -243,6 +261,7 @@ fn pj5_one_that_does_not_belong_to_the_journal_is_refused_and_not_used() {
 fn pj6_the_journal_holds_what_a_projection_has_not_applied_and_lets_go_as_it_comes_along() {
     let dir = tempfile::tempdir().unwrap();
     let annals = filled(dir.path(), 10);
+    up(&annals, &annals.enable_projection("agent").unwrap());
     let bad = Agents::new(1);
     let handle = annals.project(bad.clone()).unwrap();
     up(&annals, &handle);
@@ -267,12 +286,85 @@ fn pj6_the_journal_holds_what_a_projection_has_not_applied_and_lets_go_as_it_com
     assert_eq!(held(&annals, "agents"), Some(annals.journal().durable()), "a checkpoint moves it");
     let plan = annals.journal().plan(&Keep::Segments(1)).unwrap();
     assert!(!plan.purge.is_empty());
+    up(&annals, &annals.project(Agents::new(1)).unwrap());
     annals.journal().apply(&plan, Consent::default()).unwrap();
+    // An application's own that would begin now is refused before it does harm, and what is there goes on.
+    for refused in [annals.rebuild_projection("agents"), annals.project(Arc::new(Nothing))] {
+        let error = refused.err().unwrap().to_string();
+        assert!(error.contains("which retention has removed; put back a journal"), "{error}");
+    }
+    assert_eq!((by_agent(&annals), status(&annals, "agents").state), (7, ProjectionState::Answers));
+    assert!(!dir.path().join("projections/nothing").exists());
+    // Ours begin with what the store knows.
+    up(&annals, &annals.enable_projection("predicate").unwrap());
+    up(&annals, &annals.rebuild_projection("agent").unwrap());
+    let query = Query { predicate: Some("p".into()), ..Query::default() };
+    assert_eq!((by_agent(&annals), annals.query(&query).unwrap().hits.len()), (7, 14));
+    annals.close().unwrap();
+    let annals = filled(dir.path(), 0);
     // Its version raised, what is gone is not skipped.
     let handle = annals.project(Agents::new(2)).unwrap();
     let error = handle.wait_for(annals.journal().durable(), SOON).unwrap_err();
     assert!(error.to_string().contains("which retention has removed"), "{error}");
     assert_eq!((handle.version().unwrap(), count(&handle, "ann")), (1, 7), "the one before still answers");
+}
+
+#[test]
+fn what_could_not_be_read_is_applied_at_the_next_open_and_with_a_redrive() {
+    let dir = tempfile::tempdir().unwrap();
+    let annals = filled(dir.path(), 10);
+    up(&annals, &annals.enable_projection("agent").unwrap());
+    let mut first = annals.query(&Query { agent: Some("ann".into()), ..Query::default() }).unwrap().hits;
+    annals.close().unwrap();
+    // As an older build had left it, which could not read three of them.
+    first.truncate(3);
+    let forget = |dir: &Path| {
+        use redb::TableDefinition;
+        let database = redb::Database::open(dir.join("projections/agent/v000001.redb")).unwrap();
+        let writing = database.begin_write().unwrap();
+        for stored in &first {
+            let key = [b"ann\0".as_slice(), &stored.offset.get().to_be_bytes()].concat();
+            let mut entries = writing.open_table(TableDefinition::<&[u8], &[u8]>::new("entries")).unwrap();
+            assert!(entries.remove(key.as_slice()).unwrap().is_some());
+            let mut undecoded =
+                writing.open_table(TableDefinition::<u64, &[u8; 32]>::new("undecoded")).unwrap();
+            undecoded.insert(stored.offset.get(), stored.id.as_bytes()).unwrap();
+        }
+        writing.commit().unwrap();
+    };
+    forget(dir.path());
+    let annals = filled(dir.path(), 0);
+    let agent = status(&annals, "agent");
+    assert_eq!((by_agent(&annals), agent.undecoded, agent.entries), (5, Some(0), Some(10)));
+    let redriven = annals.redrive(crate::Which::All, true, &mut |_| true).unwrap();
+    assert_eq!(redriven.redriven, crate::Redriven::default());
+}
+
+#[test]
+fn an_answer_holds_as_of_the_projection_that_is_furthest_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let annals = filled(dir.path(), 10);
+    up(&annals, &annals.enable_projection("agent").unwrap());
+    up(&annals, &annals.enable_projection("predicate").unwrap());
+    let end = annals.journal().durable();
+    annals.projections.running("agent").unwrap().filled().unwrap().ingestor.rest().unwrap();
+    append(&annals, 10..20);
+    annals.catch_up().unwrap();
+    up(&annals, &annals.projection("predicate").unwrap());
+    let by = |agent: bool, as_of: Option<Offset>| {
+        let agent = agent.then(|| "ann".to_owned());
+        annals.query(&Query { agent, predicate: Some("p".to_owned()), as_of, ..Query::default() })
+    };
+    let (both, one) = (by(true, None).unwrap(), by(false, None).unwrap());
+    assert_eq!((both.hits.len(), both.as_of), (5, end));
+    assert_eq!((one.hits.len(), one.as_of), (20, annals.journal().durable()));
+    assert_eq!(by(true, Some(end)).unwrap(), both);
+    let error = by(true, Some(annals.journal().durable())).unwrap_err();
+    assert!(
+        matches!(error, Error::ProjectionBehind { name: "agent", applied, .. } if applied == end),
+        "{error}"
+    );
+    assert_eq!(error.kind(), Kind::Retry);
 }
 
 #[test]

@@ -21,9 +21,7 @@ impl From<Error> for Failure {
             Error::Store(error) => of_store(failure, error),
             Error::Journal(JournalError::Io { source, .. }) => of_refusal(failure, source),
             Error::Io { source, .. } => of_refusal(failure, source),
-            Error::Projection { name, .. } => failure.with_help(format!(
-                "everything else goes on; `annals projections rebuild {name}` builds it anew from the journal"
-            )),
+            Error::Projection { name, source } => failure.with_help(mends_projection(name, source)),
             Error::TimePurged { .. } => {
                 failure.with_help("`annals log receipts` lists what was purged, with its times")
             }
@@ -80,6 +78,16 @@ const WRITABLE: &str =
 fn refused(failure: Failure, refusal: Refusal) -> Failure {
     let repairs: Vec<&str> = refusal.repairs.iter().map(|repair| to_do(*repair)).collect();
     Failure { refusal: Some(refusal), ..failure.with_help(repairs.join("; or ")) }
+}
+
+/// What to do about a projection that is not filled.
+fn mends_projection(name: &str, source: &IngestError) -> String {
+    let purged = source.refusal().is_some_and(|refusal| !refusal.repairs.contains(&Repair::Rebuild));
+    let mends = match purged {
+        true => "`annals log receipts` lists what was removed".to_owned(),
+        false => format!("`annals projections rebuild {name}` builds it anew from the journal"),
+    };
+    format!("everything else goes on; {mends}")
 }
 
 fn to_do(repair: Repair) -> &'static str {

@@ -208,6 +208,21 @@ impl ProjectionStore {
         Ok(ready.len() as u64)
     }
 
+    /// Applies records from before the place at which the log begins by now, in any order, to a projection in which nothing
+    /// was applied; the cursor stays. For projections to which the order is nothing.
+    ///
+    /// # Errors
+    /// [`Error::OutOfOrder`] if something was applied; otherwise as [`Sink::apply`].
+    pub fn seed(&self, changes: &[Change<'_>]) -> Result<(), Error> {
+        let mut committer = self.checked()?;
+        if let Some(cursor) = committer.cursor {
+            let (cursor, next, reason) = (cursor.next, Offset::ZERO, "something was applied already");
+            return Err(Error::OutOfOrder { cursor, next, reason });
+        }
+        let (gathered, _) = self.gather(&changes.iter().collect::<Vec<_>>(), true)?;
+        self.commit(&mut committer, &gathered, false)
+    }
+
     /// Lets go of the file as if the process had been killed: nothing that is not durable becomes so. For tests of what a
     /// crash leaves.
     pub fn abandon(self) {

@@ -7,7 +7,7 @@ use annals_record::{EpochId, Offset, RecordId};
 use super::{Snapshot, Stored, intact};
 use crate::content::{Kept, damaged};
 use crate::index::DeadLetter;
-use crate::keys::{epoch_prefix, vote_key, vote_of_key, votes_prefix};
+use crate::keys::{assertion_key, epoch_prefix, id_of_key, vote_key, vote_of_key, votes_prefix};
 use crate::runs::Listed;
 use crate::{Error, Passed, Tally, tally};
 
@@ -69,6 +69,37 @@ impl Snapshot<'_> {
         self.index.listed(subject, after, limit)
     }
 
+    /// Assertions in the order of their ids, which is none of the log's: those after the id `after`, at most `limit` of them
+    /// or about `bytes` of payload. For whoever wants all of them.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if one's bytes do not hash to its id; when the store cannot be read.
+    pub fn assertions(
+        &self,
+        after: Option<&RecordId>,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Vec<Stored>, Error> {
+        let first = after.copied().unwrap_or(RecordId::from_bytes([0; 32]));
+        let last = RecordId::from_bytes([0xff; 32]);
+        let (mut found, mut held) = (Vec::new(), 0);
+        for entry in self.content.range(assertion_key(&first)..=assertion_key(&last)) {
+            let (key, value) = entry?;
+            let kept = Kept::read(&key, value)?;
+            let Some(id) = id_of_key(&key) else { return Err(damaged(&key, "it is no key of an assertion")) };
+            if Some(&id) == after || !self.shows(kept.offset) {
+                continue;
+            }
+            let stored = intact(&key, kept, &id)?;
+            held += stored.payload.len();
+            found.push(stored);
+            if found.len() >= limit || held >= bytes {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
     /// Subjects that begin with `prefix`, in the order of their bytes: at most `limit`, those after `after`.
     ///
     /// # Errors
@@ -117,7 +148,7 @@ impl Snapshot<'_> {
     /// # Errors
     /// As [`Snapshot::votes`].
     pub fn tally(&self, assertion: &RecordId) -> Result<Option<Tally>, Error> {
-        let kept = self.content.get(&crate::keys::assertion_key(assertion))?;
+        let kept = self.content.get(&assertion_key(assertion))?;
         if !kept.is_some_and(|kept| self.shows(kept.offset)) {
             return Ok(None);
         }

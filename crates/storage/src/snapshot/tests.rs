@@ -295,3 +295,25 @@ fn as_of_any_past_offset_the_answers_are_those_that_were_given_then() {
         }
     }
 }
+
+#[test]
+fn all_assertions_are_read_a_page_at_a_time_each_once_and_as_of_any_offset() {
+    let scene = Scene::new((0..25).map(|n| assertion(&format!("s{}", n % 3), n)));
+    let store = scene.filled();
+    for as_of in [0, 1, 11, 25] {
+        let snapshot = store.snapshot().unwrap().at(offset(as_of));
+        for (limit, bytes) in [(1, usize::MAX), (4, usize::MAX), (usize::MAX, 1), (usize::MAX, usize::MAX)] {
+            let (mut after, mut found) = (None, Vec::new());
+            loop {
+                let page = snapshot.assertions(after.as_ref(), limit, bytes).unwrap();
+                let Some(last) = page.last() else { break };
+                assert!(page.len() <= limit && (bytes > 1 || page.len() == 1));
+                after = Some(last.id);
+                found.extend(page.iter().map(|stored| (stored.id, stored.offset)));
+            }
+            let mut expected: Vec<_> = (0..as_of).map(|record| (scene.id(record), offset(record))).collect();
+            expected.sort_unstable();
+            assert_eq!(found, expected, "{as_of} {limit} {bytes}");
+        }
+    }
+}

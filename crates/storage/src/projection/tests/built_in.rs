@@ -49,6 +49,27 @@ fn each_built_in_lists_assertions_under_its_terms_and_nothing_else() {
 }
 
 #[test]
+fn postings_are_sought_by_steps_and_by_leaps_alike() {
+    let scene = scene(200);
+    let store = open(&scene, Arc::new(BuiltIn::Predicate), 0);
+    apply(&store, &scene, 0..200);
+    let view = store.view().unwrap();
+    for step in [1, 3, 7, 8, 9, 40] {
+        let mut postings = view.postings(b"says");
+        for record in (0..200).step_by(step) {
+            // The same place may be asked for again, and one between two records is that of the next.
+            for from in [offset(record), offset(record), Offset::new(offset(record).get() + 1)] {
+                let wanted = if from == offset(record) { record } else { record + 1 };
+                let found = postings.seek(from).unwrap().map(|listed| listed.offset);
+                assert_eq!(found, (wanted < 200).then(|| offset(wanted)), "{step}");
+            }
+        }
+        assert_eq!(postings.seek(offset(200)).unwrap(), None);
+        assert_eq!(postings.seek(offset(300)).unwrap(), None);
+    }
+}
+
+#[test]
 fn a_posting_that_is_none_is_named() {
     struct Odd;
     impl Projection for Odd {
