@@ -20,8 +20,8 @@ const THERE_BEFORE: u64 = 50_000;
 const SET: u64 = 20_000_000;
 /// Records of a batch of the thread that ingests.
 const BATCH: usize = 1000;
-/// So many of its batches may wait to be applied.
-const BATCHES_BEHIND: usize = 10;
+/// So many of its batches may wait to be applied: enough that the worker never waits for one.
+const BATCHES_BEHIND: usize = 4;
 /// Between an answer and the next append.
 const PAUSE: Duration = Duration::from_millis(5);
 /// No answer takes as long.
