@@ -286,3 +286,24 @@ fn a_named_cursor_is_listed_and_moved_and_everything_else_is_refused_with_what_t
     data.run("cursors forget mine --yes").ends(0);
     assert_eq!(data.json("cursors").lines().len(), 1);
 }
+
+#[test]
+fn a_projection_is_paused_and_resumed_like_any_other_worker() {
+    let data = Data::of(&claims(5));
+    data.run("projections enable predicate").ends(0);
+    let known = line(&data, "projection.predicate");
+    assert_eq!((&known["kind"], &known["state"]), (&json!("projection"), &json!("not_running")), "{known}");
+    data.run("cursors pause projection.predicate").ends(0);
+    let input = data.with_file("more.jsonl", claims(9));
+    data.run(&format!("import {}", input.display())).ends(0);
+    let refused = data.json("query --predicate p").ends(15).error();
+    assert!(
+        refused["message"].as_str().unwrap().contains("cursors resume projection.predicate"),
+        "{refused}"
+    );
+    let known = line(&data, "projection.predicate");
+    assert!(known["paused"]["since"].is_string() && known["behind"]["records"] == 4, "{known}");
+    data.run("cursors seek projection.predicate --to 0 --yes").ends(2);
+    data.run("cursors resume projection.predicate").ends(0);
+    assert_eq!(data.json("query --predicate p").ends(0).lines().len(), 9);
+}

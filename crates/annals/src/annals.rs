@@ -134,7 +134,10 @@ impl Annals {
         let words = directory.status_file();
         let kept = (Arc::clone(&lineage), Arc::clone(&consumers));
         let status_file = StatusFile::keep(words, journal.clone(), Arc::clone(&serving), kept)?;
-        let projections = Projections::new(directory.projections(), journal.clone(), options.ingest);
+        let (root, notes) = (directory.projections(), Notes::of(&directory));
+        let projections = Arc::new(Projections::new(root, journal.clone(), options.ingest, notes));
+        let filled = Arc::downgrade(&projections);
+        consumers.attend(move || filled.upgrade().map_or_else(Vec::new, |projections| projections.workers()));
         projections.begin_kept(&Arc::clone(&serving.read().unwrap_or_else(PoisonError::into_inner).store));
         let handover = Arc::new(Handover::default());
         let (held, followed) = (journal.clone(), Arc::clone(&serving));
@@ -149,7 +152,7 @@ impl Annals {
             rebuilding: Mutex::default(),
             handover,
             lineage,
-            projections: Arc::new(projections),
+            projections,
             journal,
             directory,
             options,

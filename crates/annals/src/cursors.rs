@@ -17,6 +17,7 @@ use crate::consumers::{
 };
 use crate::directory::Directory;
 use crate::error::Error;
+use crate::projections::BUILT_ANEW;
 use crate::status::{Beside, beside};
 
 /// What a seek would do, or did.
@@ -147,7 +148,7 @@ pub fn forget(dir: &Path, name: &str) -> Result<(), Error> {
                 "`annals log cursors --remove store` gives up what the journal holds for rebuilds of it"
             }
             _ if kind == ConsumerKind::Projection => {
-                "what takes the projection away lets go of the journal as well"
+                "`annals projections disable` takes it away, and what the journal holds for it"
             }
             _ => "`annals generations --remove` takes a kept one away, and what the journal holds for it",
         };
@@ -169,9 +170,7 @@ pub fn plan_seek(dir: &Path, name: &str, to: Offset) -> Result<SeekPlan, Error> 
     let (_, reader, kind) = named(dir, name)?;
     let next = match kind {
         ConsumerKind::Store => KEEPS_ITS_PLACE,
-        ConsumerKind::Projection => {
-            "its cursor says what it holds; raise its version, and it is built anew from the journal's beginning"
-        }
+        ConsumerKind::Projection => BUILT_ANEW,
         _ => "",
     };
     if !next.is_empty() {

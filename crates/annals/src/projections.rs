@@ -11,6 +11,7 @@ mod handle;
 mod kept;
 mod listing;
 mod reason;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,12 +26,15 @@ use annals_storage::{
 };
 
 use crate::annals::Annals;
+use crate::consumers::{Attended, Notes};
 use crate::error::Error;
 
 pub use handle::ProjectionHandle;
 use kept::{Kept, cursor_name, release};
 pub use listing::{ProjectionState, ProjectionStatus, projections_beside};
 pub(crate) use reason::reason;
+pub(crate) use worker::BUILT_ANEW;
+use worker::ProjectionWorker;
 
 impl Annals {
     /// Keeps an application's own projection from here on, and fills it in the background: from the journal's beginning if
@@ -99,6 +103,8 @@ pub(crate) struct Projections {
     root: PathBuf,
     journal: Journal,
     options: annals_ingest::Options,
+    /// Who is to rest.
+    notes: Notes,
     running: Mutex<BTreeMap<String, Arc<Running>>>,
     /// Held while one is begun or ended: one at a time.
     changing: Mutex<()>,
@@ -118,8 +124,22 @@ struct Filled {
 }
 
 impl Projections {
-    pub(crate) fn new(root: PathBuf, journal: Journal, options: annals_ingest::Options) -> Self {
-        Self { root, journal, options, running: Mutex::default(), changing: Mutex::default() }
+    pub(crate) fn new(
+        root: PathBuf,
+        journal: Journal,
+        options: annals_ingest::Options,
+        notes: Notes,
+    ) -> Self {
+        Self { root, journal, options, notes, running: Mutex::default(), changing: Mutex::default() }
+    }
+
+    /// Their workers, which rest when somebody wants that.
+    pub(crate) fn workers(&self) -> Vec<Arc<dyn Attended>> {
+        let worker = |(name, running): (&String, &Arc<Running>)| {
+            let worker = ProjectionWorker { name: cursor_name(name), running: Arc::clone(running) };
+            Arc::new(worker) as Arc<dyn Attended>
+        };
+        self.map().iter().map(worker).collect()
     }
 
     /// Fills those of ours that are kept. One that cannot be used keeps nobody from opening the data (PJ5). The store knows
@@ -197,6 +217,7 @@ impl Projections {
         }
         self.end(name);
         shelf.remove()?;
+        self.notes.forget(&cursor_name(name))?;
         release(&self.journal, name)
     }
 
@@ -265,9 +286,21 @@ impl Projections {
             seed(&self.journal, known, kept.store())?;
         }
         let log = Arc::new(self.journal.clone());
-        let mut ingestor = Ingestor::with_options(log, Arc::clone(&kept), self.options);
-        ingestor.start();
+        let ingestor = Ingestor::with_options(log, Arc::clone(&kept), self.options);
+        if self.is_to_rest(kept.store().name()) {
+            ingestor.pause();
+        }
+        ingestor.restart();
         Ok(Filled { ingestor, kept })
+    }
+
+    /// Whether somebody wants a projection's worker to rest; where that cannot be read it does.
+    fn is_to_rest(&self, name: &str) -> bool {
+        let noted = self.notes.paused(&cursor_name(name));
+        let noted = noted.inspect_err(|error| {
+            tracing::warn!(projection = name, %error, "whether it is to rest cannot be read; it rests");
+        });
+        noted.map_or(true, |paused| paused.is_some())
     }
 
     fn map(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Running>>> {
@@ -301,6 +334,9 @@ impl Running {
         match self.filled()?.ingestor.wait_for(offset, timeout) {
             Err(annals_ingest::Error::Timeout { cursor, .. }) => {
                 Err(Error::Timeout { offset, applied: cursor, waited: timeout })
+            }
+            Err(annals_ingest::Error::Paused { cursor, .. }) => {
+                Err(Error::Paused { name: cursor_name(self.projection.name()), offset, applied: cursor })
             }
             Err(error) => Err(self.failed(Arc::new(error))),
             Ok(()) => Ok(()),

@@ -50,6 +50,11 @@ impl Kept {
         &self.store
     }
 
+    /// From where on the journal is held.
+    pub(super) fn held(&self) -> Option<Offset> {
+        self.cursor().as_ref().map(NamedCursor::position)
+    }
+
     /// Makes durable what is applied, and lets go of the cursor, which stays in the journal.
     pub(super) fn let_go(&self) {
         if let Err(error) = self.checkpoint() {

@@ -7,6 +7,7 @@ use annals_record::{Assertion, Kind, Record, Value};
 use annals_storage::{Projected, ProjectionError, ProjectionTxn};
 
 use super::*;
+use crate::consumers::{ConsumerKind, ConsumerState};
 use crate::{Query, backup, restore};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -423,4 +424,48 @@ fn nobody_who_waits_hangs_when_a_projection_goes() {
     let error =
         annals.project(Agents::new(1)).unwrap().wait_for(beyond, Duration::from_millis(10)).unwrap_err();
     assert!(matches!(error, Error::Timeout { .. }), "{error}");
+}
+
+#[test]
+fn one_rests_while_it_is_paused_also_after_an_open_and_then_goes_on_where_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let annals = filled(dir.path(), 10);
+    let handle = annals.enable_projection("agent").unwrap();
+    up(&annals, &handle);
+    let before = by_agent(&annals);
+    annals.pause("projection.agent").unwrap();
+    append(&annals, 10..20);
+    let end = annals.journal().durable();
+    let rests = |waited: Result<(), Error>| {
+        assert!(
+            matches!(&waited, Err(Error::Paused { name, .. }) if name == "projection.agent"),
+            "{waited:?}"
+        );
+    };
+    rests(handle.wait_for(end, SOON));
+    let listed = |annals: &Annals| {
+        let consumers = annals.status().unwrap().consumers;
+        consumers.into_iter().find(|consumer| consumer.name == "projection.agent").unwrap()
+    };
+    let known = listed(&annals);
+    assert_eq!((known.kind, known.state), (ConsumerKind::Projection, ConsumerState::Paused), "{known:?}");
+    assert!(known.next < Some(end) && known.durable == known.next && known.paused.is_some(), "{known:?}");
+    let moved = crate::plan_seek(dir.path(), "projection.agent", Offset::ZERO).unwrap_err();
+    assert!(moved.to_string().contains("projections rebuild"), "{moved}");
+    drop(handle);
+    annals.close().unwrap();
+
+    let annals = Annals::open(dir.path()).unwrap();
+    let handle = annals.projection("agent").unwrap();
+    rests(handle.wait_for(end, SOON));
+    annals.resume("projection.agent").unwrap();
+    handle.wait_for(end, SOON).unwrap();
+    assert!(by_agent(&annals) > before, "{before}");
+    assert!(listed(&annals).paused.is_none());
+
+    // Of one that is taken away no pause is left.
+    annals.pause("projection.agent").unwrap();
+    drop(handle);
+    annals.disable_projection("agent").unwrap();
+    up(&annals, &annals.enable_projection("agent").unwrap());
 }
