@@ -84,9 +84,12 @@ fn ask(args: &Args, annals: &Annals, context: &mut Context) -> Result<(), Failur
         let Ok(handle) = annals.projection(name) else { continue };
         let is_complete = handle.view().is_ok_and(|view| view.is_complete());
         let end = as_of.filter(|_| is_complete).unwrap_or(durable);
-        let waited = catch_up::projection_up_to(&handle, end, context);
-        // One that has failed lists nothing: the others do, or the refusal says why this does not.
-        waited.or_else(|failure| if failure.code == Code::Interrupted { Err(failure) } else { Ok(()) })?;
+        match catch_up::projection_up_to(&handle, end, context) {
+            Err(failure) if failure.code == Code::Interrupted => return Err(failure),
+            Err(failure) if failure.code == Code::Paused => output::warn(&failure, context.output.json),
+            // One that has failed lists nothing: the others do, or the refusal says why this does not.
+            _ => {}
+        }
     }
     let question = annals.question(&query)?;
     let listed = list(args, annals, &question, &mut context.output).and_then(|()| context.output.flush());
