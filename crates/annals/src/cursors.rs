@@ -71,13 +71,15 @@ pub fn cursors(dir: &Path, owner: Option<&str>) -> Result<Vec<ConsumerStatus>, E
                 known.error = known.error.take().or(problem);
             }
             None => {
-                let said = Said::nothing(&name, kind_of(&name));
-                let named = said.status(lag);
+                let kind = kind_of(&name);
+                let paused = if kind == ConsumerKind::Projection { notes.paused(&name)? } else { None };
+                let named = Said::nothing(&name, kind).status(lag);
                 list.push(ConsumerStatus {
                     next: position,
                     durable: position,
                     holds: position,
                     error: problem,
+                    paused,
                     ..named
                 });
             }
