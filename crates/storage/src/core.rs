@@ -129,14 +129,15 @@ impl Core {
     }
 
     /// Notes that everything before a cursor is durable.
-    pub(crate) fn durable_at(&self, cursor: Cursor) {
+    fn durable_at(&self, cursor: Cursor) {
         let mut state = self.lock();
         if state.durable.is_some_and(|durable| durable.next > cursor.next) {
             return;
         }
         state.durable = Some(cursor);
         self.changed.notify_all();
-        // Under the lock, so that what is written last is the farthest.
+        drop(state);
+        // It may lag: of two at once the older one may be what stands there.
         if let Some(seen) = self.seen.get() {
             seen.note(Sight::of(self.id, &cursor));
         }
