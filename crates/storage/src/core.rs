@@ -130,17 +130,17 @@ impl Core {
 
     /// Notes that everything before a cursor is durable.
     fn durable_at(&self, cursor: Cursor) {
-        let mut state = self.lock();
-        if state.durable.is_some_and(|durable| durable.next > cursor.next) {
+        if self.durable().is_some_and(|durable| durable.next > cursor.next) {
             return;
         }
-        state.durable = Some(cursor);
-        self.changed.notify_all();
-        drop(state);
-        // It may lag: of two at once the older one may be what stands there.
+        // Outside of the lock that questions take, and before whoever waits for it goes on. It may lag: of two at once the
+        // older one may be what stands there.
         if let Some(seen) = self.seen.get() {
             seen.note(Sight::of(self.id, &cursor));
         }
+        let mut state = self.lock();
+        state.durable = state.durable.filter(|durable| durable.next > cursor.next).or(Some(cursor));
+        self.changed.notify_all();
     }
 
     /// Has everything before `next` made durable, as soon as that costs little.

@@ -34,6 +34,9 @@ use crate::seen::{Seen, Sight};
 use crate::standing::Standing;
 use crate::{Change, Counts, Digests, Error, KvStore, Outcome, Passed, Sink, Snapshot};
 
+/// What part of a layer is too much for an open to load from rows: some 30 ms by default.
+const MUCH_TO_LOAD: usize = 8;
+
 /// How a store uses memory. Nothing of it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -344,7 +347,7 @@ impl Sink for HybridStore {
             return Ok(());
         }
         // Much of it is folded rather than given rows: it has to be some time, and an open would have to load the rows.
-        if self.core.is_worth_folding() {
+        if self.core.layers().active.bytes() > self.layer_bytes / MUCH_TO_LOAD {
             self.core.freeze();
         }
         self.core.make_durable(standing.next())
