@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crate::Error;
+use crate::aside;
 use crate::core::{Core, Task};
 
 /// The thread.
@@ -23,8 +24,9 @@ pub(crate) struct Folder {
 impl Folder {
     /// Starts it.
     pub(crate) fn start(core: &Arc<Core>, path: &Path) -> Result<Self, Error> {
-        let shared = Arc::clone(core);
+        let (shared, store) = (Arc::clone(core), path.to_owned());
         let thread = std::thread::Builder::new().name("annals-fold".to_owned()).spawn(move || {
+            aside::clear(&store);
             work(&shared);
         });
         let thread = thread.map_err(Error::io("start the thread that folds of", path))?;

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use annals_record::{Cursor, Offset, RecordId};
 
-use crate::bulk;
+use crate::aside;
 use crate::chunk::ChunkWriter;
 use crate::content::{Content, ContentBatch};
 use crate::content_view::ContentView;
@@ -133,7 +133,7 @@ impl HybridStore {
 
     fn open_at(path: &Path, options: Options) -> Result<Self, Error> {
         let lock = Lock::take(path)?;
-        bulk::clear_gone(path)?;
+        aside::hold(path);
         let mut content =
             Content::open(&path.join(CONTENT_DIR), options.content_cache_bytes, options.record_cache_bytes)?;
         let mut index = Index::open(&path.join(INDEX_FILE), options.index_cache_bytes)?;

@@ -36,6 +36,7 @@
 //! | index `recent` | offset of the first record in it | records that are not folded yet |
 //! | index `meta` | `format`, `projection`, `store`, `cursor`, `folded`, `counts`, `digests`, `redriven` | |
 
+mod aside;
 mod bulk;
 mod change;
 mod chunk;
