@@ -6,30 +6,39 @@
 //! Nothing is lost by a link, and nothing by one that is missing: then it takes as long as it takes.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::bulk::GONE_DIR;
 use crate::directory::CONTENT_DIR;
 
-/// Links every table of a store to where it may be taken away later.
-pub(crate) fn hold(store: &Path) {
-    let gone = store.join(GONE_DIR);
-    let keyspaces = fs::read_dir(store.join(CONTENT_DIR).join("keyspaces"));
-    for keyspace in keyspaces.into_iter().flatten().flatten() {
-        let tables = fs::read_dir(keyspace.path().join("tables"));
-        for table in tables.into_iter().flatten().flatten() {
-            let name = format!("{}-{}", keyspace.file_name().display(), table.file_name().display());
-            // On a file system without links, or where one of an earlier open is left, it is freed at once.
-            let _ = fs::create_dir_all(&gone).and_then(|()| fs::hard_link(table.path(), gone.join(name)));
+/// What is held aside until it is dropped: by the thread that folds, or at once where the store is refused.
+pub(crate) struct Aside {
+    store: PathBuf,
+}
+
+impl Aside {
+    /// Links every table of a store to where it may be taken away later.
+    pub(crate) fn hold(store: &Path) -> Self {
+        let gone = store.join(GONE_DIR);
+        let keyspaces = fs::read_dir(store.join(CONTENT_DIR).join("keyspaces"));
+        for keyspace in keyspaces.into_iter().flatten().flatten() {
+            let tables = fs::read_dir(keyspace.path().join("tables"));
+            for table in tables.into_iter().flatten().flatten() {
+                let name = format!("{}-{}", keyspace.file_name().display(), table.file_name().display());
+                // On a file system without links, or where one of an earlier open is left, it is freed at once.
+                let _ = fs::create_dir_all(&gone).and_then(|()| fs::hard_link(table.path(), gone.join(name)));
+            }
         }
+        Self { store: store.to_owned() }
     }
 }
 
-/// Takes away what is held aside.
-pub(crate) fn clear(store: &Path) {
-    if let Err(error) = crate::bulk::clear_gone(store) {
-        // It takes room and does no harm; the next open tries again.
-        tracing::warn!(%error, "what was taken away cannot be freed");
+impl Drop for Aside {
+    fn drop(&mut self) {
+        if let Err(error) = crate::bulk::clear_gone(&self.store) {
+            // It takes room and does no harm; the next open tries again.
+            tracing::warn!(%error, "what was taken away cannot be freed");
+        }
     }
 }
 
@@ -51,7 +60,7 @@ mod tests {
         let before = there();
         // What a crash leaves behind: a table that no version names.
         fs::write(tables.join("77"), b"nobody's").unwrap();
-        hold(&path);
+        std::mem::forget(Aside::hold(&path));
         assert!(path.join(GONE_DIR).join("1-77").exists(), "it is held aside");
         let store = HybridStore::open(&path).unwrap();
         assert!(store.snapshot().unwrap().walk(&mut |_, _| {}).unwrap().is_sound());

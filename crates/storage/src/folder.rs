@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crate::Error;
-use crate::aside;
+use crate::aside::Aside;
 use crate::core::{Core, Task};
 
 /// The thread.
@@ -22,11 +22,11 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Starts it.
-    pub(crate) fn start(core: &Arc<Core>, path: &Path) -> Result<Self, Error> {
-        let (shared, store) = (Arc::clone(core), path.to_owned());
+    /// Starts it; first it frees what is held aside.
+    pub(crate) fn start(core: &Arc<Core>, path: &Path, aside: Aside) -> Result<Self, Error> {
+        let shared = Arc::clone(core);
         let thread = std::thread::Builder::new().name("annals-fold".to_owned()).spawn(move || {
-            aside::clear(&store);
+            drop(aside);
             work(&shared);
         });
         let thread = thread.map_err(Error::io("start the thread that folds of", path))?;

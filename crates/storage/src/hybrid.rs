@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use annals_record::{Cursor, Offset, RecordId};
 
-use crate::aside;
+use crate::aside::Aside;
 use crate::chunk::ChunkWriter;
 use crate::content::{Content, ContentBatch};
 use crate::content_view::ContentView;
@@ -133,7 +133,7 @@ impl HybridStore {
 
     fn open_at(path: &Path, options: Options) -> Result<Self, Error> {
         let lock = Lock::take(path)?;
-        aside::hold(path);
+        let aside = Aside::hold(path);
         let mut content =
             Content::open(&path.join(CONTENT_DIR), options.content_cache_bytes, options.record_cache_bytes)?;
         let mut index = Index::open(&path.join(INDEX_FILE), options.index_cache_bytes)?;
@@ -161,7 +161,7 @@ impl HybridStore {
         let opened = Opened { id, reach, layers, standing, layer_bytes };
         let core = Arc::new(Core::new(content, index, opened));
         Ok(Self {
-            folder: Folder::start(&core, path)?,
+            folder: Folder::start(&core, path, aside)?,
             committer: Mutex::default(),
             core,
             layer_bytes,
