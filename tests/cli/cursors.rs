@@ -304,4 +304,17 @@ fn a_projection_is_paused_and_resumed_like_any_other_worker() {
     data.run("cursors seek projection.predicate --to 0 --yes").ends(2);
     data.run("cursors resume projection.predicate").ends(0);
     assert_eq!(data.json("query --predicate p").ends(0).lines().len(), 9);
+    // Nobody fills it once a status has ended.
+    let status = data.json("status").ends(0).report();
+    assert_eq!(
+        (&status["consumers"][1]["name"], &status["consumers"][1]["state"]),
+        (&json!("projection.predicate"), &json!("not_running"))
+    );
+
+    data.run("cursors pause store").ends(0);
+    let input = data.with_file("yet_more.jsonl", claims(12));
+    data.run(&format!("import {}", input.display())).ends(15);
+    let answered = data.run("query --predicate p").ends(0);
+    assert_eq!(answered.out.lines().count(), 9, "{answered:?}");
+    assert!(answered.err.contains("cursors resume store"), "{answered:?}");
 }

@@ -13,6 +13,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use annals_storage::{Generations, HybridStore, Options as StoreOptions};
+
 use crate::error::Error;
 
 pub(crate) const MARKER: &str = "annals.json";
@@ -181,6 +183,18 @@ pub(crate) fn write_aside(aside: &Path, path: &Path, bytes: &[u8]) -> io::Result
     file.sync_all()?;
     fs::rename(aside, path)?;
     path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+}
+
+/// The store that answers, for whoever has taken the journal's lock.
+///
+/// # Errors
+/// [`annals_storage::Error::Missing`] if there is none; what opening it says.
+pub(crate) fn current_store(directory: &Directory, options: StoreOptions) -> Result<HybridStore, Error> {
+    let generations = Generations::new(directory.store());
+    match generations.current()? {
+        Some(generation) => Ok(HybridStore::open_existing_with(generations.path(generation), options)?),
+        None => Err(annals_storage::Error::Missing { path: directory.store() }.into()),
+    }
 }
 
 #[cfg(test)]

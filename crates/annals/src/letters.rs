@@ -8,10 +8,11 @@ use std::sync::{Arc, PoisonError};
 
 use annals_ingest::{OnDamage, Projector, Redrive, Which};
 use annals_record::{Log, LogError, Offset, ReadLimit, RecordId};
-use annals_storage::{DeadLetter, Generations, HybridStore, Passed, Sink};
+use annals_storage::{DeadLetter, HybridStore, Passed, Sink};
 
 use crate::annals::{Annals, STORE_CURSOR, open_journal};
 use crate::consumers::Notes;
+use crate::directory::current_store;
 use crate::error::Error;
 use crate::options::Options;
 
@@ -165,12 +166,7 @@ pub struct DamagePassed {
 pub fn pass_damage(dir: &Path, apply: bool) -> Result<DamagePassed, Error> {
     let options = Options { create: false, ..Options::default() };
     let (directory, journal) = open_journal(dir, &options)?;
-    let generations = Generations::new(directory.store());
-    let Some(generation) = generations.current()? else {
-        return Err(annals_storage::Error::Missing { path: directory.store() }.into());
-    };
-    let store = HybridStore::open_existing_with(generations.path(generation), options.store)?;
-    let store = Arc::new(store);
+    let store = Arc::new(current_store(&directory, options.store)?);
     let mut options = options.ingest;
     options.damage = OnDamage::PassAndList;
     let log = Arc::new(journal.clone());

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use annals_ingest::Projector;
 use annals_record::{Log, Offset};
-use annals_storage::{Generations, HybridStore};
 
 use crate::annals::open_journal;
+use crate::directory::current_store;
 use crate::error::Error;
 use crate::options::Options;
 
@@ -34,12 +34,7 @@ pub struct Rewound {
 pub fn rewind(dir: &Path, apply: bool) -> Result<Rewound, Error> {
     let options = Options { create: false, ..Options::default() };
     let (directory, journal) = open_journal(dir, &options)?;
-    let generations = Generations::new(directory.store());
-    let Some(generation) = generations.current()? else {
-        return Err(annals_storage::Error::Missing { path: directory.store() }.into());
-    };
-    let store = HybridStore::open_existing_with(generations.path(generation), options.store)?;
-    let store = Arc::new(store);
+    let store = Arc::new(current_store(&directory, options.store)?);
     // It refuses what no rewind mends.
     Projector::new(Arc::new(journal.clone()), Arc::clone(&store))?;
     let seen = directory.seen_file();

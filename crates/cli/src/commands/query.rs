@@ -5,7 +5,7 @@
 use annals::{Annals, EpochId, Error, Log, Offset, Query, Question, Snapshot, Stored};
 
 use super::past::{Past, When};
-use super::question::{Pages, say_as_of};
+use super::question::{Pages, say_as_of, show_tallied};
 use super::{Context, catch_up, opening};
 use crate::exit::{Code, Failure};
 use crate::output::{self, Output};
@@ -79,7 +79,10 @@ fn ask(args: &Args, annals: &Annals, context: &mut Context) -> Result<(), Failur
     let as_of = args.past.offset(annals)?;
     let query = args.query(annals, as_of)?;
     let durable = annals.journal().durable();
-    catch_up::up_to(annals, as_of.unwrap_or(durable), context)?;
+    match as_of {
+        Some(offset) => catch_up::up_to(annals, offset, context)?,
+        None => catch_up::up_to_or_paused(annals, durable, context)?,
+    }
     for name in args.projections() {
         let Ok(handle) = annals.projection(name) else { continue };
         let is_complete = handle.view().is_ok_and(|view| view.is_complete());
@@ -162,17 +165,5 @@ fn list(args: &Args, annals: &Annals, question: &Question<'_>, output: &mut Outp
 /// Shows one of them.
 fn show(snapshot: &Snapshot<'_>, output: &mut Output, stored: &Stored) -> Result<bool, Failure> {
     let record = render::record_of(stored)?;
-    let tally = snapshot.tally(&stored.id)?.unwrap_or_default();
-    if output.json {
-        let line = render::json(&record, stored);
-        output.line(render::with_key(line, "tally", &render::tally_json(&tally)))?;
-        return Ok(true);
-    }
-    let votes = match render::tally(&tally) {
-        none if none.is_empty() => String::new(),
-        some => format!("  {some}"),
-    };
-    let place = format!("{:>10}  {}", stored.offset.get(), render::short(&stored.id));
-    output.line(format_args!("{}  {}{votes}", output.paint.dim(place), render::line(&record)))?;
-    Ok(true)
+    show_tallied(snapshot, output, stored, &record, &render::line(&record)).map(|()| true)
 }

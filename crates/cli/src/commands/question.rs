@@ -7,15 +7,40 @@
 //!     everything stands that was acknowledged before the question was asked.
 
 use annals::parts::StoreError;
-use annals::{IdPrefix, Offset, Snapshot, Stored};
+use annals::{IdPrefix, Offset, Record, Snapshot, Stored};
 
 use super::past::Past;
 use super::{Context, catch_up, opening};
 use crate::exit::{Code, Failure};
 use crate::output::{self, Output};
+use crate::render;
 
 /// How many records are read at a time: at their largest, 256 MiB.
 const PAGE: usize = 256;
+
+/// Shows an assertion with its votes counted: in JSON its record, otherwise `text`.
+///
+/// # Errors
+/// If the votes cannot be read, or stdout fails.
+pub(super) fn show_tallied(
+    snapshot: &Snapshot<'_>,
+    output: &mut Output,
+    stored: &Stored,
+    record: &Record,
+    text: &str,
+) -> Result<(), Failure> {
+    let tally = snapshot.tally(&stored.id)?.unwrap_or_default();
+    if output.json {
+        let line = render::json(record, stored);
+        return output.line(render::with_key(line, "tally", &render::tally_json(&tally)));
+    }
+    let votes = match render::tally(&tally) {
+        none if none.is_empty() => String::new(),
+        some => format!("  {some}"),
+    };
+    let place = format!("{:>10}  {}", stored.offset.get(), render::short(&stored.id));
+    output.line(format_args!("{}  {text}{votes}", output.paint.dim(place)))
+}
 
 /// Asks the store of a data directory that exists.
 ///

@@ -65,6 +65,10 @@ fn look(context: &Context) -> Result<Status, Failure> {
     let mut status = status?;
     // Once this command has ended nobody works on what is left.
     status.catch_up = status.catch_up.filter(Duration::is_zero);
+    let rests = |state| matches!(state, ConsumerState::Paused | ConsumerState::Failed);
+    for consumer in status.consumers.iter_mut().filter(|consumer| !rests(consumer.state)) {
+        consumer.state = ConsumerState::NotRunning;
+    }
     Ok(status)
 }
 

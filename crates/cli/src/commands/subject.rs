@@ -4,7 +4,7 @@ use annals::{Offset, Record, Snapshot, Stored};
 
 use super::Context;
 use super::past::Past;
-use super::question::{Pages, ask};
+use super::question::{Pages, ask, show_tallied};
 use crate::escape::Shown;
 use crate::exit::{Code, Failure};
 use crate::number::counted;
@@ -70,17 +70,5 @@ fn show(args: &Args, snapshot: &Snapshot<'_>, output: &mut Output, stored: &Stor
     if args.predicate.as_ref().is_some_and(|wanted| *wanted != assertion.predicate) {
         return Ok(false);
     }
-    let tally = snapshot.tally(&stored.id)?.unwrap_or_default();
-    if output.json {
-        let line = render::json(&record, stored);
-        output.line(render::with_key(line, "tally", &render::tally_json(&tally)))?;
-        return Ok(true);
-    }
-    let votes = match render::tally(&tally) {
-        none if none.is_empty() => String::new(),
-        some => format!("  {some}"),
-    };
-    let place = format!("{:>10}  {}", stored.offset.get(), render::short(&stored.id));
-    output.line(format_args!("{}  {}{votes}", output.paint.dim(place), render::claim(assertion)))?;
-    Ok(true)
+    show_tallied(snapshot, output, stored, &record, &render::claim(assertion)).map(|()| true)
 }
