@@ -1,0 +1,50 @@
+//! Tries what Annals promises, over and over, and keeps account of it.
+//!
+//! ```text
+//!   number -> trial -> figures | failure      a failure is repeated by its number
+//!   numbers -> shards, threads, blocks -> ledger (a line a block) -> report
+//! ```
+//!
+//! `docs/proof.md` says what each trial shows, and the figures of the runs that were made.
+
+mod figures;
+mod ledger;
+mod report;
+mod run;
+mod trial;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Any failure to run a trial at all; that a trial failed is told by [`run::Verdict`].
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// The command line.
+#[derive(Parser)]
+#[command(about = "Tries what Annals promises, by number, and keeps account of it")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Add the ledgers of runs up, trial by trial.
+    Report(report::Report),
+}
+
+fn main() -> ExitCode {
+    let ended = match Cli::parse().command {
+        Command::Report(report) => report.run(),
+    };
+    match ended {
+        Ok(run::Verdict::Held) => ExitCode::SUCCESS,
+        Ok(run::Verdict::Failed) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "annals-proof: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
