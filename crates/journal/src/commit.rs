@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use annals_record::seeded::{self, Bug};
 use annals_record::{Kind, Offset, Term};
 
 use crate::clock::Clock;
@@ -316,15 +317,19 @@ impl GroupCommit {
 
     /// Leads if it is to, and waits until the ticket is over.
     fn see_through(self: &Arc<Self>, ticket: Option<&Ticket>, role: Role) -> Result<(), Error> {
+        let mut led = false;
         if role == Role::Lead && self.claim(ticket) {
+            led = true;
             self.lead(Leader::Thread);
         }
         let Some(ticket) = ticket else { return Ok(()) };
         loop {
             if let Some(outcome) = ticket.outcome() {
-                return outcome.clone();
+                let untold = !led && seeded::is_on(Bug::TellOnlyLeader);
+                return if untold { Ok(()) } else { outcome.clone() };
             }
             if ticket.sleep(None) == Woken::ToLead && self.claim(Some(ticket)) {
+                led = true;
                 self.lead(Leader::Thread);
             }
         }

@@ -7,6 +7,7 @@ use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use annals_record::seeded::{self, Bug};
 mod real;
 
 pub use real::RealDisk;
@@ -171,6 +172,7 @@ pub(crate) fn write_full(file: &dyn DiskFile, buf: &[u8], pos: u64) -> io::Resul
     while done < buf.len() {
         match file.write_at(&buf[done..], pos + done as u64) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(_) if seeded::is_on(Bug::IgnoreShortWrite) => return Ok(()),
             Ok(n) => done += n,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -186,7 +188,7 @@ pub(crate) fn write_all_blocks(file: &dyn DiskFile, buf: &[u8], pos: u64, durabl
         match file.write_blocks(&buf[done..], pos + done as u64, durable) {
             Ok(Written { bytes: 0, .. }) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => {
-                done += written.bytes;
+                done += if seeded::is_on(Bug::IgnoreShortWrite) { buf.len() } else { written.bytes };
                 all_durable &= written.durable;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

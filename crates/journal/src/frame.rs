@@ -5,6 +5,7 @@
 //! F1: `len` is believed only up to its bound before the CRC holds, and the CRC holds only at one place of one log: it
 //! covers log id, term and offset. They come last, so the bulk is computed before the offset is known.
 
+use annals_record::seeded::{self, Bug};
 use annals_record::{LogId, Offset, Term};
 
 use crate::crc::{self, LastWord, Stamp};
@@ -179,7 +180,7 @@ pub(crate) fn parse_next(bytes: &[u8], stamp: Stamp, offset: Offset, last: &mut 
         return if bytes.iter().all(|byte| *byte == 0) { Parsed::Zeros } else { Parsed::Short(HEADER) };
     }
     let head = word(bytes, 0);
-    if head == 0 && bytes[..HEADER].iter().all(|byte| *byte == 0) {
+    if head == 0 && (seeded::is_on(Bug::SentinelOnLength) || bytes[..HEADER].iter().all(|byte| *byte == 0)) {
         return Parsed::Zeros;
     }
     let control = head & CONTROL != 0;
@@ -189,7 +190,7 @@ pub(crate) fn parse_next(bytes: &[u8], stamp: Stamp, offset: Offset, last: &mut 
     }
     let len = (head & LEN_MASK) as usize;
     let whole = padded(len);
-    if bytes.len() < whole {
+    if bytes.len() < whole && !seeded::is_on(Bug::LenUnchecked) {
         return Parsed::Short(whole);
     }
     let found = stamp.placed(last.bulk(head, &bytes[8..HEADER + len]), offset);

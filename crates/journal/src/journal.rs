@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
+use annals_record::seeded::{self, Bug};
 use annals_record::{
     Appended, Batch, Bounds, Durability, Kind, Lag, Log, LogError, LogId, Offset, ReadLimit, TermStart,
 };
@@ -353,7 +354,9 @@ impl Log for Journal {
     }
 
     fn read_into(&self, from: Offset, limit: ReadLimit, batch: &mut Batch) -> Result<(), LogError> {
-        Ok(self.core.source.read_into(from, limit, self.durable(), batch)?)
+        let ahead = seeded::is_on(Bug::ReadBeyondDurable);
+        let durable = if ahead { self.core.commit.written() } else { self.durable() };
+        Ok(self.core.source.read_into(from, limit, durable, batch)?)
     }
 
     fn wait(&self, known: Offset, timeout: Duration) -> Result<Bounds, LogError> {

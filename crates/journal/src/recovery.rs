@@ -12,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use annals_record::seeded::{self, Bug};
 use annals_record::{LogId, Offset, Term};
 
 use crate::backup;
@@ -337,7 +338,9 @@ fn cut(
     let offset = writer.active.end();
     let start = writer.active.header.file_pos(offset);
     let now_micros = writer.clock.now_micros();
-    let term = next_term(writer.active.header.term).max(holes.term().unwrap_or(Term::FIRST));
+    let same = seeded::is_on(Bug::TermNotRaised);
+    let present = writer.active.header.term;
+    let term = if same { present } else { next_term(present) }.max(holes.term().unwrap_or(Term::FIRST));
     let kept = quarantine::keep(
         &*writer.disk,
         &writer.dir,

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use annals_record::seeded::{self, Bug};
+
 use crate::block::{BLOCK, Blocks};
 use crate::disk::{self, Disk, DiskFile, Mode};
 use crate::error::Error;
@@ -59,7 +61,9 @@ impl Prepared {
             .map_err(|error| Error::io("write", path, error))?;
         self.file.sync().map_err(|error| Error::io("sync", path, error))?;
         disk.rename(path, &named).map_err(|error| Error::io("name", &named, error))?;
-        disk.sync_dir(dir).map_err(|error| Error::io("sync", dir, error))?;
+        if !seeded::is_on(Bug::SkipDirSync) {
+            disk.sync_dir(dir).map_err(|error| Error::io("sync", dir, error))?;
+        }
         Ok(self)
     }
 

@@ -9,6 +9,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use annals_record::seeded::{self, Bug};
 use annals_record::{LogId, Offset, Term};
 
 use crate::block::BLOCK;
@@ -153,6 +154,9 @@ impl Writer {
         }
         let (start, end) = (load.start, load.end());
         self.reserve(load.len())?;
+        if durable && seeded::is_on(Bug::WatermarkLeads) {
+            self.advance(end, watermark)?;
+        }
         self.write(load, durable)?;
         let group = Group { start, end, commit, payload_bytes: load.payload_bytes };
         self.active.absorb(&group, &load.ids, load.checkpoint);
@@ -214,12 +218,18 @@ impl Writer {
             0
         };
         // A sync that a write brings along covers that write alone.
+        let left_out = seeded::is_on(Bug::AckBeforeSync) || seeded::is_on_once_in(100, Bug::SkipSync);
+        let durable = durable && !left_out;
         let at_once = durable && !self.unsynced;
         let blocks = load.blocks(&self.last_block, zeros);
         match disk::write_all_blocks(&*self.active.file, blocks, block_pos, at_once) {
             Ok(true) if at_once => {}
             Ok(_) if durable => {
-                self.active.file.sync().map_err(|error| self.poison("sync", error))?;
+                let synced = match self.active.file.sync() {
+                    Err(_) if seeded::is_on(Bug::RetrySync) => self.active.file.sync(),
+                    synced => synced,
+                };
+                synced.map_err(|error| self.poison("sync", error))?;
                 self.unsynced = false;
             }
             Ok(_) => self.unsynced = true,
@@ -248,11 +258,17 @@ impl Writer {
             }
             Err(error) => return Err(self.poison("write to", error)),
         }
+        if seeded::is_on(Bug::SkipSyncAtRoll) {
+            return Ok(());
+        }
         self.active.file.sync().map_err(|error| self.poison("sync", error))
     }
 
     /// Puts zeros where a write that failed may have left something. What lies beyond the file's end is zeros already.
     fn erase(&mut self, pos: u64, len: usize) -> Result<(), Error> {
+        if seeded::is_on(Bug::LeaveStale) {
+            return Ok(());
+        }
         let undone = self.active.file.len().and_then(|file_len| {
             let len = file_len.saturating_sub(pos).min(len as u64) as usize;
             disk::write_full(&*self.active.file, &vec![0; len], pos)?;
@@ -309,7 +325,9 @@ impl Writer {
                 self.options.segment_bytes,
             )?,
         };
-        self.sync(watermark)?;
+        if !seeded::is_on(Bug::SkipSyncAtRoll) {
+            self.sync(watermark)?;
+        }
         self.write_durably(&seal.encode(&self.active.header))?;
         self.finish_roll(&seal, next, keys.oldest(), source, watermark)
     }
@@ -334,7 +352,10 @@ impl Writer {
         watermark: &Watermark,
     ) -> Result<(), Error> {
         let sealed_len = self.active.header.file_pos(seal.next_base()).0;
-        let cut = self.active.file.set_len(sealed_len).and_then(|()| self.active.file.sync());
+        let stale = seal.next_term > self.active.header.term && seeded::is_on(Bug::LeaveStale);
+        let cut = if stale { Ok(()) } else { self.active.file.set_len(sealed_len) };
+        let unsynced = seeded::is_on(Bug::SkipSyncAtRoll) || seeded::is_on(Bug::SkipSyncAfterCut);
+        let cut = cut.and_then(|()| if unsynced { Ok(()) } else { self.active.file.sync() });
         cut.map_err(|error| self.poison("cut", error))?;
         let term = seal.next_term;
         let header = SegmentHeader {

@@ -7,6 +7,7 @@
 //!
 //! `docs/proof.md` says what each trial shows, and the figures of the runs that were made.
 
+mod board;
 mod figures;
 mod ledger;
 mod report;
@@ -31,12 +32,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Switch seeded bugs on, one at a time, and see which parts of the apparatus notice.
+    Board(board::Board),
     /// Add the ledgers of runs up, trial by trial.
     Report(report::Report),
 }
 
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
+        Command::Board(board) => board.run(),
         Command::Report(report) => report.run(),
     };
     match ended {

@@ -46,6 +46,8 @@ mod offset;
 mod record_type;
 #[cfg(all(test, feature = "model"))]
 mod samples;
+#[doc(hidden)]
+pub mod seeded;
 mod source;
 
 #[cfg(feature = "model")]

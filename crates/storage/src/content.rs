@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use annals_record::seeded::{self, Bug};
 use annals_record::{Cursor, EpochId, Offset, RecordId};
 use fjall::compaction::Leveled;
 use fjall::config::{
@@ -208,7 +209,7 @@ impl Content {
 
     /// Makes every batch so far survive a power cut.
     pub(crate) fn persist(&self) -> Result<Synced, Error> {
-        if !self.unsynced.swap(false, Ordering::AcqRel) {
+        if seeded::is_on(Bug::IndexBeforeContent) || !self.unsynced.swap(false, Ordering::AcqRel) {
             return Ok(Synced(()));
         }
         let synced = self.database.persist(PersistMode::SyncAll).map(|()| Synced(()));

@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use annals_record::seeded::{self, Bug};
 use annals_record::{Cursor, Offset};
 
 use crate::Error;
@@ -303,6 +304,11 @@ impl Core {
         let synced = self.content.persist()?;
         self.named.store(true, Ordering::Release);
         let chunks: Vec<_> = unkept.iter().flat_map(|(_, chunks)| chunks).cloned().collect();
+        if seeded::is_on(Bug::CursorBeforeIndex) {
+            self.index.checkpoint(&synced, &[], standing)?;
+            self.durable_at(cursor);
+            return Ok(());
+        }
         self.index.checkpoint(&synced, &chunks, standing)?;
         unkept.iter().for_each(|(layer, chunks)| layer.keep(chunks.len()));
         self.durable_at(cursor);

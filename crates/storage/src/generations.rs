@@ -16,6 +16,8 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use annals_record::seeded::{self, Bug};
+
 use crate::Error;
 use crate::lock::Lock;
 
@@ -245,7 +247,8 @@ impl Generations {
 /// Replaces a file at once: whoever reads it finds the old one or the new one.
 fn write_aside(aside: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut file = File::create(aside).map_err(Error::io("create", aside))?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    let unsynced = seeded::is_on(Bug::PointerUnsynced);
+    let written = file.write_all(bytes).and_then(|()| if unsynced { Ok(()) } else { file.sync_all() });
     written.map_err(Error::io("write", aside))?;
     fs::rename(aside, path).map_err(Error::io("rename", aside))
 }

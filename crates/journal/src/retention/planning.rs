@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use annals_record::seeded::{self, Bug};
 use annals_record::{Bounds, Cursor, Offset};
 
 use super::{BlockedSegment, Blocker, Keep, Plan, PlannedSegment, jump};
@@ -136,7 +137,8 @@ impl InTheWay {
                 .filter(|offset| segment.next.is_none_or(|end| *offset < end))
                 .map(|offset| Blocker::Checkpoint { offset }),
         );
-        by.extend(self.cursors.iter().filter_map(|(name, position)| match position {
+        let blind = seeded::is_on(Bug::PurgePastCursors);
+        by.extend(self.cursors.iter().filter(|_| !blind).filter_map(|(name, position)| match position {
             Ok(position) if segment.next.is_some() && *position >= records_end => None,
             Ok(position) => Some(Blocker::Cursor { name: name.clone(), position: *position }),
             Err(reason) => Some(Blocker::UnusableCursor { name: name.clone(), reason: reason.clone() }),
