@@ -10,8 +10,7 @@
 //! `Always`, once it is accepted.
 //! I10: a group always ends: no early return, and no panic, stands between taking the lead and giving it back.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use annals_record::seeded::{self, Bug};
@@ -27,6 +26,8 @@ use crate::options::{Options, SyncPolicy};
 use crate::source::Source;
 use crate::spare::Spare;
 use crate::stage::{Lead, Stage};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::ticket::{Ticket, Woken};
 use crate::watermark::Watermark;
 use crate::writer::Writer;
@@ -396,5 +397,9 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(all(test, shuttle))]
+mod interleaved;
 #[cfg(test)]
+mod memory;
+#[cfg(all(test, not(shuttle)))]
 mod tests;

@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ use crate::scrub::Scrubbing;
 use crate::source::Source;
 use crate::stage::Stage;
 use crate::status::{OpenReport, Status, Verification};
+use crate::sync::{self, Mutex};
 use crate::tail::Tail;
 use crate::time;
 use crate::verify::{self, VerifyOptions};
@@ -323,7 +324,7 @@ impl Drop for Handles {
             }
         };
         // A waker that the keeper drops may hold the last handle: the keeper cannot wait for itself.
-        if !self.0.commit.keeper.is_here() || std::thread::Builder::new().spawn(close.clone()).is_err() {
+        if !self.0.commit.keeper.is_here() || sync::thread::Builder::new().spawn(close.clone()).is_err() {
             close();
         }
     }
@@ -427,5 +428,5 @@ pub fn holder() -> String {
     format!("process {} ({})", std::process::id(), name.display())
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests;

@@ -7,15 +7,16 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::Duration;
 
 use crate::block::Blocks;
 use crate::commit::{GroupCommit, lock};
 use crate::error::Error;
 use crate::lead::Leader;
 use crate::spare::{self, Prepared};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Condvar, Instant, Mutex};
 
 /// The name of a file that will be a segment.
 pub(crate) const NEXT: &str = "next.wal";
@@ -45,7 +46,7 @@ struct Spawn(fn(Weak<GroupCommit>) -> io::Result<JoinHandle<()>>);
 impl Default for Spawn {
     fn default() -> Self {
         Self(|commit| {
-            let named = std::thread::Builder::new().name("annals-journal".to_owned());
+            let named = thread::Builder::new().name("annals-journal".to_owned());
             named.spawn(move || keep(&commit))
         })
     }
@@ -112,7 +113,7 @@ impl Keeper {
         };
         self.changed.notify_one();
         if let Some(thread) = thread
-            && thread.thread().id() != std::thread::current().id()
+            && thread.thread().id() != thread::current().id()
         {
             // It has nothing to say: it has caught its panics.
             let _ = thread.join();
@@ -122,7 +123,7 @@ impl Keeper {
     /// Whether this is the keeper's thread: it must not wait for itself.
     pub(crate) fn is_here(&self) -> bool {
         let state = lock(&self.state);
-        state.thread.as_ref().is_some_and(|thread| thread.thread().id() == std::thread::current().id())
+        state.thread.as_ref().is_some_and(|thread| thread.thread().id() == thread::current().id())
     }
 
     fn tell(&self, tell: impl FnOnce(&mut State)) {
@@ -226,5 +227,5 @@ fn fill(commit: &GroupCommit, zeros: &Blocks) -> bool {
     })
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests;

@@ -6,8 +6,6 @@
 //! I10: the lead is always given back; a panic on the way stops the journal and fails who waits.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use annals_record::Kind;
 
@@ -15,6 +13,8 @@ use crate::commit::{GroupCommit, WRITE_AT, lock};
 use crate::error::Error;
 use crate::options::Options;
 use crate::stage::{Lead, Work};
+use crate::sync::Instant;
+use crate::sync::atomic::Ordering;
 use crate::ticket::Ticket;
 
 /// The next segment is made once this part of one is filled: a log that is appended to now and then needs none.

@@ -80,6 +80,7 @@ mod spare;
 mod stage;
 mod status;
 mod summary;
+mod sync;
 mod tail;
 mod ticket;
 mod time;

@@ -4,7 +4,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 
 use annals_record::{Batch, LogId, Offset, Place, ReadLimit, Term};
 
@@ -15,6 +15,7 @@ use crate::groups::Groups;
 use crate::holes::Holes;
 use crate::scan::{self, Step, Window};
 use crate::segment::SegmentHeader;
+use crate::sync::{Mutex, RwLock};
 
 /// How often the list of segments may turn out to be old within one read: a purge may be faster than a reader.
 const MISSES: u32 = 8;

@@ -8,8 +8,8 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use annals_record::seeded::{self, Bug};
 
@@ -17,6 +17,7 @@ use crate::block::{BLOCK, Blocks};
 use crate::disk::{self, Disk, DiskFile, Mode};
 use crate::error::Error;
 use crate::segment::{self, SegmentHeader};
+use crate::sync::{Condvar, Instant, Mutex, MutexGuard};
 
 /// Zeros of so many bytes are written at once.
 const PIECE: u64 = 128 << 10;

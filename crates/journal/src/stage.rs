@@ -6,7 +6,7 @@
 //! nobody else is expected, its first arrival once a sync's time has passed since the last sync.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use annals_record::Offset;
 
@@ -18,6 +18,7 @@ use crate::load::{Frames, Load};
 use crate::options::Options;
 use crate::seal;
 use crate::segment::HEADER_LEN;
+use crate::sync::Instant;
 use crate::ticket::Ticket;
 
 /// Groups of so many bytes are not waited for.

@@ -6,15 +6,15 @@
 //! I10: a ticket is completed exactly once, whatever becomes of its group.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{OnceLock, PoisonError};
 use std::task::Waker;
-use std::time::Instant;
 
 #[cfg(feature = "tokio")]
 use annals_record::RecordId;
 
 use crate::error::Error;
+use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::{Instant, Mutex, word};
 
 const WAITING: u32 = 0;
 const OFFERED: u32 = 1;
@@ -125,54 +125,6 @@ pub(crate) fn wake_all(wakers: Vec<Waker>) {
         if catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err() {
             tracing::error!("a waker panicked; its task may sleep on");
         }
-    }
-}
-
-/// A word that threads sleep on while it has a value.
-#[cfg(target_os = "linux")]
-mod word {
-    use std::sync::atomic::AtomicU32;
-    use std::time::Duration;
-
-    use rustix::thread::futex::{self, Flags};
-    use rustix::time::Timespec;
-
-    /// Sleeps if `word` is `value`, until woken, for `most` time, or for no reason at all.
-    pub(super) fn wait(word: &AtomicU32, value: u32, most: Option<Duration>) {
-        let most = most.map(|most| Timespec {
-            tv_sec: i64::try_from(most.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: most.subsec_nanos().into(),
-        });
-        // Another value, a signal, the time: the caller looks again.
-        let _ = futex::wait(word, Flags::PRIVATE, value, most.as_ref());
-    }
-
-    pub(super) fn wake(word: &AtomicU32, count: u32) {
-        let _ = futex::wake(word, Flags::PRIVATE, count);
-    }
-}
-
-/// The same with what the standard library has: every sleeper looks again at each change.
-#[cfg(not(target_os = "linux"))]
-mod word {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    use std::sync::{Condvar, Mutex, PoisonError};
-    use std::time::Duration;
-
-    static LOCK: Mutex<()> = Mutex::new(());
-    static CHANGED: Condvar = Condvar::new();
-
-    pub(super) fn wait(word: &AtomicU32, value: u32, most: Option<Duration>) {
-        let held = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
-        if word.load(Ordering::SeqCst) == value {
-            let most = most.unwrap_or(Duration::from_secs(3600));
-            drop(CHANGED.wait_timeout(held, most).unwrap_or_else(PoisonError::into_inner));
-        }
-    }
-
-    pub(super) fn wake(_word: &AtomicU32, _count: u32) {
-        drop(LOCK.lock().unwrap_or_else(PoisonError::into_inner));
-        CHANGED.notify_all();
     }
 }
 

@@ -7,15 +7,16 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use annals_record::{LogId, Offset, Term};
 
 use crate::disk::{self, Disk, DiskFile, Mode};
 use crate::frame::{array, long, word};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Condvar, Instant, Mutex, MutexGuard};
 use crate::ticket::wake_all;
 
 /// The watermark's file in a journal's directory.

@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-use super::memory::{Call, Memory};
 use super::*;
+use crate::commit::memory::{Call, Memory};
 
 /// A disk whose next write to a segment finds it full, when it is told so, and a journal on it.
 pub(super) fn on_full_disk(options: Options) -> (Arc<AtomicBool>, Journal) {

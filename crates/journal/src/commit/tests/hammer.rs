@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
 use annals_record::Appended;
 
-use super::memory::{Call, Memory};
 use super::*;
+use crate::commit::memory::{Call, Memory};
 
 mod answers;
 #[cfg(feature = "tokio")]

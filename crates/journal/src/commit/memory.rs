@@ -8,9 +8,8 @@ use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::commit::lock;
 use crate::disk::{Disk, DiskFile, Held, Listed, Mode, Written};
 
 /// What is atomic on the medium.
@@ -18,7 +17,7 @@ const SECTOR: usize = 512;
 
 /// What a call is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Call {
+pub(crate) enum Call {
     Open,
     Read,
     /// With its bytes; durable at once, if the rule lets it.
@@ -36,15 +35,23 @@ type Rule = dyn Fn(Call, &Path) -> io::Result<()> + Send + Sync;
 
 /// Clones are handles to the same disk.
 #[derive(Clone)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     tree: Arc<Mutex<Tree>>,
     rule: Arc<Mutex<Arc<Rule>>>,
+    is_locked: Arc<Mutex<bool>>,
 }
 
 #[derive(Clone, Default)]
 struct Tree {
     names: BTreeMap<PathBuf, usize>,
+    /// The names as of the last sync of their directory.
+    durable: BTreeMap<PathBuf, usize>,
     files: Vec<Bytes>,
+}
+
+/// Never held while others may go on.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Clone, Default)]
@@ -91,21 +98,48 @@ impl Bytes {
 }
 
 impl Memory {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let rule: Arc<Rule> = Arc::new(|_, _| Ok(()));
-        Self { tree: Arc::default(), rule: Arc::new(Mutex::new(rule)) }
+        Self { tree: Arc::default(), rule: Arc::new(Mutex::new(rule)), is_locked: Arc::default() }
     }
 
     /// From here on calls go as this says.
-    pub(super) fn rule(&self, rule: impl Fn(Call, &Path) -> io::Result<()> + Send + Sync + 'static) {
+    pub(crate) fn rule(&self, rule: impl Fn(Call, &Path) -> io::Result<()> + Send + Sync + 'static) {
         *lock(&self.rule) = Arc::new(rule);
     }
 
     /// The disk as a power cut at this moment would leave it, and on which all is well.
-    pub(super) fn image(&self, mut survives: impl FnMut() -> bool) -> Self {
+    pub(crate) fn image(&self, mut survives: impl FnMut() -> bool) -> Self {
         let mut tree = lock(&self.tree).clone();
+        if tree.names != tree.durable && !survives() {
+            tree.names.clone_from(&tree.durable);
+        }
+        tree.durable.clone_from(&tree.names);
         tree.files.iter_mut().for_each(|file| file.cut(&mut survives));
         Self { tree: Arc::new(Mutex::new(tree)), ..Self::new() }
+    }
+
+    /// The same disk, whose calls through this handle always go well: for who looks at it in a rule.
+    #[cfg(shuttle)]
+    pub(crate) fn beneath(&self) -> Self {
+        let (tree, is_locked) = (Arc::clone(&self.tree), Arc::clone(&self.is_locked));
+        Self { tree, is_locked, ..Self::new() }
+    }
+
+    #[cfg(shuttle)]
+    pub(crate) fn is_locked(&self) -> bool {
+        *lock(&self.is_locked)
+    }
+
+    /// Shows each file: its bytes, and those that are durable, if its name is.
+    #[cfg(shuttle)]
+    pub(crate) fn each(&self, mut look: impl FnMut(&Path, &[u8], Option<&[u8]>)) {
+        let tree = lock(&self.tree);
+        for (name, id) in &tree.names {
+            let file = &tree.files[*id];
+            let is_durable = tree.durable.get(name) == Some(id);
+            look(name, &file.now, is_durable.then_some(&*file.durable));
+        }
     }
 
     fn ask(&self, call: Call, path: &Path) -> io::Result<()> {
@@ -166,18 +200,33 @@ impl Disk for Memory {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.ask(Call::SyncDir, path)
+        self.ask(Call::SyncDir, path)?;
+        let mut guard = lock(&self.tree);
+        let tree = &mut *guard;
+        tree.durable.retain(|name, _| name.parent() != Some(path));
+        let named = tree.names.iter().filter(|(name, _)| name.parent() == Some(path));
+        tree.durable.extend(named.map(|(name, id)| (name.clone(), *id)));
+        Ok(())
     }
 
     fn lock(&self, _path: &Path, _holder: &str) -> io::Result<Box<dyn Held>> {
-        Ok(Box::new(Lock))
+        if std::mem::replace(&mut *lock(&self.is_locked), true) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(Box::new(Lock(Arc::clone(&self.is_locked))))
     }
 }
 
 #[derive(Debug)]
-struct Lock;
+struct Lock(Arc<Mutex<bool>>);
 
 impl Held for Lock {}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        *lock(&self.0) = false;
+    }
+}
 
 #[derive(Debug)]
 struct MemoryFile {

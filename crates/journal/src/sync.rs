@@ -1,0 +1,21 @@
+//! What threads share, sleep on and measure their waits by. Whatever takes part in the group commit takes it from here.
+//!
+//!   ordinarily             -> the standard library's, and the kernel's futex
+//!   unit tests, `shuttle`  -> `scheduled`: a scheduler decides at each of these calls who goes on, and can be asked to
+//!                             decide the same once more
+//!
+//! `docs/proof.md` says how the second is run.
+
+#[cfg(not(all(test, shuttle)))]
+pub(crate) use std::{
+    sync::{Condvar, Mutex, MutexGuard, RwLock, atomic},
+    thread,
+    time::Instant,
+};
+
+#[cfg(all(test, shuttle))]
+pub(crate) use scheduled::{Condvar, Instant, Mutex, MutexGuard, RwLock, atomic, thread};
+
+#[cfg(all(test, shuttle))]
+pub(crate) mod scheduled;
+pub(crate) mod word;
