@@ -15,6 +15,7 @@ mod export;
 mod full;
 mod generations;
 mod heal;
+mod hostile;
 mod interrupt;
 mod letters;
 mod lines;

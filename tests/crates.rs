@@ -101,3 +101,18 @@ fn every_crate_that_is_published_says_what_it_is() {
         }
     }
 }
+
+#[test]
+fn what_is_released_checks_its_arithmetic_and_ci_checks_what_it_rests_on() {
+    let manifest = fs::read_to_string(Path::new(ROOT).join("Cargo.toml")).unwrap();
+    let checked = |line: &str| line.starts_with("overflow-checks = true");
+    assert!(section(&manifest, "profile.release").any(checked), "an offset that wraps is a lost record");
+    let mentioned = manifest.lines().filter(|line| line.contains("overflow-checks"));
+    assert!(mentioned.count() == 1, "no other profile, and no package, turns them off");
+    let ci = fs::read_to_string(Path::new(ROOT).join(".ci/run")).unwrap();
+    let denies = ci.lines().any(|line| {
+        line.starts_with("cargo deny ")
+            && line.ends_with("check --hide-inclusion-graph bans licenses sources")
+    });
+    assert!(denies, "licences, bans and sources decide whether a change lands");
+}

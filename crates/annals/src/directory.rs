@@ -13,6 +13,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use annals_journal::disk::{Disk, RealDisk, open_plain, sync_directory};
 use annals_storage::{Generations, HybridStore, Options as StoreOptions};
 
 use crate::error::Error;
@@ -45,7 +46,7 @@ impl Directory {
     /// The data directory at `root`; made if there is nothing yet.
     pub(crate) fn existing_or_new(root: &Path) -> Result<Self, Error> {
         if matches!(look(root)?, Found::Nothing) {
-            fs::create_dir_all(root).map_err(Error::io("create", root))?;
+            create_dir(root)?;
             let marker = root.join(MARKER);
             write_aside(&root.join(MARKER_ASIDE), &marker, &Self::marker())
                 .map_err(Error::io("write", &marker))?;
@@ -170,19 +171,39 @@ fn layout_of(marker: &Path, bytes: &[u8]) -> Result<(), Error> {
 }
 
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    read_plain(path, MARKER_BYTES)
+}
+
+/// The first `most` bytes of a small file of ours. What is no plain file is refused, never followed and never waited for.
+pub(crate) fn read_plain(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     use io::Read;
     let mut bytes = Vec::new();
-    File::open(path)?.take(MARKER_BYTES).read_to_end(&mut bytes)?;
+    open_plain(path, File::options().read(true))?.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Makes a directory and those above it, its owner's alone; one that is there is fine.
+pub(crate) fn create_dir(path: &Path) -> Result<(), Error> {
+    RealDisk.create_dir(path).map_err(Error::io("create", path))
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_dir(path: &Path) -> Result<(), Error> {
+    sync_directory(path).map_err(Error::io("sync", path))
 }
 
 /// Replaces a small file at once and durably: whoever reads it finds the old one or the new one.
 pub(crate) fn write_aside(aside: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(aside)?;
+    // Whatever has the temporary name loses it, and is not written to.
+    match fs::remove_file(aside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = open_plain(aside, File::options().write(true).create_new(true))?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(aside, path)?;
-    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+    path.parent().map_or(Ok(()), sync_directory)
 }
 
 /// The store that answers, for whoever has taken the journal's lock.

@@ -10,9 +10,10 @@ use std::io;
 use std::path::Path;
 
 use annals_journal::backup::{self, Restored as RestoredJournal};
+use annals_journal::disk::open_plain;
 use annals_journal::{Error as JournalError, Journal};
 
-use crate::directory::{Directory, JOURNAL, MARKER, RESTORING};
+use crate::directory::{self, Directory, JOURNAL, MARKER, RESTORING};
 use crate::error::Error;
 use crate::lineage;
 use crate::rebuild::{RebuildOptions, RebuildProgress, Rebuilt, rebuild};
@@ -102,11 +103,10 @@ fn begin(to: &Path) -> Result<File, Error> {
     }
     let born: Vec<&Path> =
         to.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
-    fs::create_dir_all(to).map_err(Error::io("create", to))?;
+    directory::create_dir(to)?;
     let path = to.join(RESTORING);
-    let mut options = File::options();
-    let file =
-        options.create(true).truncate(false).write(true).open(&path).map_err(Error::io("create", &path))?;
+    let opened = open_plain(&path, File::options().create(true).truncate(false).write(true));
+    let file = opened.map_err(Error::io("create", &path))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -143,7 +143,7 @@ fn place(
     let restored = backup::restore(from, &aside, copied)?;
     // Whether cursors were ever made is known by their directory.
     let cursors = aside.join(CURSORS);
-    fs::create_dir_all(&cursors).map_err(Error::io("create", &cursors))?;
+    directory::create_dir(&cursors)?;
     forget_generations(&aside)?;
     sync(&aside)?;
     let journal = to.join(JOURNAL);
@@ -209,5 +209,5 @@ fn remove_dir(path: &Path) -> Result<(), Error> {
 }
 
 fn sync(dir: &Path) -> Result<(), Error> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::io("sync", dir))
+    directory::sync_dir(dir)
 }

@@ -25,6 +25,8 @@ use crate::lineage::Lineage;
 const PASSED_NAMED: usize = 100;
 /// How often the owner tells others how far it is.
 const RHYTHM: Duration = Duration::from_secs(1);
+/// As much of the status file as is read: it may be anything.
+const WORDS_BYTES: u64 = 16 << 20;
 
 /// The state of journal, store and worker.
 #[derive(Clone, Debug)]
@@ -253,7 +255,7 @@ fn open_reader(directory: &Directory) -> Result<Reader, Error> {
 /// What the owner last said, if it can be read.
 pub(crate) fn read_words(path: &Path) -> Option<Words> {
     // A hint for reports: absent or unreadable, it says nothing.
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    serde_json::from_slice(&directory::read_plain(path, WORDS_BYTES).ok()?).ok()
 }
 
 /// The status file, kept up to date by a thread of its own, which also looks after the journal when it is quiet

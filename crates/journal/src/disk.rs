@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use annals_record::seeded::{self, Bug};
 mod real;
 
-pub use real::RealDisk;
+pub use real::{RealDisk, open_plain, sync_directory};
 
 /// A file system. All methods may be called from several threads.
 pub trait Disk: Debug + Send + Sync {

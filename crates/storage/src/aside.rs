@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bulk::GONE_DIR;
 use crate::directory::CONTENT_DIR;
+use crate::plain;
 
 /// What is held aside until it is dropped: by the thread that folds, or at once where the store is refused.
 pub(crate) struct Aside {
@@ -26,7 +27,8 @@ impl Aside {
             for table in tables.into_iter().flatten().flatten() {
                 let name = format!("{}-{}", keyspace.file_name().display(), table.file_name().display());
                 // On a file system without links, or where one of an earlier open is left, it is freed at once.
-                let _ = fs::create_dir_all(&gone).and_then(|()| fs::hard_link(table.path(), gone.join(name)));
+                let _ = plain::create_directory(&gone)
+                    .and_then(|()| fs::hard_link(table.path(), gone.join(name)));
             }
         }
         Self { store: store.to_owned() }

@@ -20,7 +20,7 @@ mod sorted;
 mod spill;
 mod subjects;
 
-use std::fs::{self, File};
+use std::fs;
 use std::hash::RandomState;
 use std::io;
 use std::panic::resume_unwind;
@@ -33,7 +33,7 @@ use annals_record::Cursor;
 use crate::directory::{CONTENT_DIR, INDEX_FILE};
 use crate::lock::Lock;
 use crate::order::follows_span;
-use crate::{Counts, Error};
+use crate::{Counts, Error, plain};
 use finish::Harvest;
 use layout::Layout;
 use note::Note;
@@ -107,7 +107,7 @@ impl BulkBuilder {
     /// [`Error::Io`] or [`Error::Full`] if it cannot be written.
     pub fn begin(path: impl AsRef<Path>, options: &BulkOptions) -> Result<Self, Error> {
         let path = path.as_ref();
-        fs::create_dir_all(path).map_err(Error::io("create", path))?;
+        plain::create_directory(path).map_err(Error::io("create", path))?;
         let lock = Lock::take(path)?;
         let room = path.join(SPILL_DIR);
         if !room.exists() && (path.join(CONTENT_DIR).exists() || path.join(INDEX_FILE).exists()) {
@@ -117,7 +117,7 @@ impl BulkBuilder {
         // What lies beside it goes first: without it that would look like a store.
         clear_half_built(path)?;
         remove_all(&room)?;
-        fs::create_dir(&room).map_err(Error::io("create", &room))?;
+        plain::create_directory(&room).map_err(Error::io("create", &room))?;
         sync_directory(path)?;
         let layout = Layout::within(options.memory_bytes / BINS_PART);
         let spill = Spill::create(&room.join(SPILL_FILE), layout.bins(), layout.block())?;
@@ -367,7 +367,7 @@ fn remove_all(path: &Path) -> Result<(), Error> {
 
 /// Makes the names in a directory survive a power cut.
 fn sync_directory(path: &Path) -> Result<(), Error> {
-    File::open(path).and_then(|directory| directory.sync_all()).map_err(Error::io("sync", path))
+    plain::sync_directory(path).map_err(Error::io("sync", path))
 }
 
 /// What a build has kept cannot be.

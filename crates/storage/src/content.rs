@@ -25,13 +25,13 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistM
 
 pub(crate) use pinned::Pinned;
 
-use crate::Error;
 use crate::cursor_bytes::Reach;
 use crate::identity::StoreId;
 use crate::keys::{self, assertion_key, epoch_key, place_key, readable, vote_key};
 use crate::layer::{ById, Held};
 use crate::record_cache::RecordCache;
 use crate::value::Value;
+use crate::{Error, plain};
 
 const OFFSET_BYTES: usize = 8;
 /// How many tables stand beside each other before they are merged with the larger ones below: a layer makes two.
@@ -105,6 +105,7 @@ impl Content {
             }
             error => Error::engine("content", "open", path, error),
         };
+        plain::refuse_foreign(path).map_err(Error::io("open", path))?;
         // One worker: layers come one after the other, and two workers on two cores wait for each other by asking.
         let attempt = || Database::builder(path).cache_size(cache_bytes).worker_threads(1).open();
         let mut opened = attempt();

@@ -12,14 +12,14 @@
 //!     generation any more, however little of it is gone.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use annals_record::seeded::{self, Bug};
 
-use crate::Error;
 use crate::lock::Lock;
+use crate::{Error, plain};
 
 const POINTER: &str = "CURRENT";
 const POINTER_ASIDE: &str = "CURRENT.new";
@@ -101,13 +101,11 @@ impl Generations {
     /// [`Error::Pointer`] if the pointer names no generation that is there, [`Error::Io`] if it cannot be read.
     pub fn current(&self) -> Result<Option<Generation>, Error> {
         let path = self.root.join(POINTER);
-        let file = match File::open(&path) {
-            Ok(file) => file,
+        let bytes = match plain::read(&path, POINTER_BYTES) {
+            Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("open", &path)(error)),
+            Err(error) => return Err(Error::io("read", &path)(error)),
         };
-        let mut bytes = Vec::new();
-        file.take(POINTER_BYTES).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
         let name = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
         let Some(generation) = std::str::from_utf8(name).ok().and_then(Generation::named) else {
             return Err(Error::Pointer { path, detail: format!("it says \"{}\"", name.escape_ascii()) });
@@ -133,7 +131,7 @@ impl Generations {
     /// # Errors
     /// [`Error::Io`] or [`Error::Full`] if it cannot be made.
     pub fn create_next(&self) -> Result<Generation, Error> {
-        fs::create_dir_all(&self.root).map_err(Error::io("create", &self.root))?;
+        plain::create_directory(&self.root).map_err(Error::io("create", &self.root))?;
         let newest = self.list()?.last().map_or(0, |newest| newest.0);
         let Some(number) = newest.checked_add(1) else {
             let detail = format!("generation {newest} has no successor");
@@ -141,7 +139,7 @@ impl Generations {
         };
         let next = Generation(number);
         let path = self.path(next);
-        fs::create_dir(&path).map_err(Error::io("create", &path))?;
+        plain::create_directory(&path).map_err(Error::io("create", &path))?;
         sync_directory(&self.root)?;
         Ok(next)
     }
@@ -178,14 +176,11 @@ impl Generations {
     /// [`Error::Io`] if it cannot be read.
     pub fn marked(&self, generation: Generation, mark: Mark) -> Result<Option<Vec<u8>>, Error> {
         let path = self.path(generation).join(mark.file());
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("open", &path)(error)),
-        };
-        let mut text = Vec::new();
-        file.take(MARK_BYTES).read_to_end(&mut text).map_err(Error::io("read", &path))?;
-        Ok(Some(text))
+        match plain::read(&path, MARK_BYTES) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("read", &path)(error)),
+        }
     }
 
     /// Takes away a generation that does not answer (G2). One that is not there is no error.
@@ -246,11 +241,7 @@ impl Generations {
 
 /// Replaces a file at once: whoever reads it finds the old one or the new one.
 fn write_aside(aside: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let mut file = File::create(aside).map_err(Error::io("create", aside))?;
-    let unsynced = seeded::is_on(Bug::PointerUnsynced);
-    let written = file.write_all(bytes).and_then(|()| if unsynced { Ok(()) } else { file.sync_all() });
-    written.map_err(Error::io("write", aside))?;
-    fs::rename(aside, path).map_err(Error::io("rename", aside))
+    plain::replace(aside, path, bytes, !seeded::is_on(Bug::PointerUnsynced)).map_err(Error::io("write", path))
 }
 
 /// Takes away a directory and all in it, if it is there.
@@ -263,7 +254,7 @@ fn remove_all(path: &Path) -> Result<(), Error> {
 
 /// Makes the names in a directory survive a power cut.
 fn sync_directory(path: &Path) -> Result<(), Error> {
-    File::open(path).and_then(|directory| directory.sync_all()).map_err(Error::io("sync", path))
+    plain::sync_directory(path).map_err(Error::io("sync", path))
 }
 
 #[cfg(test)]

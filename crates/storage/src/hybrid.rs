@@ -8,7 +8,6 @@
 
 mod letters;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -32,7 +31,7 @@ use crate::order::{belong_together, follows};
 use crate::plan::{Plan, Planner};
 use crate::seen::{Seen, Sight};
 use crate::standing::Standing;
-use crate::{Change, Counts, Digests, Error, KvStore, Outcome, Passed, Sink, Snapshot};
+use crate::{Change, Counts, Digests, Error, KvStore, Outcome, Passed, Sink, Snapshot, plain};
 
 /// What part of a layer is too much for an open to load from rows: some 30 ms by default.
 const MUCH_TO_LOAD: usize = 8;
@@ -106,7 +105,7 @@ impl HybridStore {
         let path = path.as_ref();
         match found_at(path)? {
             Found::Store => {}
-            Found::Nothing => fs::create_dir_all(path).map_err(Error::io("create", path))?,
+            Found::Nothing => plain::create_directory(path).map_err(Error::io("create", path))?,
         }
         Self::open_at(path, options)
     }

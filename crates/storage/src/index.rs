@@ -10,7 +10,6 @@ mod letters;
 mod load;
 mod reader;
 
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use annals_record::{Cursor, EpochId, Offset, RecordId};
@@ -30,7 +29,7 @@ use crate::identity::StoreId;
 use crate::layer::Held;
 use crate::runs::{self, Listed, RUN_ENTRIES, Row, run_key};
 use crate::standing::Standing;
-use crate::{Counts, Digests, Error};
+use crate::{Counts, Digests, Error, plain};
 
 /// The format of keys and values.
 pub(crate) const FORMAT: u32 = 3;
@@ -71,8 +70,7 @@ impl<T, E: Into<redb::Error>> At<T> for Result<T, E> {
 impl Index {
     /// Opens the file, or creates it. `cache_bytes` is how much of it stays in memory.
     pub(crate) fn open(path: &Path, cache_bytes: usize) -> Result<Self, Error> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-        let file = file.map_err(Error::io("open", path))?;
+        let file = plain::open_or_create(path).map_err(Error::io("open", path))?;
         let shutter = Shutter::default();
         let gate = Gate::new(FileBackend::new(file).at("open", path)?, shutter.clone());
         let database = match Database::builder().set_cache_size(cache_bytes).create_with_backend(gate) {

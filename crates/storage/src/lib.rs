@@ -64,6 +64,7 @@ mod letters;
 mod lock;
 mod order;
 mod passed;
+mod plain;
 mod plan;
 mod projection;
 mod record_cache;

@@ -3,11 +3,11 @@
 //! The lock is the operating system's and ends with the process, however it ends. What stands in the file is only for
 //! people to read.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Write};
 use std::path::Path;
 
-use crate::Error;
+use crate::{Error, plain};
 
 /// The file that is locked.
 pub(crate) const LOCK_FILE: &str = "LOCK";
@@ -16,15 +16,22 @@ const HOLDER_BYTES: u64 = 64;
 
 /// A held lock; dropping it lets go.
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing would do, but for a child process that was forked and has not become another program yet: it holds the
+        // descriptor too.
+        let _ = self.file.unlock();
+    }
 }
 
 impl Lock {
     /// Takes the lock of a store's directory, or says who has it.
     pub(crate) fn take(directory: &Path) -> Result<Self, Error> {
         let path = directory.join(LOCK_FILE);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let mut file = file.map_err(Error::io("open", &path))?;
+        let mut file = plain::open_or_create(&path).map_err(Error::io("open", &path))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -35,7 +42,7 @@ impl Lock {
         let holder = format!("process {}\n", std::process::id());
         let written = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
         written.map_err(Error::io("write", &path))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 

@@ -8,16 +8,16 @@
 //!
 //!   "annalsSN" 8 | store id 16 | log id 16 | term u64 | next u64 | zeros 8 | BLAKE3 of these 64 bytes    (little-endian)
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use annals_record::{Cursor, LogId, Offset, Term};
 
-use crate::Error;
 use crate::identity::StoreId;
+use crate::{Error, plain};
 
 const MAGIC: &[u8; 8] = b"annalsSN";
 const WORDS: usize = 64;
@@ -77,9 +77,9 @@ pub(crate) struct Seen {
 impl Seen {
     /// What a file says; `None` if it is missing or says nothing.
     pub(crate) fn look(path: &Path) -> Result<Option<Sight>, Error> {
-        let mut bytes = Vec::new();
-        match File::open(path).and_then(|file| file.take(BYTES as u64 + 1).read_to_end(&mut bytes)) {
-            Ok(_) => {}
+        let bytes;
+        match plain::read(path, BYTES as u64 + 1) {
+            Ok(read) => bytes = read,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("read", path)(error)),
         }
@@ -119,7 +119,7 @@ impl Seen {
         if let Some(file) = self.file.get() {
             return Ok(file);
         }
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&self.path)?;
+        let file = plain::open_or_create(&self.path)?;
         // What is longer is none of ours, and would never verify.
         if file.metadata()?.len() > BYTES as u64 {
             file.set_len(0)?;

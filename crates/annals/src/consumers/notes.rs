@@ -9,7 +9,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use annals_journal::{Clock, SystemClock, holder};
 use annals_record::{Offset, format_instant};
@@ -24,6 +24,8 @@ const CONSUMERS: &str = "consumers";
 const PAUSED: &str = "paused";
 const RESUMED: &str = "resumed";
 const SEEKS: &str = "seeks";
+/// As much of a note as is read: it may be anything.
+const NOTE_BYTES: u64 = 64 << 10;
 
 /// A worker that is to rest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,7 +177,7 @@ impl Notes {
     /// A note: none if it is not there, some of none if it cannot be understood.
     fn read<T: DeserializeOwned>(&self, dir: &str, name: &str) -> Result<Option<Option<T>>, Error> {
         let path = self.path(dir, name)?;
-        match fs::read(&path) {
+        match directory::read_plain(&path, NOTE_BYTES) {
             Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).ok())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("read", &path)(error)),
@@ -186,8 +188,8 @@ impl Notes {
         let path = self.path(dir, name)?;
         let dir = self.root.join(dir);
         if !dir.exists() {
-            fs::create_dir_all(&dir).map_err(Error::io("create", &dir))?;
-            sync(&self.root)?;
+            directory::create_dir(&dir)?;
+            directory::sync_dir(&self.root)?;
         }
         // No name begins with a dot.
         let aside = dir.join(format!(".{name}.{}", std::process::id()));
@@ -199,7 +201,7 @@ impl Notes {
     fn remove(&self, dir: &str, name: &str) -> Result<bool, Error> {
         let path = self.path(dir, name)?;
         match fs::remove_file(&path) {
-            Ok(()) => sync(&self.root.join(dir)).map(|()| true),
+            Ok(()) => directory::sync_dir(&self.root.join(dir)).map(|()| true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(Error::io("remove", &path)(error)),
         }
@@ -210,10 +212,6 @@ impl Notes {
         check_name(name)?;
         Ok(self.root.join(dir).join(name))
     }
-}
-
-fn sync(dir: &Path) -> Result<(), Error> {
-    fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::io("sync", dir))
 }
 
 #[cfg(test)]

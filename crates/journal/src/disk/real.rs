@@ -1,25 +1,27 @@
 //! The operating system's disk.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::Path;
 
-use rustix::fs::{FallocateFlags, OFlags};
+use rustix::fs::FallocateFlags;
 
 use super::{Disk, DiskFile, Held, Listed, Mode, Written};
 
 mod direct;
+mod plain;
 
 use direct::Direct;
+pub use plain::{open_plain, sync_directory};
 
-/// The operating system's disk. Files are created with mode 0600.
+/// The operating system's disk. Files are created with mode 0600, directories with 0700.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealDisk;
 
 impl Disk for RealDisk {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        std::fs::create_dir_all(path)
+        DirBuilder::new().recursive(true).mode(0o700).create(path)
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<Listed>> {
@@ -36,13 +38,7 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, path: &Path, mode: Mode) -> io::Result<Box<dyn DiskFile>> {
-        let file = options(mode).open(path)?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!("{}: not a plain file", path.display()),
-            ));
-        }
+        let file = open_plain(path, &mut options(mode))?;
         Ok(Box::new(RealFile { file, direct: Direct::default() }))
     }
 
@@ -55,18 +51,12 @@ impl Disk for RealDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        File::open(path)?.sync_all()
+        sync_directory(path)
     }
 
     fn lock(&self, path: &Path, holder: &str) -> io::Result<Box<dyn Held>> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
-            .open(path)?;
+        let mut options = OpenOptions::new();
+        let mut file = open_plain(path, options.read(true).write(true).create(true).truncate(false))?;
         match file.try_lock() {
             Ok(()) => {
                 file.set_len(0)?;
@@ -86,7 +76,7 @@ impl Disk for RealDisk {
 
 fn options(mode: Mode) -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true).custom_flags(OFlags::NOFOLLOW.bits() as i32).mode(0o600);
+    options.read(true);
     match mode {
         Mode::Read => {}
         Mode::Write => {

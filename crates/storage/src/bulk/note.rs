@@ -6,17 +6,16 @@
 //! It never speaks of more than the spill had when it was written, and the blocks of that have checksums: after a power cut
 //! one that was not synced may say too much, and then the spill does not verify.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use annals_record::Cursor;
 
 use super::layout::Layout;
 use super::sync_directory;
-use crate::Error;
 use crate::cursor_bytes::{CURSOR_BYTES, cursor_from_bytes, cursor_to_bytes};
 use crate::index::PROJECTION;
+use crate::{Error, plain};
 
 const MAGIC: &[u8; 8] = b"annalsBL";
 /// The version of what spills hold; one of another version, or of another projection, is not gone on with.
@@ -41,7 +40,7 @@ pub(super) struct Note {
 impl Note {
     /// What a note says; `None` if there is none, or it says nothing that counts here.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, Error> {
-        match fs::read(path) {
+        match plain::read(path, BYTES as u64 + 1) {
             Ok(bytes) => Ok(Self::from_bytes(&bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("read", path)(error)),
@@ -51,11 +50,8 @@ impl Note {
     /// Puts it in the place of the one before; if `synced`, so that it survives a power cut.
     pub(super) fn write(&self, path: &Path, synced: bool) -> Result<(), Error> {
         let aside = path.with_extension("new");
-        let mut file = File::create(&aside).map_err(Error::io("create", &aside))?;
-        let written = file.write_all(&self.to_bytes());
-        let written = written.and_then(|()| if synced { file.sync_all() } else { Ok(()) });
+        let written = plain::replace(&aside, path, &self.to_bytes(), synced);
         written.map_err(Error::io("write", &aside))?;
-        fs::rename(&aside, path).map_err(Error::io("rename", &aside))?;
         match path.parent() {
             Some(directory) if synced => sync_directory(directory),
             _ => Ok(()),

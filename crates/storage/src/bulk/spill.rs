@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::damaged;
-use crate::Error;
+use crate::{Error, plain};
 
 const HEAD: usize = 12;
 /// From here on it is the number of a run, not of a bin.
@@ -56,8 +56,7 @@ struct Bin {
 impl Spill {
     /// An empty one, in the place of whatever was there.
     pub(super) fn create(path: &Path, bins: usize, block: usize) -> Result<Self, Error> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path);
-        let file = file.map_err(Error::io("create", path))?;
+        let file = plain::create_anew(path).map_err(Error::io("create", path))?;
         Ok(Self::over(file, path, bins, block))
     }
 
@@ -69,7 +68,8 @@ impl Spill {
         len: u64,
         sum: &[u8; 32],
     ) -> Result<Self, Error> {
-        let file = OpenOptions::new().read(true).write(true).open(path).map_err(Error::io("open", path))?;
+        let opened = plain::open(path, OpenOptions::new().read(true).write(true));
+        let file = opened.map_err(Error::io("open", path))?;
         if file.metadata().map_err(Error::io("read", path))?.len() < len {
             return Err(damaged("it is shorter than its note says"));
         }

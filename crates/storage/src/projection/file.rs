@@ -22,7 +22,7 @@ use super::entries::Entries;
 use crate::cursor_bytes::{cursor_from_bytes, cursor_to_bytes};
 use crate::gate::{Gate, Shutter};
 use crate::index::kept_reason;
-use crate::{Error, Passed};
+use crate::{Error, Passed, plain};
 
 /// The format of the tables.
 const FORMAT: u32 = 1;
@@ -72,8 +72,9 @@ impl ProjectionFile {
         cache_bytes: usize,
         create: bool,
     ) -> Result<Self, Error> {
-        let file = OpenOptions::new().read(true).write(true).create(create).truncate(false).open(path);
-        let file = file.map_err(Error::io("open", path))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(create).truncate(false);
+        let file = plain::open(path, &mut options).map_err(Error::io("open", path))?;
         let locked = || Error::Locked { path: path.to_owned(), holder: "another process".to_owned() };
         let backend = match FileBackend::new(file) {
             Err(DatabaseError::DatabaseAlreadyOpen) => return Err(locked()),
@@ -200,6 +201,8 @@ impl ProjectionFile {
 
 /// A file as it stands, if it can be read beside whoever fills it: nobody does, and it was closed in order.
 pub(super) fn read_beside(path: &Path) -> Option<FileReader> {
+    // The engine opens it by its name: what is none of ours is not waited for.
+    plain::open(path, OpenOptions::new().read(true)).ok()?;
     let database = Database::builder().open_read_only(path).ok()?;
     Some(FileReader { reading: database.begin_read().ok()?, path: path.to_owned() })
 }

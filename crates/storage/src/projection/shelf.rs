@@ -6,7 +6,7 @@
 //! The name says which answers, so whoever looks needs to open nothing, and the change from the one to the other is a
 //! rename: at once, or not at all (PJ3).
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use annals_record::Cursor;
 
 use super::check_name;
 use super::file::read_beside;
-use crate::Error;
+use crate::{Error, plain};
 
 const COMPLETE: &str = "redb";
 const BUILDING: &str = "building";
@@ -114,7 +114,7 @@ impl Shelf {
     /// # Errors
     /// When the file system does not let us.
     pub fn create(&self) -> Result<(), Error> {
-        fs::create_dir_all(&self.dir).map_err(Error::io("create", &self.dir))?;
+        plain::create_directory(&self.dir).map_err(Error::io("create", &self.dir))?;
         sync_dir(&self.root)?;
         self.root.parent().map_or(Ok(()), sync_dir)
     }
@@ -164,7 +164,7 @@ impl Shelf {
             }
             _ => {}
         }
-        File::create_new(&path).and_then(|file| file.sync_all()).map_err(Error::io("create", &path))?;
+        plain::create_anew(&path).and_then(|file| file.sync_all()).map_err(Error::io("create", &path))?;
         sync_dir(&self.dir)
     }
 
@@ -222,5 +222,5 @@ fn version_of(name: &str) -> Option<(u32, bool)> {
 }
 
 fn sync_dir(dir: &Path) -> Result<(), Error> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::io("sync", dir))
+    plain::sync_directory(dir).map_err(Error::io("sync", dir))
 }

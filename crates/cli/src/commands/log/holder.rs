@@ -1,13 +1,21 @@
 //! Who holds a lock, found out without trying it: who tries it writes its own name there, and keeps others out.
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use annals::journal::disk::open_plain;
+
+/// As much of a lock file as is read: it may be anything.
+const WORDS_BYTES: u64 = 1024;
+
 /// What the holder says of itself; none if nobody holds the lock, or the system does not say.
 pub(crate) fn of(lock: &Path) -> Option<String> {
-    let inode = fs::metadata(lock).ok()?.ino();
-    let words = fs::read_to_string(lock).ok()?;
+    let file = open_plain(lock, fs::File::options().read(true)).ok()?;
+    let inode = file.metadata().ok()?.ino();
+    let mut words = String::new();
+    file.take(WORDS_BYTES).read_to_string(&mut words).ok()?;
     let locks = fs::read_to_string("/proc/locks").ok()?;
     locks.lines().any(|line| is_held(line, inode, &words)).then_some(words)
 }
