@@ -7,6 +7,7 @@
 //!
 //! `docs/proof.md` says what each trial shows, and the figures of the runs that were made.
 
+mod crash;
 mod figures;
 mod ledger;
 mod report;
@@ -31,12 +32,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Cut the power of a journal at many places of drawn histories, and hold every image to what was promised.
+    Crash(run::Run),
     /// Add the ledgers of runs up, trial by trial.
     Report(report::Report),
 }
 
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
+        Command::Crash(run) => run.all(&crash::Crash, &[]),
         Command::Report(report) => report.run(),
     };
     match ended {
