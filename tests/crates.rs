@@ -16,7 +16,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("annals-cli", &["annals"]),
     ("annals-testkit", &["annals-journal", "annals-record"]),
     ("annals-bench", &["annals", "annals-ingest", "annals-journal", "annals-record", "annals-storage"]),
-    ("annals-proof", &["annals-record"]),
+    ("annals-proof", &["annals-journal", "annals-record", "annals-testkit"]),
 ];
 
 /// A manifest as text, and the names of its normal dependencies.

@@ -8,6 +8,7 @@
 //! `docs/proof.md` says what each trial shows, and the figures of the runs that were made.
 
 mod board;
+mod crash;
 mod figures;
 mod ledger;
 mod report;
@@ -34,6 +35,8 @@ struct Cli {
 enum Command {
     /// Switch seeded bugs on, one at a time, and see which parts of the apparatus notice.
     Board(board::Board),
+    /// Cut the power of a journal at many places of drawn histories, and hold every image to what was promised.
+    Crash(run::Run),
     /// Add the ledgers of runs up, trial by trial.
     Report(report::Report),
 }
@@ -41,6 +44,7 @@ enum Command {
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Board(board) => board.run(),
+        Command::Crash(run) => run.all(&crash::Crash, &[]),
         Command::Report(report) => report.run(),
     };
     match ended {

@@ -1,6 +1,7 @@
 //! The calls a disk can get, and a record of those it got.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 /// One kind of call to a disk or to a file on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,7 +66,7 @@ pub struct Made {
     /// What was called.
     pub call: Call,
     /// On which path; for a rename the old one.
-    pub path: PathBuf,
+    pub path: Arc<Path>,
 }
 
 /// The calls a disk got: how many of each kind, and those that change something one by one.
@@ -76,11 +77,16 @@ pub(crate) struct CallLog {
 }
 
 impl CallLog {
-    pub(crate) fn add(&mut self, call: Call, path: &Path) {
+    pub(crate) fn add(&mut self, call: Call, path: impl Into<Arc<Path>>) {
         self.counts[call as usize] += 1;
         if call.changes() {
-            self.made.push(Made { call, path: path.to_owned() });
+            self.made.push(Made { call, path: path.into() });
         }
+    }
+
+    /// Counts a call without keeping it.
+    pub(crate) fn note(&mut self, call: Call) {
+        self.counts[call as usize] += 1;
     }
 
     pub(crate) fn count(&self, call: Call) -> u64 {

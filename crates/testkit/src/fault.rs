@@ -6,10 +6,11 @@
 
 use std::io;
 use std::ops::Range;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use annals_journal::{Disk, DiskFile, Held, Listed, Mode};
+use annals_journal::{Disk, DiskFile, Held, Listed, Mode, Written};
 
 use crate::calls::{Call, CallLog};
 
@@ -34,7 +35,18 @@ pub enum Outcome {
     ErrorAfter(io::ErrorKind),
     /// It reads or writes this many bytes at most; other calls are done as ever. Zero is what a broken disk does.
     Short(usize),
+    /// It fails with this number of the operating system, and does nothing.
+    Os(i32),
+    /// It is done, and reported as failed with this number.
+    OsAfter(i32),
+    /// It reads or writes half of what it is asked for, at least one byte; other calls are done as ever.
+    Half,
+    /// It panics and does nothing, without a word of the panic hook.
+    Panic,
 }
+
+/// What an injected panic says.
+pub const PANIC: &str = "injected panic of the disk";
 
 impl Fault {
     /// Hits the first of these kinds of calls, once. No kind at all means every kind.
@@ -144,7 +156,7 @@ impl Plan {
 
     fn outcome(&self, call: Call, path: &Path, touched: Option<&Range<u64>>) -> Option<Outcome> {
         let mut planned = self.planned();
-        planned.calls.add(call, path);
+        planned.calls.note(call);
         let mut outcome = None;
         for fault in &mut planned.faults {
             // Every fault counts the call, though only one can have it.
@@ -159,7 +171,10 @@ impl Plan {
     /// A call that is made or fails as a whole.
     fn whole<T>(&self, call: Call, path: &Path, make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         match self.outcome(call, path, None) {
-            None | Some(Outcome::Short(_)) => make(),
+            None | Some(Outcome::Short(_) | Outcome::Half) => make(),
+            Some(Outcome::Panic) => resume_unwind(Box::new(PANIC)),
+            Some(Outcome::Os(number)) => Err(io::Error::from_raw_os_error(number)),
+            Some(Outcome::OsAfter(number)) => make().and(Err(io::Error::from_raw_os_error(number))),
             Some(Outcome::Error(kind)) => Err(failure(kind, call, path)),
             Some(Outcome::ErrorAfter(kind)) => make().and(Err(failure(kind, call, path))),
         }
@@ -175,8 +190,12 @@ impl Plan {
     ) -> io::Result<usize> {
         match self.outcome(call, path, Some(&(pos..pos.saturating_add(len as u64)))) {
             None => make(len),
+            Some(Outcome::Panic) => resume_unwind(Box::new(PANIC)),
+            Some(Outcome::Half) => make(len.div_ceil(2)),
             Some(Outcome::Short(0)) => Ok(0),
             Some(Outcome::Short(most)) => make(len.min(most)),
+            Some(Outcome::Os(number)) => Err(io::Error::from_raw_os_error(number)),
+            Some(Outcome::OsAfter(number)) => make(len).and(Err(io::Error::from_raw_os_error(number))),
             Some(Outcome::Error(kind)) => Err(failure(kind, call, path)),
             Some(Outcome::ErrorAfter(kind)) => make(len).and(Err(failure(kind, call, path))),
         }
@@ -230,6 +249,20 @@ impl DiskFile for FaultFile {
     fn write_at(&self, buf: &[u8], pos: u64) -> io::Result<usize> {
         self.plan
             .partial(Call::Write, &self.path, (pos, buf.len()), |most| self.file.write_at(&buf[..most], pos))
+    }
+
+    fn write_blocks(&self, buf: &[u8], pos: u64, durable: bool) -> io::Result<Written> {
+        let (len, mut is_durable) = (buf.len(), false);
+        let bytes = self.plan.partial(Call::Write, &self.path, (pos, len), |most| {
+            let written = self.file.write_blocks(&buf[..most], pos, durable)?;
+            is_durable = written.durable;
+            Ok(written.bytes)
+        })?;
+        if is_durable {
+            // The sync that came along, reported as a call of its own.
+            self.plan.whole(Call::Sync, &self.path, || Ok(()))?;
+        }
+        Ok(Written { bytes, durable: is_durable })
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -14,7 +14,7 @@ mod workload;
 
 pub use calls::{Call, Made};
 pub use clock::ManualClock;
-pub use fault::{Fault, FaultDisk, Outcome};
+pub use fault::{Fault, FaultDisk, Outcome, PANIC};
 pub use model::{Model, ModelCounts, ModelTally};
 pub use sim::{SimDisk, Survival, Survives};
 pub use workload::{Drawn, Meaning, Workload, payload};

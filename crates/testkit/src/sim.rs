@@ -8,7 +8,7 @@
 //! S2: a name survives for certain only once its directory was synced, whatever happened to the file behind it.
 //! S3: the same calls and the same seed leave the same bytes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -51,6 +51,9 @@ struct State {
     /// Which syncs of files fail and drop what was dirty, counted from the disk's beginning.
     lossy_syncs: Vec<u64>,
     fired: u64,
+    /// Before which steps a copy is to be kept, ascending, and the copies that were made.
+    wanted: VecDeque<u64>,
+    copies: Vec<(u64, SimDisk)>,
 }
 
 impl SimDisk {
@@ -80,6 +83,8 @@ impl SimDisk {
             powered_steps: None,
             lossy_syncs: Vec::new(),
             fired: 0,
+            wanted: VecDeque::new(),
+            copies: Vec::new(),
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -98,11 +103,31 @@ impl SimDisk {
         let first = pending.min().unwrap_or(state.tick);
         let mut chooser = Chooser::new(rng, survival, first, state.tick);
         let tree = state.tree.survivor(&mut chooser);
+        let linked = tree.linked().into_iter().collect::<BTreeSet<_>>().into_iter();
         let survivors =
-            state.files.iter().map(|(id, image)| (*id, Image::settled(image.survivor(&mut chooser))));
+            linked.filter_map(|id| Some((id, Image::settled(state.files.get(&id)?.survivor(&mut chooser)))));
         let survivor = Self::holding(tree, survivors.collect(), state.capacity);
         survivor.state().past_cache = state.past_cache;
         survivor
+    }
+
+    /// A disk that stands as this one does, with what was not synced still waiting, and goes its own way from here. Its
+    /// calls are counted anew, nothing on it is locked, and its power is on.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        self.state().copy()
+    }
+
+    /// Keeps a copy of the disk as it stands before each of these steps, ascending, counted as [`SimDisk::steps`] counts:
+    /// what a power cut there would find. One life gives as many places to cut it as one likes.
+    pub fn keep_copies(&self, before: impl IntoIterator<Item = u64>) {
+        self.state().wanted = before.into_iter().collect();
+    }
+
+    /// Hands out the copies made since they were last taken, each with the step before which it was made.
+    #[must_use]
+    pub fn take_copies(&self) -> Vec<(u64, Self)> {
+        std::mem::take(&mut self.state().copies)
     }
 
     /// Cuts the power once `steps` calls that change something were made, counted from the disk's beginning as
@@ -154,6 +179,11 @@ impl SimDisk {
         state.lossy_syncs.push(lossy);
     }
 
+    /// No sync is to fail any more.
+    pub fn lose_none(&self) {
+        self.state().lossy_syncs.clear();
+    }
+
     /// How many faults of this disk happened: syncs that lost bytes, and calls that found it full.
     #[must_use]
     pub fn fired(&self) -> u64 {
@@ -191,7 +221,7 @@ impl SimDisk {
         let mut state = self.state();
         let tick = state.tick.advance();
         let id = state.tree.settle(tick, path.as_ref())?;
-        state.files.insert(id, Image::settled(bytes.to_vec()));
+        state.files.insert(id, Image::settled(Arc::new(bytes.to_vec())));
         Ok(())
     }
 
@@ -249,11 +279,38 @@ impl State {
 
     /// Notes a call, unless the power is off.
     fn called(&mut self, call: Call, path: &Path) -> io::Result<()> {
+        self.ready(call, path)?;
+        self.calls.add(call, path);
+        Ok(())
+    }
+
+    /// As [`State::called`], of an open file.
+    fn called_on(&mut self, call: Call, path: &Arc<Path>) -> io::Result<()> {
+        self.ready(call, path)?;
+        self.calls.add(call, Arc::clone(path));
+        Ok(())
+    }
+
+    fn ready(&mut self, call: Call, path: &Path) -> io::Result<()> {
         if self.is_off() {
             return Err(io::Error::other(format!("{}: {call:?}: the power is cut", path.display())));
         }
-        self.calls.add(call, path);
+        let step = self.calls.steps();
+        while call.changes() && self.wanted.front().is_some_and(|wanted| *wanted <= step) {
+            self.wanted.pop_front();
+            let copy = self.copy();
+            self.copies.push((step, copy));
+        }
         Ok(())
+    }
+
+    fn copy(&self) -> SimDisk {
+        let copy = SimDisk::holding(self.tree.clone(), self.files.clone(), self.capacity);
+        {
+            let mut state = copy.state();
+            (state.tick, state.past_cache) = (self.tick, self.past_cache);
+        }
+        copy
     }
 
     fn image(&self, id: FileId) -> io::Result<&Image> {

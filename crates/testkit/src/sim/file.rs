@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use annals_journal::{DiskFile, Mode, Written};
 
@@ -12,13 +13,13 @@ use crate::calls::Call;
 pub(super) struct SimFile {
     disk: SimDisk,
     id: FileId,
-    path: PathBuf,
+    path: Arc<Path>,
     writable: bool,
 }
 
 impl SimFile {
     pub(super) fn new(disk: SimDisk, id: FileId, path: &Path, mode: Mode) -> Self {
-        Self { disk, id, path: path.to_owned(), writable: mode != Mode::Read }
+        Self { disk, id, path: path.into(), writable: mode != Mode::Read }
     }
 
     fn check_writable(&self) -> io::Result<()> {
@@ -33,7 +34,7 @@ impl SimFile {
 impl SimFile {
     fn sync_with(&self, sync: impl FnOnce(&mut Image)) -> io::Result<()> {
         let mut state = self.disk.state();
-        state.called(Call::Sync, &self.path)?;
+        state.called_on(Call::Sync, &self.path)?;
         let nth = state.calls.count(Call::Sync);
         if state.lossy_syncs.contains(&nth) {
             state.fired += 1;
@@ -49,7 +50,7 @@ impl SimFile {
 impl DiskFile for SimFile {
     fn read_at(&self, buf: &mut [u8], pos: u64) -> io::Result<usize> {
         let mut state = self.disk.state();
-        state.called(Call::Read, &self.path)?;
+        state.called_on(Call::Read, &self.path)?;
         let bytes = state.image(self.id)?.bytes();
         let rest = bytes.get(place(pos)?..).unwrap_or_default();
         let len = rest.len().min(buf.len());
@@ -60,7 +61,7 @@ impl DiskFile for SimFile {
     fn write_at(&self, buf: &[u8], pos: u64) -> io::Result<usize> {
         self.check_writable()?;
         let mut state = self.disk.state();
-        state.called(Call::Write, &self.path)?;
+        state.called_on(Call::Write, &self.path)?;
         let room = state.limit(self.id)?.saturating_sub(pos).min(buf.len() as u64) as usize;
         if room == 0 && !buf.is_empty() {
             return Err(state.full(&self.path));
@@ -87,14 +88,14 @@ impl DiskFile for SimFile {
 
     fn len(&self) -> io::Result<u64> {
         let mut state = self.disk.state();
-        state.called(Call::Len, &self.path)?;
+        state.called_on(Call::Len, &self.path)?;
         state.image(self.id).map(|image| image.len() as u64)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.check_writable()?;
         let mut state = self.disk.state();
-        state.called(Call::SetLen, &self.path)?;
+        state.called_on(Call::SetLen, &self.path)?;
         let tick = state.tick.advance();
         let len = place(len)?;
         state.image_mut(self.id).map(|image| image.set_len(tick, len))
@@ -103,7 +104,7 @@ impl DiskFile for SimFile {
     fn allocate(&self, len: u64) -> io::Result<()> {
         self.check_writable()?;
         let mut state = self.disk.state();
-        state.called(Call::Allocate, &self.path)?;
+        state.called_on(Call::Allocate, &self.path)?;
         if state.limit(self.id)? < len {
             return Err(state.full(&self.path));
         }

@@ -4,6 +4,10 @@
 //!   crash    = durable + those pending changes that got as far, sector by sector
 //!
 //! A sector of 512 bytes is never torn: it survives as it was after one of the writes to it, or as it was synced.
+//!
+//! Bytes are shared until they are written to, so a copy of a disk and a crash cost next to nothing for what is settled.
+
+use std::sync::Arc;
 
 use super::survival::{Chooser, Tick};
 
@@ -12,22 +16,30 @@ pub(super) const SECTOR_BYTES: usize = 512;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Image {
-    volatile: Vec<u8>,
-    durable: Vec<u8>,
+    volatile: Arc<Vec<u8>>,
+    durable: Arc<Vec<u8>>,
     pending: Vec<(Tick, Change)>,
     reserved: u64,
+    /// A sync has lost bytes: what a reader sees is not what waits and what is durable.
+    lossy: bool,
 }
 
 #[derive(Clone, Debug)]
 enum Change {
-    Write { pos: usize, bytes: Vec<u8> },
+    Write { pos: usize, bytes: Arc<[u8]> },
     Len(usize),
 }
 
 impl Image {
     /// A file that holds `bytes` in both images.
-    pub(super) fn settled(bytes: Vec<u8>) -> Self {
-        Self { reserved: bytes.len() as u64, volatile: bytes.clone(), durable: bytes, pending: Vec::new() }
+    pub(super) fn settled(bytes: Arc<Vec<u8>>) -> Self {
+        Self {
+            reserved: bytes.len() as u64,
+            volatile: Arc::clone(&bytes),
+            durable: bytes,
+            pending: Vec::new(),
+            lossy: false,
+        }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -54,7 +66,7 @@ impl Image {
     /// Writes `bytes`, sector by sector, from `tick` on.
     pub(super) fn write(&mut self, tick: Tick, pos: usize, bytes: &[u8]) {
         self.reserve((pos + bytes.len()) as u64);
-        self.change(tick, Change::Write { pos, bytes: bytes.to_vec() });
+        self.change(tick, Change::Write { pos, bytes: bytes.into() });
     }
 
     /// How many steps a write of `len` bytes at `pos` takes: one for each sector.
@@ -68,57 +80,62 @@ impl Image {
     }
 
     fn change(&mut self, tick: Tick, change: Change) {
-        apply(&mut self.volatile, &change, |_| true);
-        resize(&mut self.volatile, &change);
+        make(Arc::make_mut(&mut self.volatile), &change);
         self.pending.push((tick, change));
     }
 
     /// A sync that works.
     pub(super) fn sync(&mut self) {
+        if !self.lossy {
+            self.pending.clear();
+            self.durable = Arc::clone(&self.volatile);
+            return;
+        }
+        let durable = Arc::make_mut(&mut self.durable);
         for (_, change) in self.pending.drain(..) {
-            apply(&mut self.durable, &change, |_| true);
-            resize(&mut self.durable, &change);
+            make(durable, &change);
         }
     }
 
     /// The sync that a write of whole blocks brings along: it covers that write, and no other.
     pub(super) fn sync_last(&mut self) {
         let Some((_, last)) = self.pending.pop() else { return };
-        let durable = self.durable.len();
+        let durable = Arc::make_mut(&mut self.durable);
+        let durable_len = durable.len();
         let begin = if let Change::Write { pos, .. } = &last { *pos } else { 0 };
         for (tick, change) in std::mem::take(&mut self.pending) {
             match change {
                 // What it overwrites is not waited for any more.
-                Change::Write { pos, mut bytes } if pos < last.end() && begin < pos + bytes.len() => {
+                Change::Write { pos, bytes } if pos < last.end() && begin < pos + bytes.len() => {
                     let behind = (pos + bytes.len()).saturating_sub(last.end());
                     if behind > 0 {
-                        let rest = bytes.split_off(bytes.len() - behind);
+                        let rest = bytes[bytes.len() - behind..].into();
                         let tick = tick.plus(last.end() / SECTOR_BYTES - pos / SECTOR_BYTES);
                         self.pending.push((tick, Change::Write { pos: last.end(), bytes: rest }));
                     }
-                    bytes.truncate(begin.saturating_sub(pos));
+                    let bytes = bytes[..begin.saturating_sub(pos)].into();
                     self.pending.push((tick, Change::Write { pos, bytes }));
                 }
                 // A longer file goes with it.
-                Change::Len(len) if len >= durable => resize(&mut self.durable, &change),
+                Change::Len(len) if len >= durable_len => resize(durable, &change),
                 other => self.pending.push((tick, other)),
             }
         }
-        apply(&mut self.durable, &last, |_| true);
-        resize(&mut self.durable, &last);
+        make(durable, &last);
     }
 
     /// A sync that fails and takes what was dirty for clean: it stays readable and never reaches the medium.
     pub(super) fn lose_pending(&mut self) {
+        self.lossy |= !self.pending.is_empty();
         self.pending.clear();
     }
 
     /// The page cache lets go of what it takes for clean, so that reads see the medium again.
     pub(super) fn evict(&mut self) {
         self.volatile.clone_from(&self.durable);
+        self.lossy = false;
         for (_, change) in &self.pending {
-            apply(&mut self.volatile, change, |_| true);
-            resize(&mut self.volatile, change);
+            make(Arc::make_mut(&mut self.volatile), change);
         }
     }
 
@@ -129,21 +146,25 @@ impl Image {
 
     /// Changes both images behind every reader's back.
     pub(super) fn tamper(&mut self, change: impl Fn(&mut Vec<u8>)) {
-        change(&mut self.volatile);
-        change(&mut self.durable);
+        change(Arc::make_mut(&mut self.volatile));
+        change(Arc::make_mut(&mut self.durable));
     }
 
     /// What is on the medium after a crash.
-    pub(super) fn survivor(&self, chooser: &mut Chooser<'_>) -> Vec<u8> {
-        let (pending, mut bytes) = (&self.pending, self.durable.clone());
-        let extent = pending.iter().map(|(_, change)| change.end()).fold(bytes.len(), usize::max);
-        let mut written = vec![Vec::new(); extent.div_ceil(SECTOR_BYTES)];
-        for (tick, change) in pending {
-            for sector in change.sectors(extent) {
-                written[sector].push(change.reaches(*tick, sector));
-            }
+    pub(super) fn survivor(&self, chooser: &mut Chooser<'_>) -> Arc<Vec<u8>> {
+        if self.pending.is_empty() {
+            return Arc::clone(&self.durable);
         }
-        let reached: Vec<Tick> = written.iter().map(|ticks| chooser.sector(ticks)).collect();
+        let (pending, mut bytes) = (&self.pending, Vec::clone(&self.durable));
+        let extent = pending.iter().map(|(_, change)| change.end()).fold(bytes.len(), usize::max);
+        let mut reached = Vec::with_capacity(extent.div_ceil(SECTOR_BYTES));
+        let mut ticks = Vec::with_capacity(pending.len());
+        for sector in 0..extent.div_ceil(SECTOR_BYTES) {
+            ticks.clear();
+            let changed = pending.iter().filter(|(_, change)| change.sectors(extent).contains(&sector));
+            ticks.extend(changed.map(|(tick, change)| change.reaches(*tick, sector)));
+            reached.push(chooser.sector(&ticks));
+        }
         for (tick, change) in pending {
             apply(&mut bytes, change, |sector| change.reaches(*tick, sector) <= reached[sector]);
         }
@@ -164,7 +185,7 @@ impl Image {
         let reached = chooser.length(&ticks);
         let survived = lens.iter().rev().find(|(tick, _)| *tick <= reached).map_or(0, |(_, len)| *len);
         bytes.resize(survived, 0);
-        bytes
+        Arc::new(bytes)
     }
 }
 
@@ -191,6 +212,22 @@ impl Change {
             Self::Write { pos, .. } => pos / SECTOR_BYTES..self.end().div_ceil(SECTOR_BYTES),
             Self::Len(len) => len / SECTOR_BYTES..extent.div_ceil(SECTOR_BYTES),
         }
+    }
+}
+
+/// Makes a whole change.
+fn make(file: &mut Vec<u8>, change: &Change) {
+    match change {
+        Change::Write { bytes, .. } if bytes.is_empty() => {}
+        Change::Write { pos, bytes } => {
+            let end = pos + bytes.len();
+            if file.len() < end {
+                file.resize(end, 0);
+            }
+            file[*pos..end].copy_from_slice(bytes);
+        }
+        // What is cut off is zeros, should the file grow again.
+        Change::Len(len) => file.resize(*len, 0),
     }
 }
 

@@ -264,7 +264,7 @@ fn calls_are_counted_and_changes_are_listed_in_order() {
     assert_eq!((disk.count(Call::Read), disk.count(Call::SyncDir), disk.steps()), (1, 2, 6));
     let made: Vec<Call> = disk.made().into_iter().map(|made| made.call).collect();
     assert_eq!(made, [Call::CreateDir, Call::SyncDir, Call::Open, Call::SyncDir, Call::Write, Call::Sync]);
-    assert_eq!(disk.made()[4].path, Path::new(LOG));
+    assert_eq!(&*disk.made()[4].path, Path::new(LOG));
 }
 
 #[test]

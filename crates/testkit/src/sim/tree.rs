@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path};
+use std::sync::Arc;
 
 use super::survival::{Chooser, Tick};
 
@@ -22,15 +23,18 @@ enum Node {
     Dir(DirId),
 }
 
+/// The names of a directory; shared until they change.
+type Names = BTreeMap<Arc<str>, Node>;
+
 #[derive(Clone, Debug)]
 enum Change {
-    Link { name: String, node: Node },
-    Unlink { name: String },
-    Rename { from: String, to: String, node: Node },
+    Link { name: Arc<str>, node: Node },
+    Unlink { name: Arc<str> },
+    Rename { from: Arc<str>, to: Arc<str>, node: Node },
 }
 
 impl Change {
-    fn apply(&self, names: &mut BTreeMap<String, Node>) {
+    fn apply(&self, names: &mut Names) {
         match self {
             Self::Link { name, node } => {
                 names.insert(name.clone(), *node);
@@ -51,14 +55,14 @@ impl Change {
 
 #[derive(Clone, Debug, Default)]
 struct Directory {
-    volatile: BTreeMap<String, Node>,
-    durable: BTreeMap<String, Node>,
+    volatile: Arc<Names>,
+    durable: Arc<Names>,
     pending: Vec<(Tick, Change)>,
 }
 
 impl Directory {
     fn change(&mut self, tick: Tick, change: Change) {
-        change.apply(&mut self.volatile);
+        change.apply(Arc::make_mut(&mut self.volatile));
         self.pending.push((tick, change));
     }
 }
@@ -85,8 +89,9 @@ impl Tree {
 
     fn dir(&self, path: &Path) -> io::Result<DirId> {
         let mut at = ROOT;
-        for name in names(path)? {
-            at = match self.dirs.get(&at).and_then(|dir| dir.volatile.get(&name)) {
+        for name in names(path) {
+            let name = name?;
+            at = match self.dirs.get(&at).and_then(|dir| dir.volatile.get(name)) {
                 Some(Node::Dir(id)) => *id,
                 Some(Node::File(_)) => return Err(refusal(io::ErrorKind::NotADirectory, path)),
                 None => return Err(refusal(io::ErrorKind::NotFound, path)),
@@ -96,14 +101,14 @@ impl Tree {
     }
 
     /// The directory of a path and the last name in it.
-    fn place(&self, path: &Path) -> io::Result<(DirId, String)> {
-        let name = names(path)?.pop().ok_or_else(|| refusal(io::ErrorKind::InvalidInput, path))?;
+    fn place<'p>(&self, path: &'p Path) -> io::Result<(DirId, &'p str)> {
+        let name = names(path).last().ok_or_else(|| refusal(io::ErrorKind::InvalidInput, path))??;
         Ok((self.dir(path.parent().unwrap_or(Path::new("")))?, name))
     }
 
     fn node(&self, path: &Path) -> io::Result<Node> {
         let (dir, name) = self.place(path)?;
-        let node = self.dirs.get(&dir).and_then(|dir| dir.volatile.get(&name));
+        let node = self.dirs.get(&dir).and_then(|dir| dir.volatile.get(name));
         node.copied().ok_or_else(|| refusal(io::ErrorKind::NotFound, path))
     }
 
@@ -116,13 +121,14 @@ impl Tree {
 
     pub(super) fn create_dir(&mut self, tick: Tick, path: &Path) -> io::Result<()> {
         let mut at = ROOT;
-        for name in names(path)? {
-            at = match self.directory(at).volatile.get(&name) {
+        for name in names(path) {
+            let name = name?;
+            at = match self.directory(at).volatile.get(name) {
                 Some(Node::Dir(id)) => *id,
                 Some(Node::File(_)) => return Err(refusal(io::ErrorKind::AlreadyExists, path)),
                 None => {
                     let id = DirId(self.give());
-                    self.directory(at).change(tick, Change::Link { name, node: Node::Dir(id) });
+                    self.directory(at).change(tick, Change::Link { name: name.into(), node: Node::Dir(id) });
                     self.directory(id);
                     id
                 }
@@ -133,28 +139,28 @@ impl Tree {
 
     pub(super) fn create(&mut self, tick: Tick, path: &Path) -> io::Result<FileId> {
         let (dir, name) = self.place(path)?;
-        if self.directory(dir).volatile.contains_key(&name) {
+        if self.directory(dir).volatile.contains_key(name) {
             return Err(refusal(io::ErrorKind::AlreadyExists, path));
         }
         let id = FileId(self.give());
-        self.directory(dir).change(tick, Change::Link { name, node: Node::File(id) });
+        self.directory(dir).change(tick, Change::Link { name: name.into(), node: Node::File(id) });
         Ok(id)
     }
 
     pub(super) fn rename(&mut self, tick: Tick, from: &Path, to: &Path) -> io::Result<()> {
         let node = Node::File(self.file(from)?);
         let ((dir, from), (other, to_name)) = (self.place(from)?, self.place(to)?);
-        if dir != other || matches!(self.directory(dir).volatile.get(&to_name), Some(Node::Dir(_))) {
+        if dir != other || matches!(self.directory(dir).volatile.get(to_name), Some(Node::Dir(_))) {
             return Err(refusal(io::ErrorKind::InvalidInput, to));
         }
-        self.directory(dir).change(tick, Change::Rename { from, to: to_name, node });
+        self.directory(dir).change(tick, Change::Rename { from: from.into(), to: to_name.into(), node });
         Ok(())
     }
 
     pub(super) fn remove(&mut self, tick: Tick, path: &Path) -> io::Result<()> {
         self.file(path)?;
         let (dir, name) = self.place(path)?;
-        self.directory(dir).change(tick, Change::Unlink { name });
+        self.directory(dir).change(tick, Change::Unlink { name: name.into() });
         Ok(())
     }
 
@@ -173,7 +179,7 @@ impl Tree {
             found => found?,
         };
         let (dir, name) = self.place(path)?;
-        self.directory(dir).durable.insert(name, Node::File(id));
+        Arc::make_mut(&mut self.directory(dir).durable).insert(name.into(), Node::File(id));
         Ok(id)
     }
 
@@ -181,7 +187,7 @@ impl Tree {
     pub(super) fn settle_removed(&mut self, tick: Tick, path: &Path) -> io::Result<()> {
         self.remove(tick, path)?;
         let (dir, name) = self.place(path)?;
-        self.directory(dir).durable.remove(&name);
+        Arc::make_mut(&mut self.directory(dir).durable).remove(name);
         Ok(())
     }
 
@@ -189,7 +195,7 @@ impl Tree {
     pub(super) fn files(&self, path: &Path) -> io::Result<Vec<(String, FileId)>> {
         let dir = self.dirs.get(&self.dir(path)?).ok_or_else(|| refusal(io::ErrorKind::NotFound, path))?;
         let files = dir.volatile.iter().filter_map(|(name, node)| match node {
-            Node::File(id) => Some((name.clone(), *id)),
+            Node::File(id) => Some((name.to_string(), *id)),
             Node::Dir(_) => None,
         });
         Ok(files.collect())
@@ -210,33 +216,27 @@ impl Tree {
     pub(super) fn survivor(&self, chooser: &mut Chooser<'_>) -> Self {
         let mut dirs = BTreeMap::new();
         for (id, dir) in &self.dirs {
-            let mut names = dir.durable.clone();
+            let mut names = Arc::clone(&dir.durable);
             for (tick, change) in &dir.pending {
                 if chooser.name(*tick) {
-                    change.apply(&mut names);
+                    change.apply(Arc::make_mut(&mut names));
                 }
             }
-            dirs.insert(*id, Directory { volatile: names.clone(), durable: names, pending: Vec::new() });
+            dirs.insert(*id, Directory { volatile: Arc::clone(&names), durable: names, pending: Vec::new() });
         }
         Self { dirs, given: self.given }
     }
 }
 
-fn names(path: &Path) -> io::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for component in path.components() {
-        match component {
-            Component::RootDir | Component::CurDir => {}
-            Component::Normal(name) => {
-                let name = name.to_str().ok_or_else(|| refusal(io::ErrorKind::InvalidInput, path))?;
-                names.push(name.to_owned());
-            }
-            Component::ParentDir | Component::Prefix(_) => {
-                return Err(refusal(io::ErrorKind::InvalidInput, path));
-            }
+/// The names of a path, from the root on.
+fn names(path: &Path) -> impl Iterator<Item = io::Result<&str>> {
+    path.components().filter_map(move |component| match component {
+        Component::RootDir | Component::CurDir => None,
+        Component::Normal(name) => {
+            Some(name.to_str().ok_or_else(|| refusal(io::ErrorKind::InvalidInput, path)))
         }
-    }
-    Ok(names)
+        Component::ParentDir | Component::Prefix(_) => Some(Err(refusal(io::ErrorKind::InvalidInput, path))),
+    })
 }
 
 fn refusal(kind: io::ErrorKind, path: &Path) -> io::Error {
