@@ -220,8 +220,11 @@ impl Promise {
         hold!(
             self.certain == 0
                 || self.terms.iter().all(|known| terms.contains(known) || known.start < self.oldest_possible()),
-            "H3: terms {terms:?}, known {:?}",
-            self.terms
+            "H3: terms {terms:?}, known {:?}; the log begins at {} or {:?}, {:?}",
+            self.terms,
+            self.oldest,
+            self.purging,
+            journal.bounds()
         );
         self.terms = terms;
         Ok(())
