@@ -144,6 +144,34 @@ fn an_append_with_a_key_is_made_once_whatever_power_cuts_come_between() {
 }
 
 #[test]
+fn a_key_that_may_still_be_lost_does_not_take_the_place_of_one_that_is_durable() {
+    let (mut lost, rng) = (0, &mut Rng::with_seed(1));
+    let options = Options { remember_keys: 1, ..options(SyncPolicy::OnDemand) };
+    let disk = history::disk(0);
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let journal = history::open(&shared, options).unwrap();
+    let keyed = |journal: &Journal, key: &str| {
+        let how = AppendOptions { key: Some(key.as_bytes()), ..AppendOptions::default() };
+        journal.append_with(&[key.as_bytes()], &how).unwrap()[0].offset
+    };
+    let first = keyed(&journal, "durable");
+    journal.sync().unwrap();
+    keyed(&journal, "accepted");
+    disk.keep_copies(disk.steps()..disk.steps() + 100);
+    journal.seal().unwrap();
+    for (step, disk) in disk.take_copies() {
+        let _case = Case::new(format!("cut before step {step}"));
+        let image: Arc<dyn Disk> = Arc::new(disk.crash(Survival::NOTHING, rng));
+        let recovered = history::open(&image, options).unwrap();
+        if all(&recovered, rng).len() == 1 {
+            assert_eq!(keyed(&recovered, "durable"), first, "P2: made again");
+            lost += 1;
+        }
+    }
+    assert!(lost > 0);
+}
+
+#[test]
 fn a_checkpoint_that_was_acknowledged_is_found_after_any_power_cut() {
     let mut found_later = 0;
     for seed in 0..cases(200) {

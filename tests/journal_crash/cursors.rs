@@ -123,6 +123,31 @@ fn a_cursor_of_which_any_call_fails_stands_before_or_behind_it() {
 }
 
 #[test]
+fn a_cursor_whose_name_was_not_synced_when_it_was_made_is_durable_once_it_is_opened() {
+    let mut fired = 0;
+    for outcome in [Outcome::Error(ErrorKind::Other), Outcome::ErrorAfter(ErrorKind::Other)] {
+        for nth in 1..=3 {
+            let _case = Case::new(format!("sync of a directory {nth} gets {outcome:?}"));
+            let rng = &mut Rng::with_seed(nth);
+            let disk = FaultDisk::new(SimDisk::new());
+            let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+            let (journal, _) = grow(&shared);
+            disk.inject(Fault::of(&[Call::SyncDir], outcome).nth(nth));
+            let made = journal.cursor_at("worker", Offset::ZERO);
+            assert!(made.is_err() || disk.fired() == 0, "{made:?}");
+            drop(made);
+            fired += disk.fired();
+            disk.heal();
+            let at = journal.cursor_at("worker", Offset::ZERO).unwrap().position();
+            let image: Arc<dyn Disk> = Arc::new(disk.disk().crash(Survival::NOTHING, rng));
+            let journal = history::open(&image, options()).unwrap();
+            assert_eq!(journal.cursor("worker").unwrap().position(), at);
+        }
+    }
+    assert!(fired > 2, "{fired}");
+}
+
+#[test]
 fn a_sync_that_drops_its_bytes_is_not_believed_twice() {
     let rng = &mut Rng::with_seed(1);
     let disk = SimDisk::new();

@@ -209,6 +209,9 @@ fn open(view: Arc<dyn View>, name: &str, start: Option<Offset>) -> Result<NamedC
         return Err(no_cursor(name));
     }
     let _making = hold(&*disk, &source.dir)?;
+    // The directory, or the cursor, may be there for this process and not for the medium: its own sync may have failed.
+    disk.sync_dir(&source.dir).map_err(|error| Error::io("sync", &source.dir, error))?;
+    disk.sync_dir(&dir).map_err(|error| Error::io("sync", &dir, error))?;
     if !exists()? {
         let Some(start) = start else { return Err(no_cursor(name)) };
         let held = lock(&*disk, &lock_path(&dir, name))?;

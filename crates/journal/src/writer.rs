@@ -303,8 +303,9 @@ impl Writer {
 
     /// Seals the active segment and begins the next one.
     ///
-    /// The order is the promise: space for the next segment first, for running out of it must leave no trace; what was
-    /// written before, synced, for a seal says that all of it was durable; the seal, synced; the cut; the next header,
+    /// The order is the promise: what was written before, synced, for a seal says that all of it was durable, and its keys
+    /// must not take the place of older ones in their file if they may still be lost; space for the next segment before the
+    /// seal, for running out of it must leave no trace; the seal, synced; the cut; the next header,
     /// synced; its name; the directory, synced. Only then is anything acknowledged.
     pub(crate) fn roll(
         &mut self,
@@ -314,6 +315,9 @@ impl Writer {
         watermark: &Watermark,
     ) -> Result<(), Error> {
         let seal = self.active.summary.seal(next_term);
+        if !seeded::is_on(Bug::SkipSyncAtRoll) {
+            self.sync(watermark)?;
+        }
         self.keep(keys, seal.next_base())?;
         let spare = self.spare.take();
         let next = match spare {
@@ -325,9 +329,6 @@ impl Writer {
                 self.options.segment_bytes,
             )?,
         };
-        if !seeded::is_on(Bug::SkipSyncAtRoll) {
-            self.sync(watermark)?;
-        }
         self.write_durably(&seal.encode(&self.active.header))?;
         self.finish_roll(&seal, next, keys.oldest(), source, watermark)
     }
