@@ -12,7 +12,7 @@ use std::path::Path;
 use annals_journal::backup::{self, Restored as RestoredJournal};
 use annals_journal::{Error as JournalError, Journal};
 
-use crate::directory::{Directory, JOURNAL, MARKER, RESTORING};
+use crate::directory::{self, Directory, JOURNAL, MARKER, RESTORING};
 use crate::error::Error;
 use crate::lineage;
 use crate::rebuild::{RebuildOptions, RebuildProgress, Rebuilt, rebuild};
@@ -100,9 +100,7 @@ fn begin(to: &Path) -> Result<File, Error> {
     if let Some(found) = stranger(to)? {
         return Err(JournalError::NotEmpty { path: to.to_owned(), found }.into());
     }
-    let born: Vec<&Path> =
-        to.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
-    fs::create_dir_all(to).map_err(Error::io("create", to))?;
+    directory::make(to).map_err(Error::io("create", to))?;
     let path = to.join(RESTORING);
     let mut options = File::options();
     let file =
@@ -126,9 +124,6 @@ fn begin(to: &Path) -> Result<File, Error> {
     io::Write::write_all(&mut &file, &Directory::marker()).map_err(Error::io("write", &path))?;
     file.sync_all().map_err(Error::io("sync", &path))?;
     sync(to)?;
-    for made in born {
-        sync(made.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
-    }
     Ok(file)
 }
 

@@ -7,7 +7,11 @@
 //!
 //! `docs/proof.md` says what each trial shows, and the figures of the runs that were made.
 
+#[cfg(target_os = "linux")]
+mod cut;
 mod figures;
+#[cfg(target_os = "linux")]
+mod fuse;
 mod ledger;
 mod report;
 mod run;
@@ -31,12 +35,16 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    #[cfg(target_os = "linux")]
+    Cut(cut::Cut),
     /// Add the ledgers of runs up, trial by trial.
     Report(report::Report),
 }
 
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
+        #[cfg(target_os = "linux")]
+        Command::Cut(cut) => cut.run(),
         Command::Report(report) => report.run(),
     };
     match ended {
