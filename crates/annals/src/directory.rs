@@ -46,7 +46,7 @@ impl Directory {
     /// The data directory at `root`; made if there is nothing yet.
     pub(crate) fn existing_or_new(root: &Path) -> Result<Self, Error> {
         if matches!(look(root)?, Found::Nothing) {
-            create_dir(root)?;
+            make(root)?;
             let marker = root.join(MARKER);
             write_aside(&root.join(MARKER_ASIDE), &marker, &Self::marker())
                 .map_err(Error::io("write", &marker))?;
@@ -204,6 +204,19 @@ pub(crate) fn write_aside(aside: &Path, path: &Path, bytes: &[u8]) -> io::Result
     file.sync_all()?;
     fs::rename(aside, path)?;
     path.parent().map_or(Ok(()), sync_directory)
+}
+
+/// Makes a directory and its parents, and their names durable: what is acknowledged in it is worth no more than these. Its
+/// own name also if it is there, for an earlier attempt may have been cut off behind the making.
+pub(crate) fn make(dir: &Path) -> Result<(), Error> {
+    let above = |path: &Path| match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let born = dir.ancestors().skip(1).take_while(|path| !path.as_os_str().is_empty() && !path.exists());
+    let named: Vec<PathBuf> = std::iter::once(dir).chain(born).map(above).collect();
+    create_dir(dir)?;
+    named.iter().try_for_each(|parent| sync_dir(parent))
 }
 
 /// The store that answers, for whoever has taken the journal's lock.

@@ -101,9 +101,7 @@ fn begin(to: &Path) -> Result<File, Error> {
     if let Some(found) = stranger(to)? {
         return Err(JournalError::NotEmpty { path: to.to_owned(), found }.into());
     }
-    let born: Vec<&Path> =
-        to.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
-    directory::create_dir(to)?;
+    directory::make(to)?;
     let path = to.join(RESTORING);
     let opened = open_plain(&path, File::options().create(true).truncate(false).write(true));
     let file = opened.map_err(Error::io("create", &path))?;
@@ -126,9 +124,6 @@ fn begin(to: &Path) -> Result<File, Error> {
     io::Write::write_all(&mut &file, &Directory::marker()).map_err(Error::io("write", &path))?;
     file.sync_all().map_err(Error::io("sync", &path))?;
     sync(to)?;
-    for made in born {
-        sync(made.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
-    }
     Ok(file)
 }
 

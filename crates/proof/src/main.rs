@@ -9,7 +9,11 @@
 
 mod board;
 mod crash;
+#[cfg(target_os = "linux")]
+mod cut;
 mod figures;
+#[cfg(target_os = "linux")]
+mod fuse;
 mod ledger;
 mod report;
 mod run;
@@ -37,6 +41,8 @@ enum Command {
     Board(board::Board),
     /// Cut the power of a journal at many places of drawn histories, and hold every image to what was promised.
     Crash(run::Run),
+    #[cfg(target_os = "linux")]
+    Cut(cut::Cut),
     /// Add the ledgers of runs up, trial by trial.
     Report(report::Report),
 }
@@ -45,6 +51,8 @@ fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Board(board) => board.run(),
         Command::Crash(run) => run.all(&crash::Crash, &[]),
+        #[cfg(target_os = "linux")]
+        Command::Cut(cut) => cut.run(),
         Command::Report(report) => report.run(),
     };
     match ended {

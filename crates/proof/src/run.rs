@@ -278,7 +278,8 @@ fn shown(figures: &Figures) -> String {
     shown.join(", ")
 }
 
-fn tell(what: &str) {
+/// Tells whoever watches.
+pub(crate) fn tell(what: &str) {
     let _ = writeln!(std::io::stderr(), "{what}");
 }
 

@@ -9,6 +9,7 @@ mod pinned;
 
 pub(crate) use load::Put;
 
+use std::fs::File;
 use std::ops::{Deref, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,6 +35,8 @@ use crate::value::Value;
 use crate::{Error, plain};
 
 const OFFSET_BYTES: usize = 8;
+/// Where fjall has its keyspaces.
+const KEYSPACES_DIR: &str = "keyspaces";
 /// How many tables stand beside each other before they are merged with the larger ones below: a layer makes two.
 const TABLES_BESIDE_EACH_OTHER: u8 = 12;
 /// How many records are folded before others have a turn: a few milliseconds.
@@ -116,6 +119,10 @@ impl Content {
         }
         let database = opened.map_err(open)?;
         let keyspace = database.keyspace("content", shape).map_err(open)?;
+        // fjall syncs what is in a keyspace and not the keyspace's own name. At each open: the one that made it may have been
+        // cut off before this.
+        let names = path.join(KEYSPACES_DIR);
+        File::open(&names).and_then(|names| names.sync_all()).map_err(Error::io("sync", &names))?;
         let (unsynced, records) = (AtomicBool::new(false), RecordCache::new(record_bytes));
         Ok(Self { database, keyspace, records, store: None, unsynced, path: path.to_owned() })
     }
