@@ -8,6 +8,7 @@
 //! `docs/proof.md` says what each trial shows, and the figures of the runs that were made.
 
 mod figures;
+mod kill;
 mod ledger;
 mod report;
 mod run;
@@ -31,12 +32,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Kill the real binary while it works, many times on one directory, and see that nothing acknowledged is lost.
+    Kill(kill::Args),
     /// Add the ledgers of runs up, trial by trial.
     Report(report::Report),
 }
 
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
+        Command::Kill(args) => args.run(),
         Command::Report(report) => report.run(),
     };
     match ended {
