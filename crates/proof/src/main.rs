@@ -14,6 +14,7 @@ mod cut;
 mod figures;
 #[cfg(target_os = "linux")]
 mod fuse;
+mod kill;
 mod ledger;
 mod report;
 mod run;
@@ -43,6 +44,8 @@ enum Command {
     Crash(run::Run),
     #[cfg(target_os = "linux")]
     Cut(cut::Cut),
+    /// Kill the real binary while it works, many times on one directory, and see that nothing acknowledged is lost.
+    Kill(kill::Args),
     /// Add the ledgers of runs up, trial by trial.
     Report(report::Report),
 }
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Crash(run) => run.all(&crash::Crash, &[]),
         #[cfg(target_os = "linux")]
         Command::Cut(cut) => cut.run(),
+        Command::Kill(args) => args.run(),
         Command::Report(report) => report.run(),
     };
     match ended {

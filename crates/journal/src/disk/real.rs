@@ -1,7 +1,7 @@
 //! The operating system's disk.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use rustix::fs::FallocateFlags;
 use super::{Disk, DiskFile, Held, Listed, Mode, Written};
 
 mod direct;
+mod lock;
 mod plain;
 
 use direct::Direct;
@@ -55,22 +56,7 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, path: &Path, holder: &str) -> io::Result<Box<dyn Held>> {
-        let mut options = OpenOptions::new();
-        let mut file = open_plain(path, options.read(true).write(true).create(true).truncate(false))?;
-        match file.try_lock() {
-            Ok(()) => {
-                file.set_len(0)?;
-                file.write_all(holder.as_bytes())?;
-                Ok(Box::new(RealLock { file }))
-            }
-            Err(TryLockError::WouldBlock) => {
-                let mut held_by = String::new();
-                file.rewind()?;
-                file.take(1024).read_to_string(&mut held_by)?;
-                Err(io::Error::new(io::ErrorKind::WouldBlock, held_by))
-            }
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+        lock::take(path, holder)
     }
 }
 
@@ -135,21 +121,5 @@ impl DiskFile for RealFile {
             }
             Err(errno) => Err(errno.into()),
         }
-    }
-}
-
-/// An advisory lock on an open file (`flock`): it falls with the descriptor, and descriptors are closed on exec.
-#[derive(Debug)]
-struct RealLock {
-    file: File,
-}
-
-impl Held for RealLock {}
-
-impl Drop for RealLock {
-    fn drop(&mut self) {
-        // Closing would do, but for a child process that was forked and has not become another program yet: it holds the
-        // descriptor too.
-        let _ = self.file.unlock();
     }
 }

@@ -218,7 +218,10 @@ impl Promise {
         hold!(!torn || newest > known, "a torn tail was cut and the term stayed {known:?}");
         hold!(
             self.certain == 0
-                || self.terms.iter().all(|known| terms.contains(known) || known.start < self.oldest_possible()),
+                || self
+                    .terms
+                    .iter()
+                    .all(|known| terms.contains(known) || known.start < self.oldest_possible()),
             "H3: terms {terms:?}, known {:?}; the log begins at {} or {:?}, {:?}",
             self.terms,
             self.oldest,
