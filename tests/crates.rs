@@ -7,7 +7,7 @@ use std::path::Path;
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Each package of ours and the packages of ours it may use. Nothing points back.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("annals-record", &[]),
     ("annals-journal", &["annals-record"]),
     ("annals-storage", &["annals-record"]),
@@ -16,6 +16,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("annals-cli", &["annals"]),
     ("annals-testkit", &["annals-journal", "annals-record"]),
     ("annals-bench", &["annals", "annals-ingest", "annals-journal", "annals-record", "annals-storage"]),
+    ("annals-states", &["annals-ingest", "annals-record", "annals-storage"]),
 ];
 
 /// A manifest as text, and the names of its normal dependencies.
