@@ -7,7 +7,7 @@ use std::path::Path;
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Each package of ours and the packages of ours it may use. Nothing points back.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("annals-record", &[]),
     ("annals-journal", &["annals-record"]),
     ("annals-storage", &["annals-record"]),
@@ -17,6 +17,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("annals-testkit", &["annals-journal", "annals-record"]),
     ("annals-bench", &["annals", "annals-ingest", "annals-journal", "annals-record", "annals-storage"]),
     ("annals-proof", &["annals-journal", "annals-record", "annals-testkit"]),
+    ("annals-states", &["annals-ingest", "annals-record", "annals-storage"]),
 ];
 
 /// A manifest as text, and the names of its normal dependencies.

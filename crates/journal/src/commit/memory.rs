@@ -39,6 +39,8 @@ pub(crate) struct Memory {
     tree: Arc<Mutex<Tree>>,
     rule: Arc<Mutex<Arc<Rule>>>,
     is_locked: Arc<Mutex<bool>>,
+    /// It cannot make a write durable in the same call.
+    is_plain: bool,
 }
 
 #[derive(Clone, Default)]
@@ -100,7 +102,18 @@ impl Bytes {
 impl Memory {
     pub(crate) fn new() -> Self {
         let rule: Arc<Rule> = Arc::new(|_, _| Ok(()));
-        Self { tree: Arc::default(), rule: Arc::new(Mutex::new(rule)), is_locked: Arc::default() }
+        Self {
+            tree: Arc::default(),
+            rule: Arc::new(Mutex::new(rule)),
+            is_locked: Arc::default(),
+            is_plain: false,
+        }
+    }
+
+    /// A disk on which each write that is to be durable needs a sync of its own.
+    #[cfg(shuttle)]
+    pub(crate) fn plain() -> Self {
+        Self { is_plain: true, ..Self::new() }
     }
 
     /// From here on calls go as this says.
@@ -267,6 +280,7 @@ impl DiskFile for MemoryFile {
     /// Durable in the same call, if that is wanted, as `RWF_DSYNC` is: for these bytes alone.
     fn write_blocks(&self, buf: &[u8], pos: u64, durable: bool) -> io::Result<Written> {
         let bytes = self.write_at(buf, pos)?;
+        let durable = durable && !self.disk.is_plain;
         if durable {
             self.ask(Call::Sync)?;
             self.with(|file| {

@@ -63,6 +63,12 @@ impl Asked {
 pub(super) struct Book(pub(super) Vec<Asked>);
 
 impl Book {
+    /// The end of what was told to be accepted.
+    pub(super) fn accepted(&self) -> Offset {
+        let receipts = self.0.iter().filter_map(Asked::receipts).flatten();
+        receipts.map(|receipt| receipt.next).max().unwrap_or(Offset::ZERO)
+    }
+
     /// Against the records of a log, in its order: whole batches, each once, nothing else; all that is durable is there.
     /// `all`: also what was accepted only.
     pub(super) fn check(&self, records: &[(Offset, Vec<u8>)], all: bool) {

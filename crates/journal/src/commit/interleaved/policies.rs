@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::explore::{Seen, explore};
 use super::site::{Fault, Site, apart, join_all, options, payload};
-use crate::options::{AppendOptions, SyncPolicy};
+use crate::options::{AppendOptions, Options, SyncPolicy};
 use crate::sync::scheduled::draw;
 
 /// A policy under which not every append is waited for.
@@ -84,4 +84,41 @@ fn in_time(seen: &Seen) {
 #[test]
 fn an_interval_makes_all_durable_that_was_accepted() {
     explore("an interval makes all durable that was accepted", 1, &["acknowledged"], in_time);
+}
+
+fn much(fault: Option<(Fault, u64)>, seen: &Seen) {
+    let options = Options { sync: SyncPolicy::OnDemand, segment_bytes: 2 << 20, ..Options::default() };
+    let site = Site::new(options, fault, seen);
+    let mut threads: Vec<_> = (0..2)
+        .map(|who| {
+            let site = Arc::clone(&site);
+            apart(move || drop(site.plainly(who, 0, 600 << 10)))
+        })
+        .collect();
+    let other = Arc::clone(&site);
+    threads.push(apart(move || {
+        let reach = other.journal.durability();
+        if reach.durable < reach.written {
+            other.seen.count("written and not synced");
+        }
+        let how = AppendOptions { durable: true, ..AppendOptions::default() };
+        let _ = other.append(vec![payload(8, 0, 0, 20)], &how);
+        let _ = other.sync();
+    }));
+    join_all(threads);
+    site.end();
+}
+
+#[test]
+fn much_that_is_accepted_is_written_before_anybody_waits() {
+    let all = ["written and not synced", "acknowledged"];
+    explore("much that is accepted", 20, &all, |seen| much(None, seen));
+}
+
+#[test]
+fn much_that_is_accepted_on_a_disk_that_fills_up() {
+    let all = ["full", "written and not synced"];
+    explore("much that is accepted on a disk that fills up", 20, &all, |seen| {
+        much(Some((Fault::Fills, 4)), seen)
+    });
 }

@@ -111,7 +111,7 @@ pub(super) fn options(sync: SyncPolicy) -> Options {
 impl Site {
     /// A new journal. One of the first `calls` calls that `fault` is for goes wrong, if there are so many.
     pub(super) fn new(options: Options, fault: Option<(Fault, u64)>, seen: &Seen) -> Arc<Self> {
-        let disk = Memory::new();
+        let disk = if draw(2) == 0 { Memory::new() } else { Memory::plain() };
         let journal = open(disk.clone(), options);
         let (is_closed, is_calm) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
         let fault = fault.map(|(fault, calls)| (fault, AtomicU64::new(draw(calls))));
@@ -215,7 +215,8 @@ impl Site {
 
     /// Makes everything durable, and looks whether it is.
     pub(super) fn sync(&self) -> Result<(), Error> {
-        let accepted = self.journal.durability().accepted;
+        // What is placed and not answered may be taken back.
+        let accepted = self.book().accepted();
         let synced = self.journal.sync();
         if let Ok(durable) = &synced {
             assert_durable(&self.disk, *durable, "P4: a sync");
@@ -236,10 +237,8 @@ impl Site {
     pub(super) fn end(self: Arc<Self>) {
         self.is_calm.store(true, SeqCst);
         let book = self.book().clone();
-        let is_whole = self.journal.core.commit.stopped().is_none();
-        if is_whole {
-            self.sync().unwrap();
-        }
+        // What has gone wrong on the way may be told only here.
+        let is_whole = self.journal.core.commit.stopped().is_none() && self.sync().is_ok();
         let read = records(&self.journal);
         // What was read of a journal that broke may be more than what is known to be durable, and never less.
         book.check(&read, is_whole);
