@@ -44,6 +44,8 @@ struct State {
     tick: Tick,
     calls: CallLog,
     capacity: Option<u64>,
+    /// No file may be longer.
+    largest: Option<u64>,
     /// A write of whole blocks can be durable at once.
     past_cache: bool,
     /// How many steps the power lasts, counted from the disk's beginning.
@@ -76,6 +78,7 @@ impl SimDisk {
             tick: Tick::NONE,
             calls: CallLog::default(),
             capacity,
+            largest: None,
             past_cache: false,
             powered_steps: None,
             lossy_syncs: Vec::new(),
@@ -102,6 +105,7 @@ impl SimDisk {
             state.files.iter().map(|(id, image)| (*id, Image::settled(image.survivor(&mut chooser))));
         let survivor = Self::holding(tree, survivors.collect(), state.capacity);
         survivor.state().past_cache = state.past_cache;
+        survivor.state().largest = state.largest;
         survivor
     }
 
@@ -138,6 +142,11 @@ impl SimDisk {
     /// Limits the bytes that all files may take together, or lifts the limit. What is there already stays.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.state().capacity = bytes;
+    }
+
+    /// Limits the length of each file, also of one that would be mostly a hole, as every file system does.
+    pub fn set_largest_file(&self, bytes: Option<u64>) {
+        self.state().largest = bytes;
     }
 
     /// The bytes that all files take together.
@@ -271,7 +280,9 @@ impl State {
     /// How far a file may reach before the disk is full.
     fn limit(&self, id: FileId) -> io::Result<u64> {
         let reserved = self.image(id)?.reserved();
-        Ok(self.capacity.map_or(u64::MAX, |capacity| reserved + capacity.saturating_sub(self.used())))
+        let limit =
+            self.capacity.map_or(u64::MAX, |capacity| reserved + capacity.saturating_sub(self.used()));
+        Ok(limit.min(self.largest.unwrap_or(u64::MAX)))
     }
 
     fn full(&mut self, path: &Path) -> io::Error {
