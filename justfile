@@ -45,3 +45,23 @@ stress *arguments:
 # Licences, bans and sources of all dependencies (needs cargo-deny).
 deny:
     cargo deny check bans licenses sources
+
+# Hostile bytes at one target of crates/hostile: frames, payloads, sidecars, recovery, imports or lines, for so many seconds, in
+# the background of everything else. Needs a nightly compiler and cargo-fuzz; without a sanitizer, for nothing here is unsafe.
+fuzz target seconds="60" *arguments:
+    cargo test -q -p annals-hostile --lib draws_are_written -- --ignored
+    mkdir -p target/hostile/{{target}}
+    CARGO_TARGET_DIR=$PWD/target/fuzz nice -n 19 cargo +nightly fuzz run --fuzz-dir crates/hostile/fuzz --sanitizer none \
+        {{ if target =~ "imports|lines" { "--features cli" } else { "" } }} {{target}} target/hostile/{{target}} crates/hostile/corpus/{{target}} \
+        -- -max_total_time={{seconds}} -max_len=4096 -timeout=30 -malloc_limit_mb=256 -print_final_stats=1 {{arguments}}
+
+# Every byte of a log of 1 MiB flipped, and every length cut; can be stopped and gone on with.
+every-byte part="1/1":
+    ANNALS_EVERY_BYTE={{part}} cargo test --release -p annals-hostile --lib every_flip -- --ignored
+    awk '{ for (i = 2; i <= 7; i++) sum[i] += $i } END { print "flips " sum[2] ", cuts " sum[3] ", told " sum[4] ", meaningless " sum[5] ", lagging " sum[6] ", whole " sum[7] }' target/hostile/every-byte.tsv
+    cat target/hostile/every-byte-residual.txt
+
+# Record and frame code under Miri (needs a nightly compiler with miri and rust-src).
+miri:
+    cargo +nightly miri test -p annals-record --lib --features model,json
+    MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p annals-journal --lib -- frame:: block:: crc:: seal:: segment:: watermark::tests::a_slot

@@ -12,6 +12,7 @@ pub(crate) mod get;
 pub(crate) mod heal;
 pub(crate) mod import;
 pub(crate) mod log;
+pub(crate) mod log_walk;
 pub(crate) mod pass_damage;
 pub(crate) mod projections;
 pub(crate) mod query;
@@ -26,7 +27,6 @@ pub(crate) mod verify;
 pub(crate) mod votes;
 
 mod catch_up;
-mod log_walk;
 mod opening;
 mod past;
 mod question;

@@ -113,6 +113,16 @@ impl Input {
         Self::over(&name, format, options.source, stream)
     }
 
+    /// Reads bytes that are in memory, under this name.
+    ///
+    /// # Errors
+    /// As [`Input::open`].
+    pub(crate) fn of_bytes(name: &str, options: Options, bytes: Vec<u8>) -> Result<Self, InputError> {
+        let failed = |source| InputError::Open { name: name.to_owned(), source };
+        let stream = Stream::over(io::Cursor::new(bytes), None).map_err(failed)?;
+        Self::over(name, options.format.unwrap_or(Format::Jsonl), options.source, stream)
+    }
+
     /// Reads what a stream gives; `name` stands in messages, and its last part is the scope of blank nodes where no
     /// source is given.
     fn over(name: &str, format: Format, source: Option<String>, stream: Stream) -> Result<Self, InputError> {

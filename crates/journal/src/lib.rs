@@ -37,6 +37,9 @@ mod append;
 mod appending;
 pub mod backup;
 mod backward;
+#[cfg(feature = "bare")]
+#[doc(hidden)]
+pub mod bare;
 mod block;
 mod catalog;
 mod checkpoint;

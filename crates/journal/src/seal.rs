@@ -108,7 +108,9 @@ impl Seal {
             next_term: Term::new(long(body, 80)),
             table: (0..entries).map(|i| long(body, FIXED + 8 * i)).collect(),
         };
-        if seal.end != offset || seal.next_term < header.term {
+        let span = offset.get().saturating_sub(header.base.get());
+        let counts = [seal.records, seal.groups, seal.payload_bytes];
+        if seal.end != offset || seal.next_term < header.term || counts.iter().any(|count| *count > span) {
             return Err("the seal contradicts its segment".to_owned());
         }
         Ok(seal)

@@ -13,6 +13,9 @@ pub(crate) const HEADER_LEN: u64 = 4096;
 /// The newest format of segments, watermark and frames.
 pub(crate) const FORMAT: u32 = 2;
 
+/// No log gets so far: two exbibytes behind it offsets would end, and a sum of two places would be none.
+pub(crate) const MOST_BASE: Offset = Offset::new(1 << 62);
+
 const MAGIC: &[u8; 8] = b"annalsWL";
 const CRC_AT: usize = HEADER_LEN as usize - 4;
 
@@ -103,12 +106,19 @@ impl SegmentHeader {
                 word(block, 12)
             )));
         }
+        let (base, records_before) = (Offset::new(long(block, 48)), long(block, 56));
+        // A checksum shows who wrote this no more than any other bytes: places are added to others from here on.
+        if base > MOST_BASE || records_before > base.get() {
+            return Err(HeaderError::Damaged(format!(
+                "the header says that {records_before} records stand before offset {base}"
+            )));
+        }
         Ok(Self {
             log: LogId::from_bytes(array(&block[16..32])),
             term: Term::new(long(block, 32)),
             term_start: Offset::new(long(block, 40)),
-            base: Offset::new(long(block, 48)),
-            records_before: long(block, 56),
+            base,
+            records_before,
             created_micros: long(block, 64) as i64,
             chain: array(&block[72..104]),
             checkpoint: long(block, 104).checked_sub(1).map(Offset::new),

@@ -44,6 +44,8 @@ struct State {
     tick: Tick,
     calls: CallLog,
     capacity: Option<u64>,
+    /// No file may be longer.
+    largest: Option<u64>,
     /// A write of whole blocks can be durable at once.
     past_cache: bool,
     /// How many steps the power lasts, counted from the disk's beginning.
@@ -79,6 +81,7 @@ impl SimDisk {
             tick: Tick::NONE,
             calls: CallLog::default(),
             capacity,
+            largest: None,
             past_cache: false,
             powered_steps: None,
             lossy_syncs: Vec::new(),
@@ -108,6 +111,7 @@ impl SimDisk {
             linked.filter_map(|id| Some((id, Image::settled(state.files.get(&id)?.survivor(&mut chooser)))));
         let survivor = Self::holding(tree, survivors.collect(), state.capacity);
         survivor.state().past_cache = state.past_cache;
+        survivor.state().largest = state.largest;
         survivor
     }
 
@@ -163,6 +167,11 @@ impl SimDisk {
     /// Limits the bytes that all files may take together, or lifts the limit. What is there already stays.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.state().capacity = bytes;
+    }
+
+    /// Limits the length of each file, also of one that would be mostly a hole, as every file system does.
+    pub fn set_largest_file(&self, bytes: Option<u64>) {
+        self.state().largest = bytes;
     }
 
     /// The bytes that all files take together.
@@ -328,7 +337,9 @@ impl State {
     /// How far a file may reach before the disk is full.
     fn limit(&self, id: FileId) -> io::Result<u64> {
         let reserved = self.image(id)?.reserved();
-        Ok(self.capacity.map_or(u64::MAX, |capacity| reserved + capacity.saturating_sub(self.used())))
+        let limit =
+            self.capacity.map_or(u64::MAX, |capacity| reserved + capacity.saturating_sub(self.used()));
+        Ok(limit.min(self.largest.unwrap_or(u64::MAX)))
     }
 
     fn full(&mut self, path: &Path) -> io::Error {

@@ -16,7 +16,7 @@ use crate::place::Place;
 
 mod checkpoint;
 mod cursors;
-mod dump;
+pub(crate) mod dump;
 mod findings;
 pub(crate) mod holder;
 mod keep;

@@ -120,14 +120,18 @@ fn show(output: &mut Output, entry: Entry<'_>) -> Result<(), Failure> {
         return output.line(json(entry, &said));
     }
     let place = format!("{:>10}  {}", entry.offset.get(), render::short(&entry.id));
-    let text = match said {
-        Said::Record(record) => render::line(&record),
-        Said::Application(number) => format!("application type {number}  {}", bytes(entry.payload)),
+    output.line(format_args!("{}  {}", output.paint.dim(place), text(entry.payload, &said)))
+}
+
+/// What a payload says, on one line.
+pub(crate) fn text(payload: &[u8], said: &Said) -> String {
+    match said {
+        Said::Record(record) => render::line(record),
+        Said::Application(number) => format!("application type {number}  {}", bytes(payload)),
         Said::Undecodable(reason) => {
-            format!("no record of ours: {}  {}", crate::escape::Shown(&reason), bytes(entry.payload))
+            format!("no record of ours: {}  {}", crate::escape::Shown(reason), bytes(payload))
         }
-    };
-    output.line(format_args!("{}  {text}", output.paint.dim(place)))
+    }
 }
 
 /// One record as JSON; of one that is none of ours all bytes, in hex.

@@ -48,3 +48,15 @@ fn a_seal_elsewhere_or_changed_is_none() {
         assert!(Seal::decode(&flipped, &header(), Offset::new(5000)).is_err(), "byte {at}");
     }
 }
+
+#[test]
+fn a_seal_that_counts_more_than_its_segment_has_bytes_is_none_though_its_checksum_holds() {
+    let more = [
+        Seal { records: 4001, ..seal() },
+        Seal { groups: u64::MAX, ..seal() },
+        Seal { payload_bytes: 1 << 63, ..seal() },
+    ];
+    for seal in more {
+        assert!(Seal::decode(&seal.encode(&header()), &header(), Offset::new(5000)).is_err(), "{seal:?}");
+    }
+}

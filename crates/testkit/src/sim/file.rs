@@ -96,6 +96,9 @@ impl DiskFile for SimFile {
         self.check_writable()?;
         let mut state = self.disk.state();
         state.called_on(Call::SetLen, &self.path)?;
+        if state.largest.is_some_and(|largest| largest < len) {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         let tick = state.tick.advance();
         let len = place(len)?;
         state.image_mut(self.id).map(|image| image.set_len(tick, len))

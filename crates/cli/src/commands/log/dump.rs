@@ -2,7 +2,7 @@
 //!
 //!   SEGMENT[@OFF] -> file -> frames | what does not verify, named | zeros
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use annals::journal::RealDisk;
 use annals::journal::dump::{Frames, SegmentFile, Stretch};
@@ -14,6 +14,7 @@ use crate::commands::Context;
 use crate::escape::Shown;
 use crate::exit::{Code, Failure};
 use crate::number::counted;
+use crate::paint::Paint;
 
 mod line;
 mod target;
@@ -106,8 +107,24 @@ fn show(line: &Line, context: &mut Context) -> Result<(), Failure> {
     if output.json {
         return output.object(line);
     }
+    output.line(text(line, output.paint))
+}
+
+/// A line for people.
+fn text(line: &Line, paint: Paint) -> String {
     match line.is_broken() {
-        true => output.line(output.paint.red(Shown(&line.text())).to_string()),
-        false => output.line(line.text()),
+        true => paint.red(Shown(&line.text())).to_string(),
+        false => line.text(),
     }
+}
+
+/// All lines of a segment's file for people, in both ways: with payloads short, and whole.
+pub(crate) fn texts(file: &SegmentFile, path: &Path) -> Result<Vec<String>, annals::journal::Error> {
+    let paint = Paint::new(false);
+    let mut texts = vec![text(&Line::of_head(file, path), paint)];
+    let mut frames = file.frames()?;
+    while let Some(stretch) = frames.next_stretch()? {
+        texts.extend([false, true].map(|whole| text(&Line::of(&stretch, whole), paint)));
+    }
+    Ok(texts)
 }
