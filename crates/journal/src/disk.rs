@@ -7,8 +7,10 @@ use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
 
+mod medium;
 mod real;
 
+pub use medium::{Medium, sync_concern, sync_time};
 pub use real::{RealDisk, open_plain, sync_directory};
 
 /// A file system. All methods may be called from several threads.
