@@ -12,6 +12,7 @@
 mod backup_kill; // a backup that is killed is the one before or the new one; a restore is no data or all of it
 mod cli; // what a person and a script meet: every command, every exit code, every shape of JSON
 mod crates; // who may depend on whom
+mod faults; // the table of faults: all fifty, each with tests that are there
 mod fixture; // a data directory of the released format opens, verifies, rebuilds and exports as it did
 mod format; // a reader written from docs/format.md and docs/payload.md alone reads the same records, and the same damage
 mod journal_crash; // what was acknowledged survives crashes, failing calls and full disks; flipped bits are never silent

@@ -60,7 +60,11 @@ fn status_tells_of_journal_cursor_lag_and_store() {
     assert_eq!(report["journal"]["records"], 24);
     assert_eq!(report["journal"]["durability"], "synced");
     assert!(report["owner"].is_null());
-    assert_eq!(report["data"], json!({"dir": data.path().display().to_string(), "from": "--data"}));
+    has(&report["data"], &["dir", "from", "file_system", "sync_micros", "concerns"]);
+    assert_eq!(report["data"]["dir"], data.path().display().to_string());
+    assert!(report["data"]["from"] == "--data" && report["data"]["sync_micros"].is_null(), "{report}");
+    let probed = data.json("status --probe-sync").ends(0).report();
+    assert!(probed["data"]["sync_micros"].is_u64(), "{probed}");
 }
 
 #[test]

@@ -23,6 +23,7 @@ use crate::keys::{Key, Known};
 use crate::lead::Leader;
 use crate::load::{Frames, Load};
 use crate::options::{Options, SyncPolicy};
+use crate::segment::APPENDS_END;
 use crate::source::Source;
 use crate::spare::Spare;
 use crate::stage::{Lead, Stage};
@@ -169,6 +170,7 @@ impl GroupCommit {
         if let Some(expected) = ask.expected {
             check_expected(stage, expected)?;
         }
+        check_places(stage)?;
         if !stage.has_room(frames.bytes) {
             let role = self.role(stage, waits, false);
             return Ok(Attempt::Wait(Arc::clone(&stage.room), role));
@@ -390,6 +392,16 @@ fn check_expected(stage: &Stage, expected: Offset) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Conflict { expected, next })
+}
+
+/// A log ends before sums of its places could overflow: only a header that somebody else has made says one so long.
+#[inline]
+fn check_places(stage: &Stage) -> Result<(), Error> {
+    let end = stage.load.end().get();
+    if end < APPENDS_END {
+        return Ok(());
+    }
+    Err(Error::TooLarge { what: "a log", bytes: end, limit: APPENDS_END })
 }
 
 /// A panic elsewhere is no reason to stop: what it left behind is caught where the lead is given back.

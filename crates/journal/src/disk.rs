@@ -8,8 +8,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use annals_record::seeded::{self, Bug};
+
+mod medium;
 mod real;
 
+pub use medium::{Medium, sync_concern, sync_time};
 pub use real::{RealDisk, open_plain, sync_directory};
 
 /// A file system. All methods may be called from several threads.

@@ -13,8 +13,10 @@ pub(crate) const HEADER_LEN: u64 = 4096;
 /// The newest format of segments, watermark and frames.
 pub(crate) const FORMAT: u32 = 2;
 
-/// No log gets so far: two exbibytes behind it offsets would end, and a sum of two places would be none.
-pub(crate) const MOST_BASE: Offset = Offset::new(1 << 62);
+/// No place, count or term of a log comes to here: 4 EiB. So sums of two of them never overflow, whatever a header says.
+pub(crate) const PLACES_END: u64 = 1 << 62;
+/// What is appended begins below here: a log ends long before its places do, and what is in it stays readable.
+pub(crate) const APPENDS_END: u64 = 1 << 61;
 
 const MAGIC: &[u8; 8] = b"annalsWL";
 const CRC_AT: usize = HEADER_LEN as usize - 4;
@@ -106,24 +108,34 @@ impl SegmentHeader {
                 word(block, 12)
             )));
         }
-        let (base, records_before) = (Offset::new(long(block, 48)), long(block, 56));
-        // A checksum shows who wrote this no more than any other bytes: places are added to others from here on.
-        if base > MOST_BASE || records_before > base.get() {
-            return Err(HeaderError::Damaged(format!(
-                "the header says that {records_before} records stand before offset {base}"
-            )));
-        }
-        Ok(Self {
+        let header = Self {
             log: LogId::from_bytes(array(&block[16..32])),
             term: Term::new(long(block, 32)),
             term_start: Offset::new(long(block, 40)),
-            base,
-            records_before,
+            base: Offset::new(long(block, 48)),
+            records_before: long(block, 56),
             created_micros: long(block, 64) as i64,
             chain: array(&block[72..104]),
             checkpoint: long(block, 104).checked_sub(1).map(Offset::new),
             keys: long(block, 112).checked_sub(1).map(Offset::new),
-        })
+        };
+        header.check().map(|()| header)
+    }
+
+    /// Whether it says what a header of ours can say. Its checksum holds, but anybody can make one that does.
+    fn check(&self) -> Result<(), HeaderError> {
+        let Self { base, term, term_start, records_before, .. } = self;
+        // A record takes a byte at least: there are no more of them than bytes before it.
+        let counted = *records_before <= base.get();
+        let bounded = counted && base.get() < PLACES_END && term.get() < PLACES_END;
+        let mut earlier = [Some(*term_start), self.checkpoint, self.keys].into_iter().flatten();
+        if bounded && earlier.all(|place| place <= *base) {
+            return Ok(());
+        }
+        Err(HeaderError::Damaged(format!(
+            "the header says what none of ours does: base {base}, term {term} since {term_start}, \
+             {records_before} records before it"
+        )))
     }
 
     /// Where the frame at `offset` verifies.
@@ -147,12 +159,13 @@ pub(crate) fn file_name(base: Offset) -> String {
     format!("{:016x}.wal", base.get())
 }
 
-/// The base in a segment's file name, if it is one.
+/// The base in a segment's file name, if it is one: nothing of ours stands beyond the end of all places.
 pub(crate) fn base_of(name: &str) -> Option<Offset> {
     let digits = name.strip_suffix(".wal")?;
     let well_formed =
         digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    if well_formed { u64::from_str_radix(digits, 16).ok().map(Offset::new) } else { None }
+    let base = if well_formed { u64::from_str_radix(digits, 16).ok() } else { None };
+    base.filter(|base| *base < PLACES_END).map(Offset::new)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use annals_record::{LogId, Offset, Term};
 
 use crate::disk::{self, Disk, DiskFile, Mode};
 use crate::frame::{array, long, word};
+use crate::segment::PLACES_END;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Instant, Mutex, MutexGuard};
 use crate::ticket::wake_all;
@@ -59,8 +60,9 @@ fn decode(slot: &[u8]) -> Option<(Mark, u64)> {
     }
     let mark = Mark {
         log: LogId::from_bytes(array(&slot[8..24])),
-        term: Term::new(long(slot, 24)),
-        durable: Offset::new(long(slot, 32)),
+        // None of ours says more, and one that does must not overflow a sum: it still leads every log, which is damage.
+        term: Term::new(long(slot, 24).min(PLACES_END)),
+        durable: Offset::new(long(slot, 32).min(PLACES_END)),
         clean: word(slot, 48) & 1 != 0,
     };
     Some((mark, long(slot, 40)))

@@ -15,30 +15,39 @@ use crate::number::{Count, Size, Span, counted};
 use crate::output::{self, Output};
 use crate::place::Place;
 
+mod ground;
 mod report;
 
+use ground::Ground;
 use report::Report;
 
-/// Nothing to choose.
+/// What to look at besides.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   annals status
   annals status --json
+  annals status --probe-sync
 
 Works while another process has the data: then the journal is read as it is, and what is said of the \
 store is what that process said last, within a second. A damaged journal has a status as well. The lag \
 is what the journal holds and the store does not show yet; \"caught up\" says when it will, by how fast \
-the store's worker works and how fast the journal grows.")]
-pub(crate) struct Args {}
+the store's worker works and how fast the journal grows. Of the file system is said what is to be \
+minded where promises rest on it; --probe-sync syncs a file without a name, fifteen times.")]
+pub(crate) struct Args {
+    /// Says how long a sync takes there, and whether that can be true
+    #[arg(long)]
+    probe_sync: bool,
+}
 
 /// Shows it.
-pub(crate) fn run(_args: &Args, context: &mut Context) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     let status = look(context)?;
+    let ground = Ground::of(context.place.path(), args.probe_sync)?;
     if context.output.json {
-        return context.output.object(&Report::of(&status, &context.place));
+        return context.output.object(&Report::of(&status, &context.place, &ground));
     }
-    show(&status, &context.place, &mut context.output)
+    show(&status, &ground, &context.place, &mut context.output)
 }
 
 fn look(context: &Context) -> Result<Status, Failure> {
@@ -73,7 +82,7 @@ fn look(context: &Context) -> Result<Status, Failure> {
 }
 
 /// One screen.
-fn show(status: &Status, place: &Place, output: &mut Output) -> Result<(), Failure> {
+fn show(status: &Status, ground: &Ground, place: &Place, output: &mut Output) -> Result<(), Failure> {
     let journal = &status.journal;
     let row = |output: &mut Output, name: &str, text: String| {
         output.line(format_args!("  {} {text}", output.paint.dim(format_args!("{name:<12}"))))
@@ -82,6 +91,15 @@ fn show(status: &Status, place: &Place, output: &mut Output) -> Result<(), Failu
     output.line(format_args!("{}  {} (from {})", output.paint.bold("data"), Shown(&path), place.from))?;
     let owner = status.owner.clone().unwrap_or_else(|| "nobody".to_owned());
     row(output, "in use by", Shown(&owner).to_string())?;
+    if let Some(file_system) = &ground.file_system {
+        row(output, "lie on", Shown(file_system).to_string())?;
+    }
+    if let Some(time) = ground.sync {
+        row(output, "a sync", format!("takes {time:.1?}"))?;
+    }
+    for concern in &ground.concerns {
+        row(output, "mind", output.paint.red(concern).to_string())?;
+    }
     output.line(output.paint.bold("journal"))?;
     row(output, "uuid", format!("{}, term {}", journal.log, journal.term))?;
     row(output, "offsets", format!("{} to {}", journal.oldest, journal.next))?;

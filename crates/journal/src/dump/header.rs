@@ -28,7 +28,7 @@ pub(super) fn read(
     };
     let refused = |reason: String| Error::NotAJournal { path: path.to_owned(), reason };
     let named = path.file_name().and_then(|name| segment::base_of(name.to_str()?));
-    let Some(base) = named.filter(|base| *base <= segment::MOST_BASE) else {
+    let Some(base) = named.filter(|base| base.get() < segment::PLACES_END) else {
         return Err(refused(format!("{reason}, and its name does not say where it begins")));
     };
     for (log, term) in neighbours(disk, path, base)? {

@@ -9,6 +9,7 @@ use crate::{AppendOptions, Bucket, Reader, SealPolicy, segment};
 
 mod asking;
 mod conforming;
+mod extremes;
 
 /// Small segments, so that a few records roll.
 const SMALL: Options = Options {
@@ -245,6 +246,31 @@ fn a_missing_segment_is_damage_wherever_it_stood() {
         let last = victim == files.len() - 1;
         assert_eq!(journal.report().damage.is_some(), last, "a lost end stops writing");
         assert_eq!(journal.append("more").is_ok(), !last);
+        assert!(!journal.verify(&mut |_, _| {}).unwrap().is_ok());
+    }
+}
+
+#[test]
+fn a_segment_twice_or_under_another_name_is_damage() {
+    for moved in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = open(dir.path());
+        let receipts = fill(&journal, 0..60);
+        journal.close().unwrap();
+        let files = segment_files(dir.path());
+        fs::copy(&files[0], &files[1]).unwrap();
+        if moved {
+            fs::remove_file(&files[0]).unwrap();
+        }
+        let journal = open(dir.path());
+        let (records, damaged) = read_all(journal.clone(), Offset::ZERO);
+        assert!(!damaged.is_empty() && records.len() < receipts.len(), "{moved}: {damaged:?}");
+        assert!(records.iter().all(|(offset, bytes)| {
+            receipts
+                .iter()
+                .position(|receipt| receipt.offset == *offset)
+                .is_some_and(|i| *bytes == payload(i))
+        }));
         assert!(!journal.verify(&mut |_, _| {}).unwrap().is_ok());
     }
 }

@@ -3,6 +3,7 @@
 use annals::{Durability, Offset, Passed, Status};
 use serde::Serialize;
 
+use super::ground::Ground;
 use crate::commands::cursors::line::Line;
 use crate::place::Place;
 
@@ -72,6 +73,12 @@ struct Store<'a> {
 struct Data {
     dir: String,
     from: &'static str,
+    /// The file system they lie on; null if the system does not say.
+    file_system: Option<String>,
+    /// How long a sync takes there, in microseconds; null if it was not to be found out.
+    sync_micros: Option<u64>,
+    /// What is to be minded of both.
+    concerns: Vec<&'static str>,
 }
 
 impl Range {
@@ -82,7 +89,7 @@ impl Range {
 
 impl<'a> Report<'a> {
     /// The report of a status.
-    pub(super) fn of(status: &'a Status, place: &Place) -> Self {
+    pub(super) fn of(status: &'a Status, place: &Place, ground: &Ground) -> Self {
         let journal = &status.journal;
         Self {
             journal: Journal {
@@ -125,7 +132,13 @@ impl<'a> Report<'a> {
                 generation: &store.generation,
                 worker_error: store.worker_error.as_deref(),
             }),
-            data: Data { dir: place.path.display().to_string(), from: place.from },
+            data: Data {
+                dir: place.path.display().to_string(),
+                from: place.from,
+                file_system: ground.file_system.clone(),
+                sync_micros: ground.sync.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
+                concerns: ground.concerns.clone(),
+            },
             consumers: status.consumers.iter().map(Line::of).collect(),
             owner: status.owner.as_deref(),
         }

@@ -90,3 +90,32 @@ fn a_directory_to_be_synced_is_one() {
     let error = sync_directory(&dir.path().join("fifo")).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::NotADirectory, "{error}");
 }
+
+#[test]
+fn a_child_that_outlives_its_parent_s_lock_does_not_hold_it() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("LOCK");
+    let held = RealDisk.lock(&path, "the parent").unwrap();
+    let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    let inherited: Vec<_> = fs::read_dir(format!("/proc/{}/fd", child.id()))
+        .unwrap()
+        .filter_map(|fd| fs::read_link(fd.unwrap().path()).ok())
+        .filter(|open| open.starts_with(dir.path()))
+        .collect();
+    let busy = RealDisk.lock(&path, "another").unwrap_err();
+    drop(held);
+    let again = RealDisk.lock(&path, "another").map(drop);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(inherited, [] as [std::path::PathBuf; 0]);
+    assert_eq!((busy.kind(), busy.to_string()), (io::ErrorKind::WouldBlock, "the parent".to_owned()));
+    again.unwrap();
+}
+
+#[test]
+fn too_many_open_files_is_to_be_tried_again_and_stops_nothing() {
+    for errno in [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE] {
+        let error = crate::Error::io("open", Path::new("a segment"), errno.into());
+        assert_eq!(error.kind(), annals_record::Kind::Retry, "{error}");
+    }
+}
