@@ -12,6 +12,7 @@ mod figures;
 mod ledger;
 mod report;
 mod run;
+mod sweep;
 mod trial;
 
 use std::io::Write as _;
@@ -34,6 +35,8 @@ struct Cli {
 enum Command {
     /// Cut the power of a journal at many places of drawn histories, and hold every image to what was promised.
     Crash(run::Run),
+    /// Let every call of every operation fail once, in every way, and see that nobody hangs and nothing is lost.
+    Sweep(run::Run),
     /// Add the ledgers of runs up, trial by trial.
     Report(report::Report),
 }
@@ -41,6 +44,7 @@ enum Command {
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Crash(run) => run.all(&crash::Crash, &[]),
+        Command::Sweep(run) => sweep::Sweep::new().map_err(Into::into).and_then(|sweep| run.all(&sweep, &[])),
         Command::Report(report) => report.run(),
     };
     match ended {

@@ -278,7 +278,11 @@ impl<'a> Life<'a> {
         if self.fault.is_some() {
             self.heal();
         }
-        self.promise.settle_cursors(&journal)?;
+        // To open a cursor is what makes its name durable: until then it may be lost as before.
+        let mut settled = self.promise.clone();
+        settled.settle_cursors(&journal)?;
+        self.collect("open");
+        self.promise = settled;
         self.journal = Some(journal);
         Ok(())
     }

@@ -74,6 +74,8 @@ pub(crate) struct Promise {
     /// How many keys the journal remembers.
     pub(crate) remembers: usize,
     pub(crate) cursors: [Place; 2],
+    /// Bytes of it were damaged on purpose, and a salvage makes them whole.
+    pub(crate) hurt: bool,
     pub(crate) appends: u32,
 }
 
@@ -217,15 +219,14 @@ impl Promise {
         let (newest, known) = (terms.last().map(|last| last.term), self.terms.last().map(|last| last.term));
         hold!(newest >= known, "the newest term is {newest:?}, known {known:?}");
         hold!(!torn || newest > known, "a torn tail was cut and the term stayed {known:?}");
-        hold!(
-            self.certain == 0
-                || self.terms.iter().all(|known| terms.contains(known) || known.start < self.oldest_possible()),
-            "H3: terms {terms:?}, known {:?}; the log begins at {} or {:?}, {:?}",
-            self.terms,
-            self.oldest,
-            self.purging,
-            journal.bounds()
-        );
+        // A term is known as long as a record of it is held.
+        let held = |at: usize| {
+            let until = self.terms.get(at + 1).map_or(u64::MAX, |next| next.start.get());
+            let from = self.terms[at].start.max(self.oldest_possible()).get();
+            self.kept[..self.certain.min(self.kept.len())].iter().any(|kept| (from..until).contains(&kept.offset.get()))
+        };
+        let lost = (0..self.terms.len()).find(|at| held(*at) && !terms.contains(&self.terms[*at]));
+        hold!(lost.is_none(), "H3: terms {terms:?}, known {:?}", self.terms);
         self.terms = terms;
         Ok(())
     }
