@@ -100,7 +100,12 @@ impl Sweep {
             for (call, count) in counted(scene)? {
                 for nth in 1..=count {
                     let ways = scenes::meets(call).iter();
-                    positions.extend(ways.map(|way| Position { what: What::Scene(number), call, nth, way: *way }));
+                    positions.extend(ways.map(|way| Position {
+                        what: What::Scene(number),
+                        call,
+                        nth,
+                        way: *way,
+                    }));
                 }
             }
         }
@@ -162,7 +167,8 @@ impl Trial for Sweep {
     }
 
     fn run(&self, number: u64, figures: &mut Figures) -> Result<(), String> {
-        let Some(position) = usize::try_from(number).ok().and_then(|number| self.positions.get(number)) else {
+        let Some(position) = usize::try_from(number).ok().and_then(|number| self.positions.get(number))
+        else {
             return Err(format!("there are {} positions", self.positions.len()));
         };
         let Position { what, call, nth, way } = *position;

@@ -104,8 +104,8 @@ impl SimDisk {
         let mut chooser = Chooser::new(rng, survival, first, state.tick);
         let tree = state.tree.survivor(&mut chooser);
         let linked = tree.linked().into_iter().collect::<BTreeSet<_>>().into_iter();
-        let survivors = linked
-            .filter_map(|id| Some((id, Image::settled(state.files.get(&id)?.survivor(&mut chooser)))));
+        let survivors =
+            linked.filter_map(|id| Some((id, Image::settled(state.files.get(&id)?.survivor(&mut chooser)))));
         let survivor = Self::holding(tree, survivors.collect(), state.capacity);
         survivor.state().past_cache = state.past_cache;
         survivor

@@ -53,8 +53,7 @@ pub(crate) fn hit(images: &mut Images<'_>, image: &SimDisk, promise: &Promise) -
         let damaged = image.crash(Survival::EVERYTHING, images.rng);
         let Some(hit) = damage(&damaged, &whole, images.rng) else { continue };
         images.counts.flips += 1;
-        check(images, image, &damaged, promise, &whole, &hit)
-            .map_err(|what| format!("{hit}: {what}"))?;
+        check(images, image, &damaged, promise, &whole, &hit).map_err(|what| format!("{hit}: {what}"))?;
     }
     Ok(())
 }
@@ -69,7 +68,8 @@ fn damage(disk: &SimDisk, whole: &Promise, rng: &mut Rng) -> Option<Hit> {
         8 => Path::new(DIR).join("watermark"),
         _ => {
             let dirs = [PathBuf::from(DIR), Path::new(DIR).join("cursors")];
-            let files: Vec<PathBuf> = dirs.iter().flat_map(|dir| disk.files(dir).unwrap_or_default()).collect();
+            let files: Vec<PathBuf> =
+                dirs.iter().flat_map(|dir| disk.files(dir).unwrap_or_default()).collect();
             files[rng.usize(..files.len())].clone()
         }
     };
@@ -132,8 +132,10 @@ fn check(
     hit: &Hit,
 ) -> Result<(), String> {
     let watermark = watermark(damaged);
-    let before: Vec<(PathBuf, Vec<u8>)> =
-        segments(damaged).into_iter().filter_map(|path| Some((path.clone(), damaged.read_file(&path).ok()?))).collect();
+    let before: Vec<(PathBuf, Vec<u8>)> = segments(damaged)
+        .into_iter()
+        .filter_map(|path| Some((path.clone(), damaged.read_file(&path).ok()?)))
+        .collect();
     let shared: Arc<dyn Disk> = Arc::new(damaged.clone());
     let journal = match open(&shared, images.plan.options) {
         Ok(journal) => journal,
@@ -157,28 +159,48 @@ fn check(
     let mut residual = false;
     for (at, kept) in certain.iter().enumerate() {
         let offset = kept.offset.get();
-        if told.served[at] || kept.offset < told.oldest || told.damaged.iter().any(|range| range.contains(&offset)) {
+        if told.served[at]
+            || kept.offset < told.oldest
+            || told.damaged.iter().any(|range| range.contains(&offset))
+        {
             continue;
         }
         // Where only zeros are left of it, even the tail is no torn one.
         let from = report.torn.as_ref().map_or(told.end, |torn| torn.offset).get();
-        hold!(from <= offset, "D1: the record at {offset} is gone in silence, the log ends at {from}: {:?}", told.damaged);
-        hold!(watermark.is_none_or(|watermark| watermark <= from), "I2: cut at {from}, {watermark:?} was durable");
+        hold!(
+            from <= offset,
+            "D1: the record at {offset} is gone in silence, the log ends at {from}: {:?}",
+            told.damaged
+        );
+        hold!(
+            watermark.is_none_or(|watermark| watermark <= from),
+            "I2: cut at {from}, {watermark:?} was durable"
+        );
         let vouched = vouched(image, from, promise, hit)?;
         hold!(vouched <= from, "I2: cut at {from}, a group says that all below {vouched} was durable");
         residual = true;
     }
     let lost_purge = told.oldest < whole.oldest
-        && told.damaged.iter().any(|range| range.contains(&told.oldest.get()) && range.end >= whole.oldest.get());
+        && told
+            .damaged
+            .iter()
+            .any(|range| range.contains(&told.oldest.get()) && range.end >= whole.oldest.get());
     hold!(
-        lost_purge || told.oldest == whole.oldest || told.oldest == promise.oldest || promise.purging.contains(&told.oldest),
+        lost_purge
+            || told.oldest == whole.oldest
+            || told.oldest == promise.oldest
+            || promise.purging.contains(&told.oldest),
         "the log begins at {}",
         told.oldest
     );
     for (name, place) in super::promise::CURSORS.iter().zip(&whole.cursors) {
         if let Ok(cursor) = journal.cursor(name) {
             let most = place.told.iter().copied().chain([place.certain]).flatten().max();
-            hold!(Some(cursor.position()) <= most, "C1: cursor {name} is ahead, {most:?}: {}", cursor.position());
+            hold!(
+                Some(cursor.position()) <= most,
+                "C1: cursor {name} is ahead, {most:?}: {}",
+                cursor.position()
+            );
         }
     }
     if residual {
@@ -214,7 +236,10 @@ fn is_told(error: &Error) -> bool {
 }
 
 fn verified(journal: &Journal) -> Result<bool, String> {
-    journal.verify(&mut |_, _| {}).map(|verified| verified.is_ok()).map_err(|error| format!("verify: {error}"))
+    journal
+        .verify(&mut |_, _| {})
+        .map(|verified| verified.is_ok())
+        .map_err(|error| format!("verify: {error}"))
 }
 
 /// What a damaged log serves.
@@ -228,7 +253,12 @@ struct Told {
 
 fn read(log: &impl Log, whole: &Promise, rng: &mut Rng) -> Result<Told, String> {
     let bounds = log.bounds().map_err(|error| error.to_string())?;
-    let mut told = Told { served: vec![false; whole.kept.len()], damaged: Vec::new(), oldest: bounds.oldest, end: bounds.durable };
+    let mut told = Told {
+        served: vec![false; whole.kept.len()],
+        damaged: Vec::new(),
+        oldest: bounds.oldest,
+        end: bounds.durable,
+    };
     let records = if rng.bool() { 3 } else { usize::MAX };
     let (mut at, mut number) = (bounds.oldest, 0);
     while at < bounds.durable {
@@ -272,7 +302,9 @@ fn must_be_told(image: &SimDisk, promise: &Promise, whole: &Promise, hit: &Hit) 
     if !newest || hit.bytes.iter().any(|at| (*at as u64) < SEGMENT_HEADER) {
         return true;
     }
-    let frames = promise.kept[..promise.certain.min(promise.kept.len())].iter().filter(|kept| kept.offset.get() >= base);
+    let frames = promise.kept[..promise.certain.min(promise.kept.len())]
+        .iter()
+        .filter(|kept| kept.offset.get() >= base);
     let ranges: Vec<Range<usize>> = frames
         .map(|kept| place(base, kept.offset.get())..place(base, kept.offset.get()) + whole_len(kept))
         .collect();
@@ -299,7 +331,8 @@ fn vouched(image: &SimDisk, from: u64, promise: &Promise, hit: &Hit) -> Result<u
         if word == 1 << 31 {
             let upto = u64::from_le_bytes(frame[16..24].try_into().unwrap_or_default());
             // A group does not vouch for itself, nor does one that was hit.
-            let is_hit = *path == hit.path && hit.bytes.iter().any(|byte| (pos..pos + FRAME_HEADER as usize).contains(byte));
+            let is_hit = *path == hit.path
+                && hit.bytes.iter().any(|byte| (pos..pos + FRAME_HEADER as usize).contains(byte));
             if behind_first && !is_hit {
                 vouched = vouched.max(upto);
             }

@@ -31,8 +31,9 @@ impl Images<'_> {
         let plan = Plan { calls, faults: self.plan.faults && depth == 0, ..self.plan };
         let points = Life::new(plan, disk, promise, self.rng, self.counts).live()?;
         for (number, point) in points.iter().enumerate() {
-            self.cut(point, depth)
-                .map_err(|what| format!("depth {depth}, place {number}, during {:?}: {what}", point.during))?;
+            self.cut(point, depth).map_err(|what| {
+                format!("depth {depth}, place {number}, during {:?}: {what}", point.during)
+            })?;
         }
         Ok(())
     }
@@ -148,7 +149,12 @@ impl Images<'_> {
             let offset = promise.kept[self.rng.usize(..gone)].offset;
             match journal.read(offset, ReadLimit::default()) {
                 Err(LogError::Gap { oldest, .. }) if oldest == promise.oldest => {}
-                other => return Err(format!("R2: {offset} was purged, and is {:?}", other.map(|batch| batch.next()))),
+                other => {
+                    return Err(format!(
+                        "R2: {offset} was purged, and is {:?}",
+                        other.map(|batch| batch.next())
+                    ));
+                }
             }
         }
         if self.rng.u32(..4) == 0 {

@@ -47,8 +47,13 @@ impl Plan {
             _ => SyncPolicy::Interval(Duration::from_secs(3600)),
         };
         // A thread costs as much as an image.
-        let sync = if matches!(sync, SyncPolicy::Interval(_)) && rng.u32(..4) > 0 { SyncPolicy::OnDemand } else { sync };
-        let segment_bytes = [5 << 10, 6 << 10, 6 << 10, 8 << 10, 12 << 10, 16 << 10, 32 << 10][rng.usize(..7)];
+        let sync = if matches!(sync, SyncPolicy::Interval(_)) && rng.u32(..4) > 0 {
+            SyncPolicy::OnDemand
+        } else {
+            sync
+        };
+        let segment_bytes =
+            [5 << 10, 6 << 10, 6 << 10, 8 << 10, 12 << 10, 16 << 10, 32 << 10][rng.usize(..7)];
         let hour = rng.u32(..16) == 0;
         Self {
             options: Options {

@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use annals_journal::Journal;
+use annals_journal::{AppendOptions, Error, Journal};
 use annals_record::{Appended, Batch, Log, LogError, LogId, Offset, ReadLimit, RecordId, TermStart};
 use fastrand::Rng;
 
@@ -185,9 +185,8 @@ impl Promise {
             self.certain,
             bounds.durable
         );
-        let cuts_append = |at: usize| {
-            at > 0 && at < self.kept.len() && self.kept[at - 1].append == self.kept[at].append
-        };
+        let cuts_append =
+            |at: usize| at > 0 && at < self.kept.len() && self.kept[at - 1].append == self.kept[at].append;
         hold!(!cuts_append(records), "H2: an append is there in part: {records} records");
         hold!(more.is_empty() || more.len() == unsure.len(), "H2: {} of {}", more.len(), unsure.len());
         Ok(Found { records, more, oldest: bounds.oldest })
@@ -223,7 +222,9 @@ impl Promise {
         let held = |at: usize| {
             let until = self.terms.get(at + 1).map_or(u64::MAX, |next| next.start.get());
             let from = self.terms[at].start.max(self.oldest_possible()).get();
-            self.kept[..self.certain.min(self.kept.len())].iter().any(|kept| (from..until).contains(&kept.offset.get()))
+            self.kept[..self.certain.min(self.kept.len())]
+                .iter()
+                .any(|kept| (from..until).contains(&kept.offset.get()))
         };
         let lost = (0..self.terms.len()).find(|at| held(*at) && !terms.contains(&self.terms[*at]));
         hold!(lost.is_none(), "H3: terms {terms:?}, known {:?}", self.terms);
@@ -258,8 +259,8 @@ impl Promise {
         }
         let found = journal.latest_checkpoint().map_err(|error| format!("P3: {error}"))?;
         let found = found.map(|found| (found.offset, found.body));
-        let is_tried =
-            self.checkpoint_tried.is_some() && found.as_ref().map(|(_, body)| body) == self.checkpoint_tried.as_ref();
+        let is_tried = self.checkpoint_tried.is_some()
+            && found.as_ref().map(|(_, body)| body) == self.checkpoint_tried.as_ref();
         hold!(
             found == self.checkpoint || is_tried,
             "P3: the latest checkpoint is {found:?}, acknowledged {:?}",
@@ -277,7 +278,7 @@ impl Promise {
             }
             let at = match journal.cursor(name) {
                 Ok(cursor) => Some(cursor.position()),
-                Err(annals_journal::Error::NoCursor { .. }) => None,
+                Err(Error::NoCursor { .. }) => None,
                 Err(error) => return Err(format!("C1: cursor {name}: {error}")),
             };
             hold!(
@@ -289,5 +290,25 @@ impl Promise {
             (place.certain, place.told) = (at, Vec::new());
         }
         Ok(())
+    }
+
+    /// P2: an append with a key that is remembered is answered with the place of the first one; with other payloads it is
+    /// refused. False if there is no key to try.
+    pub(crate) fn retry(&self, journal: &Journal, rng: &mut Rng) -> Result<bool, String> {
+        let remembered = self.keys.len().min(self.remembers);
+        if remembered == 0 {
+            return Ok(false);
+        }
+        let keyed = &self.keys[self.keys.len() - 1 - rng.usize(..remembered)];
+        let of_it = &self.kept[keyed.at..keyed.at + keyed.records];
+        let how = AppendOptions { key: Some(keyed.key.as_bytes()), ..AppendOptions::default() };
+        let payloads: Vec<&[u8]> = of_it.iter().map(|kept| &*kept.payload).collect();
+        let answered = journal.append_with(&payloads, &how).map_err(|error| format!("P2: {error}"))?;
+        let same = answered.iter().map(|appended| appended.offset).eq(of_it.iter().map(|kept| kept.offset));
+        hold!(same, "P2: {} was made at {} and again: {answered:?}", keyed.key, of_it[0].offset);
+        match journal.append_with(&[b"other".as_slice()], &how) {
+            Err(Error::KeyReused { first }) if first == of_it[0].offset => Ok(true),
+            other => Err(format!("P2: {} with other payloads: {other:?}", keyed.key)),
+        }
     }
 }

@@ -122,7 +122,11 @@ fn torn() -> Result<Stand, Stop> {
     let mut stand = grown()?;
     stand.journal()?.settle()?;
     let image = stand.disk.disk().crash(Survival::EVERYTHING, &mut stand.rng);
-    let newest = image.files(DIR).unwrap_or_default().into_iter().rfind(|path| path.to_string_lossy().ends_with(".wal"));
+    let newest = image
+        .files(DIR)
+        .unwrap_or_default()
+        .into_iter()
+        .rfind(|path| path.to_string_lossy().ends_with(".wal"));
     let path = newest.ok_or_else(|| Stop::Broken("no segment".into()))?;
     let mut bytes = image.read_file(&path).map_err(|error| Stop::Broken(error.to_string()))?;
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0) + 40;
@@ -142,20 +146,32 @@ fn half_rolled() -> Result<Stand, Stop> {
         files.iter().filter(|path| path.to_string_lossy().ends_with(".wal")).count()
     };
     let before = segments(stand.disk.disk());
-    cut(stand, seal, |_| {}, |image| {
-        segments(image) == before
-            && opens_so(image, OPTIONS, |journal| journal.report().torn.is_none() && journal.status().segments.len() > before)
-    })
+    cut(
+        stand,
+        seal,
+        |_| {},
+        |image| {
+            segments(image) == before
+                && opens_so(image, OPTIONS, |journal| {
+                    journal.report().torn.is_none() && journal.status().segments.len() > before
+                })
+        },
+    )
 }
 
 fn half_purged() -> Result<Stand, Stop> {
     let stand = long()?;
     let plan = stand.journal()?.plan(&Keep::Segments(1))?;
-    let mut cut = cut(stand, purge, |_| {}, |image| {
-        let files = image.files(DIR).unwrap_or_default();
-        files.iter().any(|path| path.ends_with(".purged.json"))
-            && files.iter().any(|path| path.ends_with("0000000000000000.wal"))
-    })?;
+    let mut cut = cut(
+        stand,
+        purge,
+        |_| {},
+        |image| {
+            let files = image.files(DIR).unwrap_or_default();
+            files.iter().any(|path| path.ends_with(".purged.json"))
+                && files.iter().any(|path| path.ends_with("0000000000000000.wal"))
+        },
+    )?;
     cut.promise.purging.push(plan.oldest_after);
     Ok(cut)
 }
@@ -198,7 +214,9 @@ fn append_and_sync(stand: &mut Stand) -> Acted {
     let synced = journal.sync();
     stand.promise.durable_to(journal.durable());
     match synced {
-        Ok(_) if stand.promise.certain < stand.promise.kept.len() => Err(Stop::Broken("P1: synced, and not durable".into())),
+        Ok(_) if stand.promise.certain < stand.promise.kept.len() => {
+            Err(Stop::Broken("P1: synced, and not durable".into()))
+        }
         Ok(_) => stand.grow(6),
         Err(error) => tolerate(error),
     }
@@ -263,7 +281,11 @@ fn cursor(stand: &mut Stand) -> Acted {
     stood(stand, Some(Offset::ZERO));
     for (to, back) in [(places[1], false), (places[3], false), (places[2], true)] {
         told(&mut stand.promise, 0, Some(to));
-        if back { cursor.rewind(to)? } else { cursor.advance(to, None)? }
+        if back {
+            cursor.rewind(to)?;
+        } else {
+            cursor.advance(to, None)?;
+        }
         stood(stand, Some(to));
     }
     drop(cursor);
@@ -378,7 +400,8 @@ fn is_whole(stand: &Stand, at: &str, durable: Offset) -> Result<(), String> {
 
 /// What was restored is whole, or it is loud: no journal, or one of which durable bytes are missing.
 fn restored(stand: &mut Stand) -> Result<(), String> {
-    let durable = backup::describe_on(&*stand.shared, Path::new(BACKUP)).map_err(|error| error.to_string())?.durable;
+    let durable =
+        backup::describe_on(&*stand.shared, Path::new(BACKUP)).map_err(|error| error.to_string())?.durable;
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(2_000_000));
     let is_there = stand.shared.list(Path::new(RESTORED)).is_ok_and(|files| !files.is_empty());
     let half = is_there
@@ -415,27 +438,15 @@ pub(super) fn meets(call: Call) -> &'static [super::Way] {
             Way::Half,
             Way::Panic,
         ],
-        Call::Open => &[
-            Way::Eio,
-            Way::EioAfter,
-            Way::Sticky,
-            Way::Enospc,
-            Way::Emfile,
-            Way::Eintr,
-            Way::Panic,
-        ],
+        Call::Open => {
+            &[Way::Eio, Way::EioAfter, Way::Sticky, Way::Enospc, Way::Emfile, Way::Eintr, Way::Panic]
+        }
         Call::List | Call::Lock | Call::CreateDir => {
             &[Way::Eio, Way::EioAfter, Way::Sticky, Way::Emfile, Way::Eintr, Way::Panic]
         }
         Call::Len => &[Way::Eio, Way::Sticky, Way::Eintr, Way::Panic],
-        Call::Rename | Call::Remove | Call::SyncDir | Call::Sync | Call::SetLen | Call::Allocate => &[
-            Way::Eio,
-            Way::EioAfter,
-            Way::Sticky,
-            Way::Enospc,
-            Way::EnospcAfter,
-            Way::Eintr,
-            Way::Panic,
-        ],
+        Call::Rename | Call::Remove | Call::SyncDir | Call::Sync | Call::SetLen | Call::Allocate => {
+            &[Way::Eio, Way::EioAfter, Way::Sticky, Way::Enospc, Way::EnospcAfter, Way::Eintr, Way::Panic]
+        }
     }
 }

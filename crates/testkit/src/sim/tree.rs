@@ -222,10 +222,7 @@ impl Tree {
                     change.apply(Arc::make_mut(&mut names));
                 }
             }
-            dirs.insert(
-                *id,
-                Directory { volatile: Arc::clone(&names), durable: names, pending: Vec::new() },
-            );
+            dirs.insert(*id, Directory { volatile: Arc::clone(&names), durable: names, pending: Vec::new() });
         }
         Self { dirs, given: self.given }
     }
@@ -238,9 +235,7 @@ fn names(path: &Path) -> impl Iterator<Item = io::Result<&str>> {
         Component::Normal(name) => {
             Some(name.to_str().ok_or_else(|| refusal(io::ErrorKind::InvalidInput, path)))
         }
-        Component::ParentDir | Component::Prefix(_) => {
-            Some(Err(refusal(io::ErrorKind::InvalidInput, path)))
-        }
+        Component::ParentDir | Component::Prefix(_) => Some(Err(refusal(io::ErrorKind::InvalidInput, path))),
     })
 }
 
