@@ -22,9 +22,17 @@ tour:
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --exclude annals-bench --no-deps --all-features
 
-# More crash images than CI has time for.
-crash cases="2000":
-    ANNALS_CRASH_CASES={{cases}} cargo test --release -p annals-cli --test all journal_crash
+# So many million crash images of the journal, some 500 to a number, on both cores; goes on behind what its ledger has.
+crash millions="1" ledger="target/ledger-crash.jsonl":
+    cargo run --release -p annals-proof -- crash --cases $(({{millions}} * 2000)) --threads 2 --ledger {{ledger}}
+
+# Every call of every operation of the journal fails once, in every way.
+sweep *arguments:
+    cargo run --release -p annals-proof -- sweep --threads 2 {{arguments}}
+
+# The crash tests with so many times their committed cases.
+crash-tests times="2000":
+    ANNALS_CRASH_CASES={{times}} cargo test --release -p annals-cli --test all journal_crash
 
 # The journal beside other logs and the machine's limits: docs/performance.md. For example: just bench --quick
 bench *arguments:

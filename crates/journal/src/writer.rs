@@ -135,7 +135,9 @@ impl Writer {
         let mut lead_in = vec![0; (pos % BLOCK as u64) as usize];
         let read = disk::read_full(&*self.active.file, &mut lead_in, pos - pos % BLOCK as u64)
             .map_err(|error| Error::io("read", &self.active.path, error))?;
-        assert!(read == lead_in.len(), "I4: the active segment ends before {end}");
+        if read < lead_in.len() {
+            return Err(self.shrank());
+        }
         self.last_block = lead_in;
         Ok(Load::new(Arc::clone(&self.active.header), end))
     }
@@ -447,12 +449,19 @@ impl Writer {
         while pos < end {
             let len = chunk.len().min((end - pos) as usize);
             let read = disk::read_full(&*self.active.file, &mut chunk[..len], pos).map_err(failed)?;
-            assert!(read == len, "I8: the segment shrank while it was open");
+            if read < len {
+                return Err(self.shrank());
+            }
             disk::write_full(&*self.active.file, &chunk[..len], pos).map_err(failed)?;
             pos += len as u64;
         }
         self.active.file.sync().map_err(failed)?;
         Ok(all)
+    }
+
+    /// A read that says that the active segment ends before what was read of it already.
+    fn shrank(&self) -> Error {
+        Error::io("read", &self.active.path, std::io::ErrorKind::UnexpectedEof.into())
     }
 
     fn poison(&mut self, op: &'static str, error: std::io::Error) -> Error {

@@ -26,6 +26,7 @@ impl Figures {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn get(&self, name: &str) -> u64 {
         self.0.get(name).copied().unwrap_or(0)
     }

@@ -18,6 +18,7 @@ mod kill;
 mod ledger;
 mod report;
 mod run;
+mod sweep;
 mod trial;
 
 use std::io::Write as _;
@@ -46,6 +47,8 @@ enum Command {
     Cut(cut::Cut),
     /// Kill the real binary while it works, many times on one directory, and see that nothing acknowledged is lost.
     Kill(kill::Args),
+    /// Let every call of every operation fail once, in every way, and see that nobody hangs and nothing is lost.
+    Sweep(run::Run),
     /// Add the ledgers of runs up, trial by trial.
     Report(report::Report),
 }
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Command::Cut(cut) => cut.run(),
         Command::Kill(args) => args.run(),
+        Command::Sweep(run) => sweep::Sweep::new().map_err(Into::into).and_then(|sweep| run.all(&sweep, &[])),
         Command::Report(report) => report.run(),
     };
     match ended {

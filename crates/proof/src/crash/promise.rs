@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use annals_journal::Journal;
+use annals_journal::{AppendOptions, Error, Journal};
 use annals_record::{Appended, Batch, Log, LogError, LogId, Offset, ReadLimit, RecordId, TermStart};
 use fastrand::Rng;
 
@@ -74,6 +74,8 @@ pub(crate) struct Promise {
     /// How many keys the journal remembers.
     pub(crate) remembers: usize,
     pub(crate) cursors: [Place; 2],
+    /// Bytes of it were damaged on purpose, and a salvage makes them whole.
+    pub(crate) hurt: bool,
     pub(crate) appends: u32,
 }
 
@@ -216,18 +218,16 @@ impl Promise {
         let (newest, known) = (terms.last().map(|last| last.term), self.terms.last().map(|last| last.term));
         hold!(newest >= known, "the newest term is {newest:?}, known {known:?}");
         hold!(!torn || newest > known, "a torn tail was cut and the term stayed {known:?}");
-        hold!(
-            self.certain == 0
-                || self
-                    .terms
-                    .iter()
-                    .all(|known| terms.contains(known) || known.start < self.oldest_possible()),
-            "H3: terms {terms:?}, known {:?}; the log begins at {} or {:?}, {:?}",
-            self.terms,
-            self.oldest,
-            self.purging,
-            journal.bounds()
-        );
+        // A term is known as long as a record of it is held.
+        let held = |at: usize| {
+            let until = self.terms.get(at + 1).map_or(u64::MAX, |next| next.start.get());
+            let from = self.terms[at].start.max(self.oldest_possible()).get();
+            self.kept[..self.certain.min(self.kept.len())]
+                .iter()
+                .any(|kept| (from..until).contains(&kept.offset.get()))
+        };
+        let lost = (0..self.terms.len()).find(|at| held(*at) && !terms.contains(&self.terms[*at]));
+        hold!(lost.is_none(), "H3: terms {terms:?}, known {:?}", self.terms);
         self.terms = terms;
         Ok(())
     }
@@ -278,7 +278,7 @@ impl Promise {
             }
             let at = match journal.cursor(name) {
                 Ok(cursor) => Some(cursor.position()),
-                Err(annals_journal::Error::NoCursor { .. }) => None,
+                Err(Error::NoCursor { .. }) => None,
                 Err(error) => return Err(format!("C1: cursor {name}: {error}")),
             };
             hold!(
@@ -290,5 +290,25 @@ impl Promise {
             (place.certain, place.told) = (at, Vec::new());
         }
         Ok(())
+    }
+
+    /// P2: an append with a key that is remembered is answered with the place of the first one; with other payloads it is
+    /// refused. False if there is no key to try.
+    pub(crate) fn retry(&self, journal: &Journal, rng: &mut Rng) -> Result<bool, String> {
+        let remembered = self.keys.len().min(self.remembers);
+        if remembered == 0 {
+            return Ok(false);
+        }
+        let keyed = &self.keys[self.keys.len() - 1 - rng.usize(..remembered)];
+        let of_it = &self.kept[keyed.at..keyed.at + keyed.records];
+        let how = AppendOptions { key: Some(keyed.key.as_bytes()), ..AppendOptions::default() };
+        let payloads: Vec<&[u8]> = of_it.iter().map(|kept| &*kept.payload).collect();
+        let answered = journal.append_with(&payloads, &how).map_err(|error| format!("P2: {error}"))?;
+        let same = answered.iter().map(|appended| appended.offset).eq(of_it.iter().map(|kept| kept.offset));
+        hold!(same, "P2: {} was made at {} and again: {answered:?}", keyed.key, of_it[0].offset);
+        match journal.append_with(&[b"other".as_slice()], &how) {
+            Err(Error::KeyReused { first }) if first == of_it[0].offset => Ok(true),
+            other => Err(format!("P2: {} with other payloads: {other:?}", keyed.key)),
+        }
     }
 }
