@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use annals_ingest::{Projector, change};
 use annals_journal::salvage::{self, Mending};
-use annals_journal::{Damage, Disk, Reader, RealDisk, SystemClock};
+use annals_journal::{Damage, Disk, Held, Reader, RealDisk, SystemClock, take_lock};
 use annals_record::{Log, LogError, Offset, ReadLimit, RecordId};
 use annals_storage::{Family, Generations, Healer, Healing, HybridStore, KvStore, Sink, Walk};
 
@@ -121,6 +121,8 @@ impl StoreHealed {
 /// the store does not belong to this journal.
 pub fn heal(dir: &Path, apply: bool, progress: &mut dyn FnMut(HealStep, u64, u64)) -> Result<Healed, Error> {
     let directory = Directory::existing(dir)?;
+    // First of all: what another process is about, such as making its store, would be taken for damage.
+    let lock = lock(&directory)?;
     let store = match open_store(&directory) {
         Err(Error::Store(annals_storage::Error::Locked { holder, .. })) => {
             return Err(Error::Locked { path: directory.root().to_owned(), holder });
@@ -131,7 +133,7 @@ pub fn heal(dir: &Path, apply: bool, progress: &mut dyn FnMut(HealStep, u64, u64
         belongs(&directory.journal(), store)?;
     }
     progress(HealStep::Journal, 0, 0);
-    let journal = heal_journal(&directory, store.as_deref().ok(), apply)?;
+    let (journal, lock) = heal_journal(&directory, store.as_deref().ok(), apply, lock)?;
     let healed = match store {
         Err(reason) => StoreHealed { unusable: Some(reason), ..StoreHealed::default() },
         Ok(store) => {
@@ -141,6 +143,7 @@ pub fn heal(dir: &Path, apply: bool, progress: &mut dyn FnMut(HealStep, u64, u64
                 store.checkpoint()?;
             }
             if healed.unreadable && apply && journal.whole {
+                drop(lock); // The rebuild takes it itself.
                 build_anew(&directory, store, healed, progress)?
             } else {
                 healed
@@ -175,6 +178,21 @@ fn build_anew(
     })
 }
 
+/// The lock of the data: no other process changes anything of them.
+fn lock(directory: &Directory) -> Result<Box<dyn Held>, Error> {
+    take_lock(&RealDisk, &directory.journal()).map_err(|error| locked(directory, error))
+}
+
+/// An error of the journal, where the lock is the data's.
+fn locked(directory: &Directory, error: annals_journal::Error) -> Error {
+    match error {
+        annals_journal::Error::Locked { holder, .. } => {
+            Error::Locked { path: directory.root().to_owned(), holder }
+        }
+        error => error.into(),
+    }
+}
+
 /// The store that answers.
 fn open_store(directory: &Directory) -> Result<Arc<HybridStore>, Error> {
     let generations = Generations::new(directory.store());
@@ -197,21 +215,18 @@ fn heal_journal(
     directory: &Directory,
     store: Option<&HybridStore>,
     apply: bool,
-) -> Result<JournalHealed, Error> {
+    mut held: Box<dyn Held>,
+) -> Result<(JournalHealed, Box<dyn Held>), Error> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let path = directory.journal();
     let refill = |id: &RecordId| Some(store?.snapshot().ok()?.get(id).ok()??.payload.to_vec());
     let plan = salvage::plan(&disk, &path, &refill)?;
     if apply && !plan.mended.is_empty() {
         let journal = Options::default().journal;
-        salvage::heal(&disk, Arc::new(SystemClock), &path, journal, &refill).map_err(
-            |error| match error {
-                annals_journal::Error::Locked { holder, .. } => {
-                    Error::Locked { path: directory.root().to_owned(), holder }
-                }
-                error => error.into(),
-            },
-        )?;
+        drop(held); // The salvage takes it itself, and plans again.
+        salvage::heal(&disk, Arc::new(SystemClock), &path, journal, &refill)
+            .map_err(|error| locked(directory, error))?;
+        held = lock(directory)?;
     }
     let lost = plan.lost.iter().map(|loss| Damage {
         offset: loss.offset,
@@ -227,7 +242,7 @@ fn heal_journal(
     let reader = Reader::inspect(&path)?;
     let begins = reader.bounds()?.oldest == Offset::ZERO;
     let whole = lost.is_empty() && begins && reader.status()?.holes.is_empty();
-    Ok(JournalHealed { mended: plan.mended, lost, whole })
+    Ok((JournalHealed { mended: plan.mended, lost, whole }, held))
 }
 
 /// Puts the store right, and walks it.

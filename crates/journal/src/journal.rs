@@ -410,8 +410,11 @@ pub(crate) fn has_segments(disk: &dyn Disk, dir: &Path) -> Result<bool, Error> {
     Ok(listed.iter().any(|listed| crate::segment::base_of(&listed.name).is_some()))
 }
 
-/// Takes the lock of the journal in `dir`.
-pub(crate) fn take_lock(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn Held>, Error> {
+/// Takes the lock of the journal in `dir`, without opening it: whoever holds it keeps every other process from writing.
+///
+/// # Errors
+/// [`Error::Locked`] if another process has the journal, or this one; [`Error::Io`] if there is none.
+pub fn take_lock(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn Held>, Error> {
     let path = dir.join(LOCK_FILE);
     disk.lock(&path, &holder()).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => Error::Locked { path, holder: error.to_string() },

@@ -106,7 +106,7 @@ pub use cursors::{CursorStatus, NamedCursor};
 pub use disk::{Disk, DiskFile, Held, Listed, Mode, RealDisk, Written};
 pub use error::{Damage, Error};
 pub use holes::Hole;
-pub use journal::{Journal, holder};
+pub use journal::{Journal, holder, take_lock};
 pub use mend::{Cure, NoRefill, Refill};
 pub use options::{AppendOptions, Bucket, Options, SealPolicy, SyncPolicy};
 pub use quarantine::{QuarantineReceipt, Quarantined};

@@ -194,6 +194,17 @@ fn hl4_the_store_of_another_journal_is_refused_and_a_directory_in_use_named() {
     let refused = heal(three.path(), true, &mut |_, _, _| {}).unwrap_err();
     assert!(matches!(refused, Error::Locked { .. }), "{refused}");
     drop(annals);
+
+    // Also where that one has come no further than the lock: it has made no store yet.
+    let four = tempfile::tempdir().unwrap();
+    Annals::open(four.path()).unwrap().close().unwrap();
+    fs::remove_dir_all(four.path().join("store")).unwrap();
+    let held = take_lock(&RealDisk, &four.path().join("journal")).unwrap();
+    let refused = heal(four.path(), true, &mut |_, _, _| {}).unwrap_err();
+    assert!(matches!(refused, Error::Locked { .. }), "{refused}");
+    drop(held);
+    let healed = heal(four.path(), true, &mut |_, _, _| {}).unwrap();
+    assert!(healed.store.unusable.is_some());
 }
 
 #[test]

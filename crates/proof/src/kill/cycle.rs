@@ -52,7 +52,8 @@ impl Cycle {
         for at in 0..count {
             let work = Work::draw(random, history, purges);
             let killed = at == first || random.u32(..100) < others;
-            let kill = killed.then(|| moments.draw(work.name(), random.f64()));
+            let imports = matches!(work, Work::Import { .. });
+            let kill = killed.then(|| moments.draw(work.name(), imports, random));
             let lines = match work {
                 Work::Import { chunk, .. } | Work::Append { chunk } => history.lines(chunk),
                 _ => 0,
@@ -117,8 +118,8 @@ impl Cycle {
                 figures.add("locked-out", 1);
                 continue;
             }
-            if let Some(fell) = end.fell {
-                moments.learn(name, fell);
+            if let Some((strike, fell)) = process.kill.zip(end.fell) {
+                moments.learn(name, strike.from, fell);
                 let into = matches!(fell, Fell::Opening | Fell::Within);
                 figures.add("kills", u64::from(fell != Fell::After));
                 figures.add("kills-into-work", u64::from(into));
@@ -188,7 +189,7 @@ fn locked_out(living: &[u32], stderr: &str) -> Result<(), String> {
         return Err(format!("locked out without a word: {stderr:?}"));
     };
     let mut words = message.split_whitespace().skip_while(|word| *word != "process");
-    let holder = words.nth(1).map(|word| word.trim_end_matches(';'));
+    let holder = words.nth(1).map(|word| word.trim_end_matches(|c: char| !c.is_ascii_digit()));
     let holder = holder.and_then(|word| word.parse::<u32>().ok());
     match holder {
         Some(holder) if name == "locked" && living.contains(&holder) => Ok(()),

@@ -80,6 +80,7 @@ impl<'a> Life<'a> {
         let in_place = !self.purges && self.random.bool();
         self.oracle.digests(in_place, figures)?;
         self.oracle.verify(self.history.oldest() > 0 || self.purges)?;
+        self.oracle.generations()?;
         let before = self.history.oldest();
         let new = self.oracle.list(&mut self.history)?;
         figures.add("records", new as u64);

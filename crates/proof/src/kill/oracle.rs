@@ -1,7 +1,7 @@
 //! What must hold after each cycle, asked of the real binary; every process that wrote has ended.
 //!
 //!   the journal, listed -> the account     receipts -> the account
-//!   verify -> sound                        digest = that of a rebuild
+//!   verify -> sound                        digest = that of a rebuild        generations -> none left behind
 //!
 //! A rebuild is made in place, where it compares and takes the store's place; or beside, of a backup: that leaves the store
 //! as it has lived, and holds what was purged as well.
@@ -60,6 +60,11 @@ impl Oracle {
         sound(&self.program.ask(&["verify"])?, purged)
     }
 
+    /// One generation answers; what else is there is kept, or newer: a rebuild that was cut off. Nothing is left behind.
+    pub(super) fn generations(&self) -> Result<(), String> {
+        tidy(&self.program.answer(&["generations"])?)
+    }
+
     /// Lists the journal, and takes it into the account. Returns how many records are new.
     pub(super) fn list(&self, history: &mut History) -> Result<usize, String> {
         let status = self.program.object(&["status"])?;
@@ -94,6 +99,17 @@ fn equal(living: &Value, held: &Value, made: &Value) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("the living store says {living}, the backup {held}, the one made of it {made}"))
+}
+
+/// The generations as they are listed, the oldest first.
+fn tidy(listed: &[Value]) -> Result<(), String> {
+    let current = listed.iter().position(|generation| generation["current"] == true);
+    let answers = current.is_some_and(|at| listed.iter().skip(at + 1).all(|other| other["current"] == false));
+    let left = listed.iter().take(current.unwrap_or(0)).find(|older| older["kept"] != true);
+    match left {
+        None if answers => Ok(()),
+        _ => Err(format!("a generation was left behind, or not one answers: {listed:?}")),
+    }
 }
 
 fn sound(answer: &Answer, purged: bool) -> Result<(), String> {

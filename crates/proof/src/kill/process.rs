@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::chunk::Tag;
 use super::history::Placed;
-use super::moments::Fell;
+use super::moments::{Fell, From, Strike};
 use super::program::{Program, parsed};
 use super::work::Work;
 
@@ -20,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// One process, from its start to its end.
 pub(super) struct Process {
     pub(super) work: Work,
-    /// When it is to be killed, after its start; not at all if none.
-    kill: Option<Duration>,
+    /// When it is to be killed; not at all if none.
+    pub(super) kill: Option<Strike>,
     room: PathBuf,
     lines: u32,
     running: Option<Running>,
@@ -31,6 +31,8 @@ pub(super) struct Process {
 struct Running {
     child: Child,
     began: Instant,
+    /// Since when the time of its strike counts.
+    counts: Option<Instant>,
     /// Where a piped import or an append gets its lines, and how many it has got.
     feed: Option<(ChildStdin, u32)>,
 }
@@ -49,7 +51,7 @@ pub(super) struct Ended {
 
 impl Process {
     /// Prepares one; its files lie in `room`, which is its own.
-    pub(super) fn new(work: Work, lines: u32, kill: Option<Duration>, room: PathBuf) -> Result<Self, String> {
+    pub(super) fn new(work: Work, lines: u32, kill: Option<Strike>, room: PathBuf) -> Result<Self, String> {
         let made = fs::create_dir_all(&room);
         made.map_err(|error| format!("{}: {error}", room.display()))?;
         if let Work::Import { chunk, piped: false, .. } = work {
@@ -73,7 +75,7 @@ impl Process {
         let began = Instant::now();
         let mut child = command.spawn().map_err(|error| format!("{:?}: {error}", self.work))?;
         let feed = child.stdin.take().map(|stdin| (stdin, 0));
-        self.running = Some(Running { child, began, feed });
+        self.running = Some(Running { child, began, counts: None, feed });
         Ok(())
     }
 
@@ -87,7 +89,18 @@ impl Process {
         }
         let (pid, began) = (running.child.id(), running.began);
         let failed = |error: std::io::Error| format!("process {pid}: {error}");
-        let due = self.kill.is_some_and(|after| began.elapsed() >= after);
+        let has_receipts = || fs::metadata(&acks).is_ok_and(|acks| acks.len() > 0);
+        if running.counts.is_none() {
+            let counts = match self.kill.map(|strike| strike.from) {
+                Some(From::Start) => true,
+                Some(From::Data) => at_work(&self.work, pid),
+                Some(From::Receipt) => has_receipts(),
+                None => false,
+            };
+            running.counts = counts.then(Instant::now);
+        }
+        let counted = running.counts.map(|counts| counts.elapsed());
+        let due = self.kill.zip(counted).is_some_and(|(strike, counted)| counted >= strike.after);
         if let Some(status) = running.child.try_wait().map_err(failed)? {
             let fell = self.kill.map(|_| Fell::After);
             self.ended = Some(Ended { pid, began, at: Instant::now(), code: status.code(), fell });
@@ -95,7 +108,7 @@ impl Process {
             let fell = match at_work(&self.work, pid) {
                 false => Fell::Before,
                 // An import has so much to do before its first receipt that most kills would fall there.
-                true if imports && fs::metadata(&acks).map_or(0, |acks| acks.len()) == 0 => Fell::Opening,
+                true if imports && !has_receipts() => Fell::Opening,
                 true => Fell::Within,
             };
             running.child.kill().map_err(failed)?;

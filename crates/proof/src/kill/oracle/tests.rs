@@ -27,6 +27,20 @@ fn a_digest_that_differs_from_that_of_the_backup_is_noticed() {
     assert!(equal(&json!({"as_of": 8}), &json!({"durable": 8}), &json!({})).is_err(), "no digest at all");
 }
 
+#[test]
+fn a_generation_that_was_left_behind_is_noticed() {
+    let listed = |generations: &[(bool, bool)]| -> Vec<Value> {
+        generations.iter().map(|(current, kept)| json!({"current": current, "kept": kept})).collect()
+    };
+    let (answers, kept, other) = ((true, false), (false, true), (false, false));
+    for sound in [&[answers][..], &[kept, answers], &[answers, other], &[kept, answers, other]] {
+        assert_eq!(tidy(&listed(sound)), Ok(()));
+    }
+    for unsound in [&[][..], &[other], &[other, answers], &[answers, answers], &[kept, other, answers]] {
+        assert!(tidy(&listed(unsound)).is_err(), "{unsound:?}");
+    }
+}
+
 /// What `verify` answers with this in the place of that.
 fn verified(code: i32, change: impl Fn(&mut Value)) -> Answer {
     let family = json!({"log": "ab", "store": "ab", "stored": "ab", "same": true});
