@@ -95,15 +95,19 @@ impl Step {
         }
     }
 
-    /// About how many changes it makes on the disk: a cut is drawn below a little more.
+    /// About how many changes it makes on the disk, as was counted: a cut is drawn below a little more.
     fn changes(&self) -> u64 {
         match self {
-            Self::Import { chunk: Chunk { wide: true, .. }, .. } => 900,
-            Self::Import { .. } | Self::Again { .. } => 350,
-            Self::Rebuild { .. } => 350,
-            Self::Backup => 120,
-            Self::Purge | Self::Seal | Self::Checkpoint => 80,
-            _ => 200,
+            Self::Import { chunk: Chunk { wide: true, .. }, .. } => 750,
+            Self::Import { chunk, batch } => 100 + (chunk.lines / batch * 3).min(300),
+            Self::Again { .. } => 150,
+            Self::Rebuild { .. } => 600,
+            Self::Append | Self::Vote => 120,
+            Self::Enable(_) | Self::Refill(_) | Self::Disable(_) => 160,
+            Self::Backup | Self::Verify => 40,
+            Self::Purge | Self::Seal | Self::Checkpoint => 24,
+            Self::Rollback => 12,
+            Self::Pause | Self::Resume => 3,
         }
     }
 }
@@ -118,7 +122,7 @@ struct Drawing {
 impl Drawing {
     fn import(&mut self, wide: bool) -> Step {
         self.chunk += 1;
-        let lines = if wide { self.random.u64(3000..4500) } else { self.random.u64(20..600) };
+        let lines = if wide { self.random.u64(2900..3300) } else { self.random.u64(20..600) };
         let chunk = Chunk { number: self.chunk - 1, lines, wide };
         let batch = if wide { 500 } else { [1, 7, 20, 100, 1000][self.random.usize(0..5)] };
         // One record a time is slow.
@@ -136,8 +140,8 @@ impl Drawing {
         }
         let kept = if self.random.bool() { "agent" } else { "source" };
         match self.random.u8(0..32) {
-            0..10 => self.import(false),
-            10 => self.import(true),
+            0..9 => self.import(false),
+            9..11 => self.import(true),
             11..13 => Step::Again { batch: self.random.u64(5..200) },
             13..15 => Step::Append,
             15 => Step::Vote,
