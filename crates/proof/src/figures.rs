@@ -26,7 +26,6 @@ impl Figures {
         }
     }
 
-    #[cfg(test)]
     pub(crate) fn get(&self, name: &str) -> u64 {
         self.0.get(name).copied().unwrap_or(0)
     }

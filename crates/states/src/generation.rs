@@ -27,7 +27,9 @@ impl Generation {
 
     /// How far anything in it may lie.
     pub(crate) fn reach(&self) -> Option<Reached> {
-        self.kept_reach.filter(|reach| self.cursor.is_none_or(|cursor| reach.next > cursor.next)).or(self.cursor)
+        self.kept_reach
+            .filter(|reach| self.cursor.is_none_or(|cursor| reach.next > cursor.next))
+            .or(self.cursor)
     }
 
     /// Content becomes durable; false if all of it is.
