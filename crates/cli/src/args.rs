@@ -14,6 +14,7 @@ use crate::commands::{
     pass_damage, projections, query, rebuild, restore, rewind, status, subject, subjects, tail, verify,
     votes,
 };
+use crate::escape::Shown;
 use crate::exit::Failure;
 
 const CODES: &str = "\
@@ -110,6 +111,21 @@ pub(crate) enum Command {
 /// # Errors
 /// What clap says: a mistake, or the help or the version that was asked for.
 pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    parsed(arguments).map_err(|error| harmless(arguments, error))
+}
+
+/// The same mistake, told of arguments that are safe to show: clap quotes them as they came, but for what colours text.
+fn harmless(arguments: &[OsString], error: clap::Error) -> clap::Error {
+    let shown = |argument: &OsString| OsString::from(Shown(&argument.to_string_lossy()).to_string());
+    let safe: Vec<OsString> = arguments.iter().map(shown).collect();
+    if safe == arguments {
+        return error;
+    }
+    let unusual = || clap::Error::raw(error.kind(), "an argument has characters that none can have\n");
+    parsed(&safe).err().unwrap_or_else(unusual)
+}
+
+fn parsed(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     let matches = Cli::command().try_get_matches_from(arguments)?;
     Cli::from_arg_matches(&matches)
 }

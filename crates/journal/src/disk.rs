@@ -29,11 +29,11 @@ pub trait Disk: Debug + Send + Sync {
     /// `NotFound` if there is no such directory.
     fn list(&self, path: &Path) -> io::Result<Vec<Listed>>;
 
-    /// Opens a file as `mode` says. Never follows a symbolic link in the last component, and refuses what is no plain
-    /// file.
+    /// Opens a file as `mode` says. Never follows a symbolic link in the last component, never waits, and refuses what is
+    /// no plain file with one name.
     ///
     /// # Errors
-    /// `NotFound`, `AlreadyExists` for [`Mode::CreateNew`], `InvalidInput` for what is no plain file.
+    /// `NotFound`, `AlreadyExists` for [`Mode::CreateNew`], `InvalidInput` for what is no such file.
     fn open(&self, path: &Path, mode: Mode) -> io::Result<Box<dyn DiskFile>>;
 
     /// Renames a file within its directory, replacing what has the new name. Durable after [`Disk::sync_dir`].

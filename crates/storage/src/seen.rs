@@ -77,12 +77,11 @@ pub(crate) struct Seen {
 impl Seen {
     /// What a file says; `None` if it is missing or says nothing.
     pub(crate) fn look(path: &Path) -> Result<Option<Sight>, Error> {
-        let bytes;
-        match plain::read(path, BYTES as u64 + 1) {
-            Ok(read) => bytes = read,
+        let bytes = match plain::read(path, BYTES as u64 + 1) {
+            Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("read", path)(error)),
-        }
+        };
         let sight = Sight::from_bytes(&bytes);
         if sight.is_none() && !bytes.is_empty() {
             tracing::warn!(path = %path.display(), "it does not say how far the store was: an older copy of the store would not be noticed");

@@ -4,11 +4,11 @@
 //!
 //! Nothing is refused for it: where locks or syncs fail, they fail at open. It is for whoever has to decide where data lie.
 
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-use rustix::fs::{Mode as Bits, OFlags};
 
 /// A disk that answers a sync faster than this has not waited for any medium that we know of.
 const TOO_FAST: Duration = Duration::from_micros(50);
@@ -74,18 +74,30 @@ impl Medium {
 /// # Errors
 /// As the operating system says; `Unsupported` where a file has to have a name.
 pub fn sync_time(dir: &Path) -> io::Result<Duration> {
-    let file =
-        rustix::fs::open(dir, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, Bits::from_raw_mode(0o600))?;
-    let file = std::fs::File::from(file);
+    let file = nameless(dir)?;
     let mut times = Vec::with_capacity(PROBES);
     for probe in 0..PROBES {
-        std::os::unix::fs::FileExt::write_all_at(&file, &[probe as u8 + 1; 4096], 0)?;
+        file.write_all_at(&[probe as u8 + 1; 4096], 0)?;
         let begun = Instant::now();
         file.sync_data()?;
         times.push(begun.elapsed());
     }
     times.sort_unstable();
     Ok(times[PROBES / 2])
+}
+
+/// A file that is gone once it is closed, however the process ends.
+#[cfg(target_os = "linux")]
+fn nameless(dir: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::open(dir, flags, Mode::from_raw_mode(0o600))?))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn nameless(_: &Path) -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// What a sync that takes so long says of the disk, if it says anything.
