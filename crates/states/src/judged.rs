@@ -4,8 +4,8 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use annals_record::{
-    Applied, Appended, Batch, Bounds, Cursor, Durability, Kind, Lag, LogError, LogId, Offset, ReadLimit, RecordId,
-    Term, TermStart,
+    Appended, Applied, Batch, Bounds, Cursor, Durability, Kind, Lag, LogError, LogId, Offset, ReadLimit,
+    RecordId, Term, TermStart,
 };
 use annals_storage::{Change, Outcome, Passed, Sink};
 

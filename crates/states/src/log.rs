@@ -75,7 +75,8 @@ impl Log {
 
     /// The terms as readers are told of them.
     pub(crate) fn term_starts(&self) -> Vec<TermStart> {
-        let start = |(term, start): &(u8, u8)| TermStart { term: Term::new((*term).into()), start: offset(*start) };
+        let start =
+            |(term, start): &(u8, u8)| TermStart { term: Term::new((*term).into()), start: offset(*start) };
         self.terms.iter().map(start).collect()
     }
 

@@ -69,7 +69,11 @@ fn main() -> ExitCode {
         });
         writeln!(out, "{line}")
     } else {
-        writeln!(out, "{distinct} distinct states, depth {depth}, {seconds:.1} s, all looked at: {}", checker.is_done())
+        writeln!(
+            out,
+            "{distinct} distinct states, depth {depth}, {seconds:.1} s, all looked at: {}",
+            checker.is_done()
+        )
     };
     if holds && written.is_ok() && checker.is_done() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

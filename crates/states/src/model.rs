@@ -90,7 +90,8 @@ impl Pipeline {
     /// Where the log would begin after a purge: whole sealed segments go that lie before all cursors.
     fn purged_to(&self, world: &World) -> Option<u8> {
         let kept = self.kept_from(world)?;
-        let to = world.log.bases.iter().copied().rfind(|base| *base <= kept && *base <= world.log.watermark)?;
+        let to =
+            world.log.bases.iter().copied().rfind(|base| *base <= kept && *base <= world.log.watermark)?;
         (to > world.log.oldest).then_some(to)
     }
 }
@@ -127,15 +128,36 @@ impl Model for Pipeline {
     fn actions(&self, _: &World, happenings: &mut Vec<Happening>) {
         use Happening as H;
         // What cannot happen comes to nothing in `next_state`.
-        happenings.extend([H::Opens(0), H::Appends(0, true), H::Appends(0, false), H::Syncs(0), H::Shows, H::Marks]);
+        happenings.extend([
+            H::Opens(0),
+            H::Appends(0, true),
+            H::Appends(0, false),
+            H::Syncs(0),
+            H::Shows,
+            H::Marks,
+        ]);
         if self.gets_wrong(Mistake::IgnoresTheLock) {
             happenings.extend([H::Opens(1), H::Appends(1, true), H::Syncs(1)]);
         }
         happenings.extend([H::Seals(0), H::IsKilled]);
         happenings.extend((0..=2).flat_map(|survive| [false, true].map(|torn| H::PowerGoes(survive, torn))));
-        happenings.extend([H::WorkBegins, H::Applies, H::KeepsContent, H::KeepsCursor, H::Registers, H::WorkStops]);
+        happenings.extend([
+            H::WorkBegins,
+            H::Applies,
+            H::KeepsContent,
+            H::KeepsCursor,
+            H::Registers,
+            H::WorkStops,
+        ]);
         happenings.extend([H::Purges, H::IsBackedUp, H::IsRestored, H::StoreIsCopied, H::StoreIsPutBack]);
-        happenings.extend([H::BuildBegins, H::Builds, H::BuildIsKept, H::BuildIsMarked, H::Switches, H::OldGoes]);
+        happenings.extend([
+            H::BuildBegins,
+            H::Builds,
+            H::BuildIsKept,
+            H::BuildIsMarked,
+            H::Switches,
+            H::OldGoes,
+        ]);
         happenings.extend([H::ConsumerBegins, H::ConsumerReads, H::ConsumerCommits, H::ConsumerIsForgotten]);
     }
 
@@ -316,7 +338,9 @@ impl Pipeline {
                     world.log.fork(world.next_term);
                     world.next_term += 1;
                 }
-                if let Some(consumer) = world.consumer.as_mut().filter(|consumer| consumer.doing == Doing::IsRefused) {
+                if let Some(consumer) =
+                    world.consumer.as_mut().filter(|consumer| consumer.doing == Doing::IsRefused)
+                {
                     consumer.doing = Doing::Rests;
                 }
                 world.was.restored = true;
@@ -349,7 +373,7 @@ impl Pipeline {
         let built = world.generations[other].as_mut()?;
         match happening {
             Happening::Builds => {
-                (!built.is_finished && !world.was.switched).then_some(())?;
+                (!world.is_compared && !world.was.switched).then_some(())?;
                 match self.work(built, log, true) {
                     Ok(true) => {}
                     Ok(false) => return None,
@@ -363,13 +387,16 @@ impl Pipeline {
             }
             Happening::BuildIsMarked => {
                 (built.is_durable() && built.next() == log.watermark && !world.was.switched).then_some(())?;
-                // It has been compared: G5.
-                (!built.is_finished && built.cursor.is_some()).then_some(())?;
-                self.work(built, log, false).ok()?;
+                (!world.is_compared && built.cursor.is_some()).then_some(())?;
+                if self.work(built, log, false).is_err() {
+                    world.generations[other] = None;
+                    return Some(());
+                }
                 built.is_finished = true;
+                world.is_compared = true;
             }
             Happening::Switches => {
-                let may = built.is_finished || self.gets_wrong(Mistake::PointerBeforeTheMarks);
+                let may = world.is_compared || self.gets_wrong(Mistake::PointerBeforeTheMarks);
                 (may && !world.was.switched && built.cursor.is_some()).then_some(())?;
                 if !built.is_fold_of(log) {
                     world.wrong = Some(Wrong::RebuiltOtherwise);

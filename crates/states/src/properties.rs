@@ -38,32 +38,39 @@ fn never_otherwise() -> Vec<Property<Pipeline>> {
             let next = world.answering().map_or(0, crate::generation::Generation::next);
             world.work != Work::Runs || next <= world.log.end()
         }),
-        Property::always("W1: a store that works is what the log says up to its cursor", |_, world: &World| {
-            world.work != Work::Runs || world.answering().is_some_and(|store| store.is_fold_of(&world.log))
-        }),
+        Property::always(
+            "W1: a store that works is what the log says up to its cursor",
+            |_, world: &World| {
+                world.work != Work::Runs
+                    || world.answering().is_some_and(|store| store.is_fold_of(&world.log))
+            },
+        ),
         Property::always("a store that works goes on working", |_, world: &World| {
             never(world, Wrong::RefusedWhileRunning)
         }),
-        Property::always("R4: no purge passes a cursor", |_, world: &World| never(world, Wrong::PurgedTooFar)),
+        Property::always("R4: no purge passes a cursor", |_, world: &World| {
+            never(world, Wrong::PurgedTooFar)
+        }),
         Property::always("G1, G4: the pointer names a store that is finished", |_, world: &World| {
             world.answering().is_some_and(|store| store.is_finished)
         }),
         Property::always("a rebuild is what the log says", |_, world: &World| {
             never(world, Wrong::RebuiltOtherwise)
         }),
-        Property::always("one writes", |_, world: &World| {
-            world.writers.iter().flatten().count() <= 1
-        }),
-        Property::always("whoever rests has been told why, or has nothing to do", |model: &Pipeline, world| {
-            is_settled(world) || !model.next_states(world).is_empty()
-        }),
+        Property::always("one writes", |_, world: &World| world.writers.iter().flatten().count() <= 1),
+        Property::always(
+            "whoever rests has been told why, or has nothing to do",
+            |model: &Pipeline, world| is_settled(world) || !model.next_states(world).is_empty(),
+        ),
     ]
 }
 
 /// Everything that was acknowledged shows, or whoever asks is told why not.
 fn is_settled(world: &World) -> bool {
     match world.work {
-        Work::Runs => world.answering().is_some_and(|store| usize::from(store.next()) == world.log.records.len()),
+        Work::Runs => {
+            world.answering().is_some_and(|store| usize::from(store.next()) == world.log.records.len())
+        }
         Work::IsRefused(_) => true,
         Work::Rests => false,
     }
@@ -75,16 +82,26 @@ fn is_refused(world: &World, refused: Refused) -> bool {
 
 fn somewhere() -> Vec<Property<Pipeline>> {
     vec![
-        Property::sometimes("everything is appended, durable and shown", |model: &Pipeline, world: &World| {
-            world.work == Work::Runs && is_settled(world) && world.log.end() == model.bounds.appends
+        Property::sometimes(
+            "everything is appended, durable and shown",
+            |model: &Pipeline, world: &World| {
+                world.work == Work::Runs && is_settled(world) && world.log.end() == model.bounds.appends
+            },
+        ),
+        Property::sometimes("a store of another future is refused", |_, world| {
+            is_refused(world, Refused::Forked)
         }),
-        Property::sometimes("a store is refused: ahead of the log", |_, world| is_refused(world, Refused::AheadOfLog)),
-        Property::sometimes("a store is refused: another future", |_, world| is_refused(world, Refused::Forked)),
-        Property::sometimes("a store is refused: a term of another future", |_, world| {
-            is_refused(world, Refused::UnknownTerm)
+        Property::sometimes("so is one whose content alone is of another future", |_, world| {
+            is_refused(world, Refused::Content)
+        }),
+        Property::sometimes("so is one that a purge has left behind", |model: &Pipeline, world| {
+            model.bounds.store_copies == 0 || is_refused(world, Refused::Purged)
         }),
         Property::sometimes("a store works on a log that was restored", |_, world: &World| {
-            world.was.restored && world.work == Work::Runs && is_settled(world) && !world.log.records.is_empty()
+            world.was.restored
+                && world.work == Work::Runs
+                && is_settled(world)
+                && !world.log.records.is_empty()
         }),
         Property::sometimes("a crash leaves more content than the cursor covers", |_, world: &World| {
             world.work == Work::Rests && world.answering().is_some_and(|store| store.reach() > store.cursor)
@@ -94,7 +111,9 @@ fn somewhere() -> Vec<Property<Pipeline>> {
         }),
         Property::sometimes("a purge lets go what all have passed", |_, world: &World| world.log.oldest > 0),
         Property::sometimes("a rebuild takes the store's place, and works", |_, world: &World| {
-            world.was.switched && world.work == Work::Runs && world.answering().is_some_and(|store| store.next() > 1)
+            world.was.switched
+                && world.work == Work::Runs
+                && world.answering().is_some_and(|store| store.next() > 1)
         }),
         Property::sometimes("a consumer has read everything", |model: &Pipeline, world: &World| {
             let read = world.consumer.as_ref().map(|consumer| consumer.read.len());

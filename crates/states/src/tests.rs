@@ -7,7 +7,8 @@ use crate::{Bounds, Mistake, Pipeline};
 /// Looks at all states until this property is seen violated.
 fn violates(mistake: Mistake, bounds: Bounds, property: &'static str) {
     let model = Pipeline { bounds, mistake: Some(mistake) };
-    let checker = model.checker().finish_when(stateright::HasDiscoveries::AnyOf([property].into())).spawn_bfs().join();
+    let checker =
+        model.checker().finish_when(stateright::HasDiscoveries::AnyOf([property].into())).spawn_bfs().join();
     assert!(checker.discovery(property).is_some(), "{mistake:?} is not noticed");
     let model = Pipeline { bounds, mistake: None };
     let checker = model.checker().target_state_count(200_000).spawn_bfs().join();
