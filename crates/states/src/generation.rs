@@ -44,7 +44,7 @@ impl Generation {
     /// The cursor becomes durable, as far as content is; false if it is.
     pub(crate) fn keep_cursor(&mut self) -> bool {
         let covered = self.kept_reach.map_or(0, |reach| reach.next);
-        let cursor = self.cursor.filter(|cursor| cursor.next <= covered).or(self.kept_reach);
+        let cursor = if self.next() > covered { self.kept_reach } else { self.cursor };
         let is_new = self.kept_cursor != cursor;
         self.kept_cursor = cursor;
         is_new
