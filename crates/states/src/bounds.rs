@@ -42,7 +42,7 @@ impl Bounds {
 
     /// What is checked with each change.
     pub const SMALL: Self = Self {
-        appends: 4,
+        appends: 2,
         seals: 1,
         cuts: 1,
         kills: 0,
@@ -55,5 +55,5 @@ impl Bounds {
     };
 
     /// What is published.
-    pub const FULL: Self = Self { appends: 5, seals: 2, cuts: 2, stops: 1, store_copies: 1, ..Self::SMALL };
+    pub const FULL: Self = Self { appends: 3, ..Self::SMALL };
 }

@@ -34,16 +34,19 @@ impl Generation {
 
     /// Content becomes durable; false if all of it is.
     pub(crate) fn keep_content(&mut self) -> bool {
-        let is_new = self.kept_reach != self.cursor;
+        let reach = self.reach();
+        let is_new = self.kept_reach != reach || self.kept_content != self.content;
         self.kept_content.clone_from(&self.content);
-        self.kept_reach = self.cursor;
+        self.kept_reach = reach;
         is_new
     }
 
     /// The cursor becomes durable, as far as content is; false if it is.
     pub(crate) fn keep_cursor(&mut self) -> bool {
-        let is_new = self.kept_cursor != self.kept_reach;
-        self.kept_cursor = self.kept_reach;
+        let covered = self.kept_reach.map_or(0, |reach| reach.next);
+        let cursor = if self.next() > covered { self.kept_reach } else { self.cursor };
+        let is_new = self.kept_cursor != cursor;
+        self.kept_cursor = cursor;
         is_new
     }
 

@@ -373,7 +373,7 @@ impl Pipeline {
         let built = world.generations[other].as_mut()?;
         match happening {
             Happening::Builds => {
-                (!built.is_finished && !world.was.switched).then_some(())?;
+                (!world.is_compared && !world.was.switched).then_some(())?;
                 match self.work(built, log, true) {
                     Ok(true) => {}
                     Ok(false) => return None,
@@ -387,13 +387,16 @@ impl Pipeline {
             }
             Happening::BuildIsMarked => {
                 (built.is_durable() && built.next() == log.watermark && !world.was.switched).then_some(())?;
-                // It has been compared: G5.
-                (!built.is_finished && built.cursor.is_some()).then_some(())?;
-                self.work(built, log, false).ok()?;
+                (!world.is_compared && built.cursor.is_some()).then_some(())?;
+                if self.work(built, log, false).is_err() {
+                    world.generations[other] = None;
+                    return Some(());
+                }
                 built.is_finished = true;
+                world.is_compared = true;
             }
             Happening::Switches => {
-                let may = built.is_finished || self.gets_wrong(Mistake::PointerBeforeTheMarks);
+                let may = world.is_compared || self.gets_wrong(Mistake::PointerBeforeTheMarks);
                 (may && !world.was.switched && built.cursor.is_some()).then_some(())?;
                 if !built.is_fold_of(log) {
                     world.wrong = Some(Wrong::RebuiltOtherwise);

@@ -88,14 +88,14 @@ fn somewhere() -> Vec<Property<Pipeline>> {
                 world.work == Work::Runs && is_settled(world) && world.log.end() == model.bounds.appends
             },
         ),
-        Property::sometimes("a store is refused: ahead of the log", |_, world| {
-            is_refused(world, Refused::AheadOfLog)
-        }),
-        Property::sometimes("a store is refused: another future", |_, world| {
+        Property::sometimes("a store of another future is refused", |_, world| {
             is_refused(world, Refused::Forked)
         }),
-        Property::sometimes("a store is refused: a term of another future", |_, world| {
-            is_refused(world, Refused::UnknownTerm)
+        Property::sometimes("so is one whose content alone is of another future", |_, world| {
+            is_refused(world, Refused::Content)
+        }),
+        Property::sometimes("so is one that a purge has left behind", |model: &Pipeline, world| {
+            model.bounds.store_copies == 0 || is_refused(world, Refused::Purged)
         }),
         Property::sometimes("a store works on a log that was restored", |_, world: &World| {
             world.was.restored

@@ -11,7 +11,7 @@ fn violates(mistake: Mistake, bounds: Bounds, property: &'static str) {
         model.checker().finish_when(stateright::HasDiscoveries::AnyOf([property].into())).spawn_bfs().join();
     assert!(checker.discovery(property).is_some(), "{mistake:?} is not noticed");
     let model = Pipeline { bounds, mistake: None };
-    let checker = model.checker().target_state_count(200_000).spawn_bfs().join();
+    let checker = model.checker().target_state_count(50_000).spawn_bfs().join();
     assert!(checker.discovery(property).is_none(), "{property}: without the mistake too");
 }
 
@@ -47,7 +47,7 @@ fn a_cursor_without_term_and_record_is_noticed() {
 
 #[test]
 fn a_restore_that_keeps_the_term_is_noticed() {
-    let bounds = Bounds { appends: 5, kills: 1, restores: 1, ..Bounds::NONE };
+    let bounds = Bounds { appends: 4, kills: 1, restores: 1, ..Bounds::NONE };
     violates(Mistake::KeepsTheTerm, bounds, FOLD);
 }
 

@@ -56,6 +56,8 @@ pub struct World {
     /// Stores, and which one answers.
     pub(crate) generations: [Option<Generation>; 2],
     pub(crate) answers: usize,
+    /// What is being built was looked at, and marked, by the process that is there now.
+    pub(crate) is_compared: bool,
     pub(crate) work: Work,
     /// The journal's cursor of the store: it holds retention back.
     pub(crate) registered: Reached,
@@ -85,6 +87,7 @@ impl World {
             backup: None,
             generations: [Some(first), None],
             answers: 0,
+            is_compared: false,
             work: Work::Rests,
             registered: Reached { next: 0, term: 1, last: None },
             consumer: bounds.consumer.then(Consumer::new),
@@ -114,6 +117,7 @@ impl World {
     /// Everything of the process that owns the log is gone; what it wrote is not.
     pub(crate) fn owner_ends(&mut self) {
         self.writers = [None, None];
+        self.is_compared = false;
         self.worker_ends();
     }
 
