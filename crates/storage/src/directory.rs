@@ -1,6 +1,6 @@
-//! What lies in a store's directory, looked at before anything is touched.
+//! What lies in a store's directory, looked at before anything is touched; and its names made durable.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -56,4 +56,9 @@ pub(crate) fn found_at(path: &Path) -> Result<Found, Error> {
             Err(Error::NotAStore { path: path.to_owned(), reason })
         }
     }
+}
+
+/// Makes the names in a directory survive a power cut.
+pub(crate) fn sync_directory(path: &Path) -> Result<(), Error> {
+    File::open(path).and_then(|directory| directory.sync_all()).map_err(Error::io("sync", path))
 }

@@ -17,6 +17,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+use crate::directory::sync_directory;
 use crate::lock::Lock;
 
 const POINTER: &str = "CURRENT";
@@ -141,6 +142,10 @@ impl Generations {
         let path = self.path(next);
         fs::create_dir(&path).map_err(Error::io("create", &path))?;
         sync_directory(&self.root)?;
+        // What retention has removed from the log is in a generation alone: its name is worth no less than its bytes.
+        if let Some(parent) = self.root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_directory(parent)?;
+        }
         Ok(next)
     }
 
@@ -256,11 +261,6 @@ fn remove_all(path: &Path) -> Result<(), Error> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
         _ => Ok(()),
     }
-}
-
-/// Makes the names in a directory survive a power cut.
-fn sync_directory(path: &Path) -> Result<(), Error> {
-    File::open(path).and_then(|directory| directory.sync_all()).map_err(Error::io("sync", path))
 }
 
 #[cfg(test)]

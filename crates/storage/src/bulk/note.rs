@@ -13,9 +13,9 @@ use std::path::Path;
 use annals_record::Cursor;
 
 use super::layout::Layout;
-use super::sync_directory;
 use crate::Error;
 use crate::cursor_bytes::{CURSOR_BYTES, cursor_from_bytes, cursor_to_bytes};
+use crate::directory::sync_directory;
 use crate::index::PROJECTION;
 
 const MAGIC: &[u8; 8] = b"annalsBL";
