@@ -34,6 +34,11 @@ sweep *arguments:
 crash-tests times="2000":
     ANNALS_CRASH_CASES={{times}} cargo test --release -p annals-cli --test all journal_crash
 
+# Power cuts of the real binary: docs/proof.md (needs root and /dev/fuse). For example: just cut --seconds 3600 --ledger FILE
+cut *arguments:
+    cargo build --release -p annals-cli
+    cargo run --release -p annals-proof -- cut {{arguments}}
+
 # The journal beside other logs and the machine's limits: docs/performance.md. For example: just bench --quick
 bench *arguments:
     cargo run --release -p annals-bench --features peers -- journal {{arguments}}

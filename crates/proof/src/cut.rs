@@ -142,7 +142,8 @@ impl Trial for Cuts {
         }
         let room = tempfile::Builder::new().prefix("number-").tempdir_in(self.room.path());
         let room = room.map_err(|error| error.to_string())?;
-        let stage = Stage::new(&self.annals, room.path(), bases.of(scenario.base), &scenario);
+        let stage =
+            Stage::new(&self.annals, room.path(), bases.of(scenario.base), &scenario, self.keep.is_some());
         let outcome = stage.and_then(|stage| stage.play(figures));
         match (&outcome, &self.keep) {
             (Err(_), Some(keep)) => {

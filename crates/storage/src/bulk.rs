@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use annals_record::Cursor;
 
-use crate::directory::{CONTENT_DIR, INDEX_FILE};
+use crate::directory::{CONTENT_DIR, INDEX_FILE, sync_directory};
 use crate::lock::Lock;
 use crate::order::follows_span;
 use crate::{Counts, Error, plain};
@@ -363,11 +363,6 @@ fn remove_all(path: &Path) -> Result<(), Error> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
         _ => Ok(()),
     }
-}
-
-/// Makes the names in a directory survive a power cut.
-fn sync_directory(path: &Path) -> Result<(), Error> {
-    plain::sync_directory(path).map_err(Error::io("sync", path))
 }
 
 /// What a build has kept cannot be.

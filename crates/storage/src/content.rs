@@ -9,7 +9,8 @@ mod pinned;
 
 pub(crate) use load::Put;
 
-use std::fs::File;
+use std::fs;
+use std::io;
 use std::ops::{Deref, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistM
 pub(crate) use pinned::Pinned;
 
 use crate::cursor_bytes::Reach;
+use crate::directory::sync_directory;
 use crate::identity::StoreId;
 use crate::keys::{self, assertion_key, epoch_key, place_key, readable, vote_key};
 use crate::layer::{ById, Held};
@@ -37,6 +39,8 @@ use crate::{Error, plain};
 const OFFSET_BYTES: usize = 8;
 /// Where fjall has its keyspaces.
 const KEYSPACES_DIR: &str = "keyspaces";
+/// What fjall writes once all else is made but the keyspaces.
+const VERSION_FILE: &str = "version";
 /// How many tables stand beside each other before they are merged with the larger ones below: a layer makes two.
 const TABLES_BESIDE_EACH_OTHER: u8 = 12;
 /// How many records are folded before others have a turn: a few milliseconds.
@@ -109,6 +113,7 @@ impl Content {
             error => Error::engine("content", "open", path, error),
         };
         plain::refuse_foreign(path).map_err(Error::io("open", path))?;
+        clear_half_made(path)?;
         // One worker: layers come one after the other, and two workers on two cores wait for each other by asking.
         let attempt = || Database::builder(path).cache_size(cache_bytes).worker_threads(1).open();
         let mut opened = attempt();
@@ -121,8 +126,7 @@ impl Content {
         let keyspace = database.keyspace("content", shape).map_err(open)?;
         // fjall syncs what is in a keyspace and not the keyspace's own name. At each open: the one that made it may have been
         // cut off before this.
-        let names = path.join(KEYSPACES_DIR);
-        File::open(&names).and_then(|names| names.sync_all()).map_err(Error::io("sync", &names))?;
+        sync_directory(&path.join(KEYSPACES_DIR))?;
         let (unsynced, records) = (AtomicBool::new(false), RecordCache::new(record_bytes));
         Ok(Self { database, keyspace, records, store: None, unsynced, path: path.to_owned() })
     }
@@ -227,6 +231,25 @@ impl Content {
     fn reading(&self) -> impl Fn(fjall::Error) -> Error + '_ {
         |error| Error::engine("content", "read", &self.path, error)
     }
+}
+
+/// Takes away what a making that was cut off has left: fjall makes its directory in steps, and before the last of them it can
+/// neither open it nor make it anew. Nothing is in it then: keyspaces come after the version.
+fn clear_half_made(path: &Path) -> Result<(), Error> {
+    let version = match fs::read(path.join(VERSION_FILE)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        read => read.map_err(Error::io("read", path))?,
+    };
+    let mut keyspaces = match fs::read_dir(path.join(KEYSPACES_DIR)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        listed => Some(listed.map_err(Error::io("read", path))?),
+    };
+    let is_empty = keyspaces.as_mut().is_none_or(|keyspaces| keyspaces.next().is_none());
+    if !is_empty || version.iter().any(|byte| *byte != 0) || !path.exists() {
+        return Ok(());
+    }
+    tracing::info!(path = %path.display(), "the making of a store was cut off; it begins anew");
+    fs::remove_dir_all(path).map_err(Error::io("remove", path))
 }
 
 /// How tables lie: as they are made, for keys that are hashes compress badly and are asked for one by one.

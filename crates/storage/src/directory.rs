@@ -1,12 +1,12 @@
-//! What lies in a store's directory, looked at before anything is touched.
+//! What lies in a store's directory, looked at before anything is touched; and its names made durable.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::Error;
 use crate::bulk::{GONE_DIR, SPILL_DIR};
 use crate::lock::LOCK_FILE;
+use crate::{Error, plain};
 
 /// The directory of content.
 pub(crate) const CONTENT_DIR: &str = "content";
@@ -56,4 +56,9 @@ pub(crate) fn found_at(path: &Path) -> Result<Found, Error> {
             Err(Error::NotAStore { path: path.to_owned(), reason })
         }
     }
+}
+
+/// Makes the names in a directory survive a power cut.
+pub(crate) fn sync_directory(path: &Path) -> Result<(), Error> {
+    plain::sync_directory(path).map_err(Error::io("sync", path))
 }

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use annals_record::seeded::{self, Bug};
 
+use crate::directory::sync_directory;
 use crate::lock::Lock;
 use crate::{Error, plain};
 
@@ -141,6 +142,10 @@ impl Generations {
         let path = self.path(next);
         plain::create_directory(&path).map_err(Error::io("create", &path))?;
         sync_directory(&self.root)?;
+        // What retention has removed from the log is in a generation alone: its name is worth no less than its bytes.
+        if let Some(parent) = self.root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_directory(parent)?;
+        }
         Ok(next)
     }
 
@@ -250,11 +255,6 @@ fn remove_all(path: &Path) -> Result<(), Error> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
         _ => Ok(()),
     }
-}
-
-/// Makes the names in a directory survive a power cut.
-fn sync_directory(path: &Path) -> Result<(), Error> {
-    plain::sync_directory(path).map_err(Error::io("sync", path))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::chunk::ChunkWriter;
 use crate::content::{Content, ContentBatch};
 use crate::content_view::ContentView;
 use crate::core::{Core, Opened};
-use crate::directory::{CONTENT_DIR, Found, INDEX_FILE, found_at};
+use crate::directory::{CONTENT_DIR, Found, INDEX_FILE, found_at, sync_directory};
 use crate::folder::Folder;
 use crate::identity::StoreId;
 use crate::index::{Index, PROJECTION};
@@ -136,6 +136,9 @@ impl HybridStore {
         let mut content =
             Content::open(&path.join(CONTENT_DIR), options.content_cache_bytes, options.record_cache_bytes)?;
         let mut index = Index::open(&path.join(INDEX_FILE), options.index_cache_bytes)?;
+        // An index that is there after a power cut, beside content that is not, would be refused. At each open: the one that made
+        // them may have been cut off before this.
+        sync_directory(path)?;
         let mut reader = index.read()?;
         let (mut standing, reach) = (reader.standing()?, content.reach()?);
         let folded = reader.folded()?;

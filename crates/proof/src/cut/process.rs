@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use crate::fuse::Power;
 
 /// No command of these takes so long.
-pub(super) const PATIENCE: Duration = Duration::from_secs(90);
+pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// One that runs, or has ended.
 pub(super) struct Process {

@@ -184,10 +184,10 @@ impl Drawing {
         let times = if random.bool() { 1 } else { u64::MAX };
         let few = last.changes();
         match random.u8(0..16) {
-            0..6 => Fault::Fails { call: Call::Sync, after: random.u64(0..few / 8), times },
-            6..8 => Fault::Fails { call: Call::Write, after: random.u64(0..few / 2), times },
-            8..10 => Fault::Fails { call: Call::Read, after: random.u64(0..60), times },
-            10..12 => Fault::Fails { call: Call::Rename, after: random.u64(0..6), times },
+            0..6 => Fault::Fails { call: Call::Sync, after: random.u64(0..few / 8 + 4), times },
+            6..8 => Fault::Fails { call: Call::Write, after: random.u64(0..few / 2 + 1), times },
+            8..10 => Fault::Fails { call: Call::Read, after: random.u64(0..16), times },
+            10..12 => Fault::Fails { call: Call::Rename, after: random.u64(0..3), times },
             12 => Fault::Fails { call: Call::Name, after: random.u64(0..20), times },
             13 => Fault::Full { bytes: random.u64(0..(96 << 20)) },
             14 => Fault::Full { bytes: random.u64(0..(2 << 20)) },
@@ -239,6 +239,9 @@ impl Scenario {
                 }
             })
             .collect();
+        // One backup at a time.
+        let lives: Vec<Life> = lives;
+        let backed_up = backed_up && lives[0].steps.last() != Some(&Step::Backup);
         Self { base, lives, followed, backed_up, restored }
     }
 }

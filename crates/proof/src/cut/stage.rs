@@ -24,6 +24,8 @@ pub(super) struct Stage<'s> {
     kept: Kept,
     truth: Truth,
     commands: usize,
+    /// What each life leaves is laid down as well, for whoever looks into a failure.
+    keeps: bool,
 }
 
 impl<'s> Stage<'s> {
@@ -32,6 +34,7 @@ impl<'s> Stage<'s> {
         room: &Path,
         made: &Made,
         scenario: &'s Scenario,
+        keeps: bool,
     ) -> Result<Self, String> {
         let (mount, out) = (room.join("disk"), room.join("out"));
         for dir in [&mount, &out] {
@@ -46,6 +49,7 @@ impl<'s> Stage<'s> {
             kept: made.kept.clone(),
             truth: made.truth.clone(),
             commands: 0,
+            keeps,
         })
     }
 
@@ -54,6 +58,10 @@ impl<'s> Stage<'s> {
         let scenario = self.scenario;
         for (index, life) in scenario.lives.iter().enumerate() {
             self.live(index, life, figures).map_err(|what| format!("life {index}: {what}"))?;
+            if self.keeps {
+                let at = self.plain.with_extension(index.to_string());
+                lay_down(&self.kept, &at).map_err(|error| format!("laying down: {error}"))?;
+            }
         }
         lay_down(&self.kept, &self.plain).map_err(|error| format!("laying down: {error}"))?;
         let judged =
@@ -242,9 +250,9 @@ impl<'s> Stage<'s> {
                 let voter = format!("voter {}", self.truth.alone - 1);
                 words(&["append", "--vote-on", &on, "--voter", &voter, "--stance", "for"])
             }
-            Step::Rebuild { keep_old: true } => words(&["rebuild", "--keep-old", "--json"]),
             // What retention has removed a rebuild lacks.
-            Step::Rebuild { keep_old: false } if self.truth.purged => words(&["verify", "--json"]),
+            Step::Rebuild { .. } if self.truth.purged => words(&["verify", "--journal", "--json"]),
+            Step::Rebuild { keep_old: true } => words(&["rebuild", "--keep-old", "--json"]),
             Step::Rebuild { keep_old: false } => words(&["rebuild", "--json"]),
             Step::Rollback => words(&["rebuild", "--rollback", "--json"]),
             Step::Seal => words(&["log", "seal", "--json"]),
@@ -268,6 +276,7 @@ impl<'s> Stage<'s> {
             }
             Step::Pause => words(&["cursors", "pause", "store", "--json"]),
             Step::Resume => words(&["cursors", "resume", "store", "--json"]),
+            Step::Verify if self.truth.purged => words(&["verify", "--journal", "--json"]),
             Step::Verify => words(&["verify", "--json"]),
         })
     }

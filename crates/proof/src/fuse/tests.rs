@@ -39,10 +39,14 @@ fn texts(texts: &[(&str, &str)]) -> Texts {
     texts.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
 }
 
-/// A machine without FUSE may pass only where somebody has said so.
+/// Whether nothing can be mounted here. Aloud; and in CI it is a failure, but where somebody has said otherwise.
 fn no_fuse() -> bool {
-    let there = Path::new("/dev/fuse").exists();
-    assert!(there || std::env::var_os("ANNALS_PROOF_WITHOUT_FUSE").is_some(), "there is no /dev/fuse");
+    let there = Path::new("/dev/fuse").exists() && rustix::process::geteuid().is_root();
+    let set = |name: &str| std::env::var_os(name).is_some();
+    assert!(there || !set("CI") || set("ANNALS_PROOF_WITHOUT_FUSE"), "nothing can be mounted here");
+    if !there {
+        crate::run::tell("WARNING: NOT TRIED: nobody but root, where there is /dev/fuse, can mount");
+    }
     !there
 }
 

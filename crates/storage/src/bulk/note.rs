@@ -12,8 +12,8 @@ use std::path::Path;
 use annals_record::Cursor;
 
 use super::layout::Layout;
-use super::sync_directory;
 use crate::cursor_bytes::{CURSOR_BYTES, cursor_from_bytes, cursor_to_bytes};
+use crate::directory::sync_directory;
 use crate::index::PROJECTION;
 use crate::{Error, plain};
 

@@ -1,4 +1,5 @@
 mod folding;
+mod half_made;
 mod identity;
 mod letters;
 

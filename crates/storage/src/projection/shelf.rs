@@ -14,6 +14,7 @@ use annals_record::Cursor;
 
 use super::check_name;
 use super::file::read_beside;
+use crate::directory::sync_directory;
 use crate::{Error, plain};
 
 const COMPLETE: &str = "redb";
@@ -115,8 +116,8 @@ impl Shelf {
     /// When the file system does not let us.
     pub fn create(&self) -> Result<(), Error> {
         plain::create_directory(&self.dir).map_err(Error::io("create", &self.dir))?;
-        sync_dir(&self.root)?;
-        self.root.parent().map_or(Ok(()), sync_dir)
+        sync_directory(&self.root)?;
+        self.root.parent().map_or(Ok(()), sync_directory)
     }
 
     /// The versions that are there, by number; of one number the complete one comes last. What is none of ours is left
@@ -165,7 +166,7 @@ impl Shelf {
             _ => {}
         }
         plain::create_anew(&path).and_then(|file| file.sync_all()).map_err(Error::io("create", &path))?;
-        sync_dir(&self.dir)
+        sync_directory(&self.dir)
     }
 
     /// Takes the projection away with all its versions: at once, also if it is cut off.
@@ -179,7 +180,7 @@ impl Shelf {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             renamed => renamed.map_err(Error::io("remove", &self.dir))?,
         }
-        sync_dir(&self.root)?;
+        sync_directory(&self.root)?;
         Self::sweep(&self.root)
     }
 
@@ -192,7 +193,7 @@ impl Shelf {
     pub(super) fn promote(&self, version: u32) -> Result<(), Error> {
         let path = self.path(version, true);
         fs::rename(self.path(version, false), &path).map_err(Error::io("rename", &path))?;
-        sync_dir(&self.dir)
+        sync_directory(&self.dir)
     }
 
     /// Takes one file away. Whoever has it open reads on.
@@ -219,8 +220,4 @@ fn version_of(name: &str) -> Option<(u32, bool)> {
     let digits = version.len() >= 6 && version.bytes().all(|byte| byte.is_ascii_digit());
     let number = version.parse().ok().filter(|number| digits && format!("{number:06}") == version)?;
     Some((number, complete))
-}
-
-fn sync_dir(dir: &Path) -> Result<(), Error> {
-    plain::sync_directory(dir).map_err(Error::io("sync", dir))
 }
