@@ -47,9 +47,14 @@ impl Directory {
     pub(crate) fn existing_or_new(root: &Path) -> Result<Self, Error> {
         if matches!(look(root)?, Found::Nothing) {
             make(root)?;
-            let marker = root.join(MARKER);
-            write_aside(&root.join(MARKER_ASIDE), &marker, &Self::marker())
-                .map_err(Error::io("write", &marker))?;
+            // Of several that find nothing one makes it, and the others find it made.
+            let making = File::open(root).map_err(Error::io("open", root))?;
+            making.lock().map_err(Error::io("lock", root))?;
+            if matches!(look(root)?, Found::Nothing) {
+                let marker = root.join(MARKER);
+                write_aside(&root.join(MARKER_ASIDE), &marker, &Self::marker())
+                    .map_err(Error::io("write", &marker))?;
+            }
         }
         Ok(Self { root: root.to_owned() })
     }
@@ -149,6 +154,10 @@ fn look(root: &Path) -> Result<Found, Error> {
         let name = entry.map_err(Error::io("list", root))?.file_name();
         // A creation that was cut off leaves the marker under its temporary name.
         if name != MARKER_ASIDE {
+            // The marker comes first: who has made the rest meanwhile has made it, too.
+            if let Ok(bytes) = read_bounded(&marker) {
+                return layout_of(&marker, &bytes).map(|()| Found::Ours);
+            }
             let reason = format!("it holds {:?} and no {MARKER}", name.display().to_string());
             return Err(Error::NotOurs { path: root.to_owned(), reason });
         }

@@ -58,3 +58,22 @@ fn a_journal_is_found_in_a_data_directory_and_alone() {
     fs::write(data.join(MARKER), "{\"annals\":2}").unwrap();
     assert!(matches!(journal_dir(&data), Err(Error::NewerFormat { .. })));
 }
+
+#[test]
+fn of_several_that_make_a_directory_at_once_none_fails() {
+    let dir = tempfile::tempdir().unwrap();
+    for round in 0..100 {
+        let root = dir.path().join(round.to_string());
+        let make = || {
+            let made = Directory::existing_or_new(&root)?;
+            fs::create_dir_all(made.journal()).unwrap();
+            Ok::<_, Error>(made)
+        };
+        let made: Vec<_> = std::thread::scope(|scope| {
+            let makers: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+            makers.into_iter().map(|maker| maker.join().unwrap()).collect()
+        });
+        made.into_iter().for_each(|made| assert!(made.is_ok(), "round {round}: {made:?}"));
+        assert!(Directory::existing(&root).is_ok());
+    }
+}

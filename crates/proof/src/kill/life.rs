@@ -91,6 +91,10 @@ impl<'a> Life<'a> {
             self.oracle.program.answer(&["log", "cursors", "--remove", "store"])?;
             self.let_go = true;
         }
+        if self.purges {
+            // So that there is something to purge: a segment each cycle.
+            self.oracle.program.answer(&["log", "seal"])?;
+        }
         self.follow(figures)
     }
 

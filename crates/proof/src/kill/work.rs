@@ -43,7 +43,7 @@ pub(super) enum Work {
 /// The projections that come and go.
 const PROJECTIONS: [&str; 2] = ["agent", "predicate"];
 /// A purge keeps more segments than a cycle can make: what goes was listed, and backed up, by the cycle before.
-const KEPT_SEGMENTS: u32 = 9;
+const KEPT_SEGMENTS: u32 = 8;
 
 impl Work {
     /// Something to do; with `purges`, the journal's beginning goes now and then.
@@ -53,10 +53,10 @@ impl Work {
             0..38 => Self::import(random, history),
             38..50 => Self::Append { chunk: history.hand_in(1) },
             // A journal that begins later has nothing that a rebuild could be compared with: it is refused.
-            50..64 if purges && history.oldest() > 0 => Self::Purge { keep: KEPT_SEGMENTS + random.u32(..4) },
+            50..60 if purges && history.oldest() > 0 => Self::Purge { keep: KEPT_SEGMENTS + random.u32(..3) },
+            60..70 if purges => Self::Purge { keep: KEPT_SEGMENTS + random.u32(..3) },
             // What is kept for going back holds the journal.
             50..64 => Self::Rebuild { keep_old: !purges && random.u32(..4) == 0 },
-            64..70 if purges => Self::Purge { keep: KEPT_SEGMENTS + random.u32(..4) },
             64..70 => Self::Ask,
             70..78 => Self::Seal,
             78..81 => Self::Checkpoint,
