@@ -74,7 +74,9 @@ every-byte part="1/1":
     awk '{ for (i = 2; i <= 7; i++) sum[i] += $i } END { print "flips " sum[2] ", cuts " sum[3] ", told " sum[4] ", meaningless " sum[5] ", lagging " sum[6] ", whole " sum[7] }' target/hostile/every-byte.tsv
     cat target/hostile/every-byte-residual.txt
 
-# Record and frame code under Miri (needs a nightly compiler with miri and rust-src).
+# Record and frame code under Miri (needs a nightly compiler with miri and rust-src); waits and whole logs are left out.
 miri:
-    cargo +nightly miri test -p annals-record --lib --features model,json
-    MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p annals-journal --lib -- frame:: block:: crc:: seal:: segment:: watermark::tests::a_slot
+    PROPTEST_CASES=2 MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p annals-record --lib --features model,json \
+        -- batch:: cursor:: decimal:: identity:: limits:: payload::
+    PROPTEST_CASES=2 MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p annals-journal --lib \
+        -- frame:: block:: crc:: seal:: segment::

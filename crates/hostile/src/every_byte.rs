@@ -160,7 +160,7 @@ impl Subject {
                         let _ = disk.truncate(path, len);
                     }
                 }
-                let every = (i * REUSED + j) % whole == 0;
+                let every = (i * REUSED + j).is_multiple_of(whole);
                 self.check(&disk, path, *change, every, &mut tally);
                 match *change {
                     Change::Flip(at, bit) => drop(disk.flip(path, at, bit)),

@@ -80,7 +80,7 @@ fn row(bytes: &[u8], mend: bool) {
         assert_eq!(alone, expected, "HF1: at {place:?}");
         assert_eq!(reader.next(rest, Offset::new(place.offset)), alone, "HF2: at {place:?}");
         let whole = alone.1;
-        assert!(whole % 8 == 0 && whole <= rest.len() && (whole > 0) == is_frame(&alone.0));
+        assert!(whole.is_multiple_of(8) && whole <= rest.len() && (whole > 0) == is_frame(&alone.0));
         let (Some(next), true) = (place.behind(whole), whole > 0) else { return };
         (place, rest) = (next, &rest[whole..]);
     }

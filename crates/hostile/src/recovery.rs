@@ -395,7 +395,7 @@ fn write(disk: &SimDisk, hurt: &Hurt) {
 /// Repairs and salvages, and opens what is left.
 fn mend(disk: &SimDisk, hurt: &Hurt) {
     let (dir, options) = (Path::new(DIR), life::options(8 << 10));
-    if hurt.files.len() % 2 == 0 {
+    if hurt.files.len().is_multiple_of(2) {
         let _ = repair(&shared(disk), clock(), dir, options);
     }
     let Ok(plan) = salvage::plan(&shared(disk), dir, &NoRefill) else { return };

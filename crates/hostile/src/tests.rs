@@ -25,7 +25,6 @@ fn cases(target: &Target) -> u64 {
 struct Case(String);
 
 impl Drop for Case {
-    #[expect(clippy::print_stderr, reason = "a failure without its seed cannot be repeated")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("failed case: {}", self.0);

@@ -13,6 +13,7 @@ fn sizes(object: &Value) -> [usize; 2] {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "mebibytes of text take Miri many minutes")]
 fn a_text_may_be_as_long_as_its_line_allows() {
     let check = |text: String| Assertion::new("s", "p", Value::text(text)).validate();
     assert_eq!(check("x".repeat(MAX_LINE - FIXED - VALUE - 2)), Ok(()));
@@ -24,6 +25,7 @@ fn a_text_may_be_as_long_as_its_line_allows() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "mebibytes of text take Miri many minutes")]
 fn the_fullest_lists_still_have_a_line_that_is_read_back() {
     let mut assertion = Assertion::new("s", "p", Value::NoValue);
     assertion.qualifiers = (0..1_024)
