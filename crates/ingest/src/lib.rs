@@ -45,7 +45,7 @@ pub use decode::{change, decode};
 pub use error::Error;
 pub use ingestor::Ingestor;
 pub use late::{apply_late, check_cursor};
-pub use load::{Loaded, Plain, Source, load, load_from};
+pub use load::{Loaded, Plain, Source, check_beginning, load, load_from};
 pub use options::{OnDamage, Options};
 pub use pace::Pace;
 pub use projector::{Progress, Projector};

@@ -82,6 +82,14 @@ pub fn load_from<L: Log>(log: &L, builder: &BulkBuilder) -> Result<Offset, Error
     Ok(resume_build(log, builder.cursor())?.next)
 }
 
+/// Whether a build can begin: its beginning is the log's.
+///
+/// # Errors
+/// [`Error::Refused`] if the log's beginning is gone; what the log says if it cannot be read.
+pub fn check_beginning<L: Log>(log: &L) -> Result<(), Error> {
+    resume_build(log, None).map(drop)
+}
+
 /// Reads `source`, which begins where [`load_from`] says, up to `until`, an offset at which a group of the log ends, and
 /// adds it to the builder. `progress` hears of every batch, in order, once it is added. A hole of the log is passed as a
 /// worker passes it.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use annals_ingest::{Source, load, load_from};
+use annals_ingest::{Source, check_beginning, load, load_from};
 use annals_journal::{Journal, Replay};
 use annals_record::{Batch, Log, LogError, Offset};
 use annals_storage::{BulkBuilder, BulkOptions, Generation, HybridStore, Sink};
@@ -62,6 +62,8 @@ impl<'l> Site<'l> {
                 Err(error) => tracing::warn!(%error, %generation, "a rebuild that was cut off is begun anew"),
             }
         }
+        // Of a log whose beginning retention has removed nothing can be made, and nothing is begun.
+        check_beginning(journal)?;
         lineage.sweep(false)?;
         let generation = lineage.generations.create_next()?;
         let stage =
