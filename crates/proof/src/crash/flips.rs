@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use annals_journal::{Disk, Error, Journal};
+use annals_journal::{Depth, Disk, Error, Journal, VerifyOptions};
 use annals_record::{Log, LogError, Offset, ReadLimit};
 use annals_testkit::{SimDisk, Survival};
 use fastrand::Rng;
@@ -223,8 +223,26 @@ fn check(
         hold!(!must_be_told(image, promise, whole, hit), "D2: not a word about it");
         images.counts.flips_harmless += 1;
     }
+    if report.damage.is_none() && hits_seal(image, whole, hit) {
+        let quick = VerifyOptions { depth: Depth::Quick, ..VerifyOptions::default() };
+        let verified =
+            journal.verify_with(quick, &mut |_, _| {}).map_err(|error| format!("verify: {error}"))?;
+        hold!(!verified.is_ok(), "D2: a quick check says nothing of a seal that was hit");
+    }
     damaged.cut_power_after(0);
     Ok(())
+}
+
+/// Whether the seal of a finished segment was hit, as its trailer says where that is.
+fn hits_seal(image: &SimDisk, whole: &Promise, hit: &Hit) -> bool {
+    let newest = segments(image).last() == Some(&hit.path);
+    if newest || base(&hit.path).is_none_or(|base| base < whole.oldest.get()) {
+        return false;
+    }
+    let bytes = image.read_file(&hit.path).unwrap_or_default();
+    let Some((_, trailer)) = bytes.split_last_chunk::<16>() else { return false };
+    let len = u64::from_le_bytes(trailer[..8].try_into().unwrap_or_default()) as usize;
+    trailer.ends_with(b"annalsSL") && hit.bytes.iter().any(|at| at + len >= bytes.len())
 }
 
 /// Whether an open may answer so to bytes that do not verify.

@@ -2,7 +2,7 @@
 //!
 //! I6, I10: whoever waits is told, in time; nothing that was acknowledged is lost; nobody is acknowledged afterwards.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
@@ -54,7 +54,11 @@ pub(super) fn try_one(tasks: bool, call: Call, nth: u64, way: Way) -> Result<u64
             (journal.clone(), sender.clone(), Arc::clone(&together), disk.clone());
         std::thread::spawn(move || {
             together.wait();
-            appends(&journal, &disk, thread, tasks, &sender);
+            let told = appends(&journal, &disk, thread, tasks);
+            // Before it is told: the journal is opened anew then.
+            drop(journal);
+            // Nobody listens any more only where the trial has failed already.
+            let _ = sender.send(told);
         });
     }
     drop(sender);
@@ -101,7 +105,7 @@ pub(super) fn try_one(tasks: bool, call: Call, nth: u64, way: Way) -> Result<u64
 }
 
 /// Appends until something ends it, or the fault has fired and a while has passed.
-fn appends(journal: &Journal, disk: &FaultDisk<SimDisk>, thread: usize, tasks: bool, sender: &Sender<Told>) {
+fn appends(journal: &Journal, disk: &FaultDisk<SimDisk>, thread: usize, tasks: bool) -> Told {
     let mut told = Told { kept: Vec::new(), refusal: None, panicked: false };
     let (mut number, mut after) = (0, 0);
     while told.refusal.is_none() && !told.panicked && number < MOST && after < 5 {
@@ -137,8 +141,7 @@ fn appends(journal: &Journal, disk: &FaultDisk<SimDisk>, thread: usize, tasks: b
             }
         }
     }
-    // Nobody listens any more only where the trial has failed already.
-    let _ = sender.send(told);
+    told
 }
 
 /// An error that promises that nothing happened is lived with.

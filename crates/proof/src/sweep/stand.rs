@@ -146,6 +146,10 @@ impl Stand {
     pub(super) fn check(mut self, stopped: bool) -> Result<(), String> {
         self.disk.heal();
         let fired = self.disk.fired() > 0;
+        // As it is left by what was refused, with nothing after it.
+        let left = self.disk.disk().crash(Survival::EVERYTHING, &mut self.rng);
+        goes_on(&left, self.options, self.promise.clone(), &mut self.rng)
+            .map_err(|what| format!("as it was left: {what}"))?;
         if let Some(journal) = &self.journal {
             let payload: Arc<[u8]> = b"once more".as_slice().into();
             match journal.append(&payload) {
