@@ -282,6 +282,15 @@ impl Annals {
         Ok(self.store().snapshot()?.epoch(epoch)?)
     }
 
+    /// What keeps the worker from getting on, while it tries again and again: too few files, say. None if nothing does.
+    /// It goes on by itself once the trouble is over.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        let progress = self.serving().ingestor.progress();
+        let last = progress.last_error.filter(|_| progress.state == annals_ingest::State::Retrying);
+        last.map(|error| error.to_string())
+    }
+
     /// The state of journal, store and worker.
     ///
     /// # Errors
