@@ -281,6 +281,12 @@ impl Pipeline {
                 return Some(());
             }
             _ if world.work != Work::Runs => return None,
+            // G7: the old one stands still from the comparison on until the pointer has changed.
+            Happening::Applies | Happening::KeepsContent | Happening::KeepsCursor | Happening::Registers
+                if world.is_compared && !world.was.switched =>
+            {
+                return None;
+            }
             Happening::Applies => match self.work(generation, log, true) {
                 Ok(true) => {}
                 Ok(false) => return None,

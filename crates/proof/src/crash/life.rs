@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use annals_journal::{Disk, Error, Journal, NamedCursor, Options, Reader};
-use annals_record::Kind;
+use annals_record::{Kind, Log, ReadLimit};
 use annals_testkit::{FaultDisk, ManualClock, SimDisk};
 use fastrand::Rng;
 
@@ -118,6 +118,7 @@ impl<'a> Life<'a> {
             self.clock.advance(self.rng.i64(0..400_000_000));
             if let Some(journal) = &self.journal {
                 self.promise.durable_to(journal.durable());
+                nothing_beyond(journal)?;
             }
             self.tally();
             if self.fault.is_some() && self.rng.u32(..3) == 0 {
@@ -266,6 +267,17 @@ impl<'a> Life<'a> {
     fn after(&mut self, error: &Error) -> Result<(), String> {
         if error.kind() == Kind::Stop { self.reopen() } else { Ok(()) }
     }
+}
+
+/// I5: what is not durable is not read, in the writer's own process either. A read that meets a fault says nothing.
+fn nothing_beyond(journal: &Journal) -> Result<(), String> {
+    let Ok(batch) = journal.read(journal.durable(), ReadLimit::default()) else { return Ok(()) };
+    let (last, durable) = (batch.iter().last().map(|entry| entry.offset), journal.durable());
+    hold!(
+        last.is_none_or(|last| last < durable),
+        "I5: {last:?} is read, and durable is what is before {durable}"
+    );
+    Ok(())
 }
 
 /// Errors that are answers.
