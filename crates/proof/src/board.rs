@@ -137,10 +137,13 @@ impl Board {
     /// Runs a part with a bug, or without one.
     fn one(&self, part: &Part, bug: &str) -> Outcome<Run> {
         let mut said = tempfile::tempfile()?;
+        let room = tempfile::tempdir()?;
+        let reached = room.path().join("reached");
         let began = Instant::now();
         let child = Command::new("sh")
             .args(["-c", &part.command])
             .env("ANNALS_BUG", bug)
+            .env("ANNALS_BUG_REACHED", &reached)
             .stdin(Stdio::null())
             .stdout(said.try_clone()?)
             .stderr(said.try_clone()?)
@@ -148,11 +151,11 @@ impl Board {
             .spawn()
             .map_err(|error| format!("{}: {error}", part.command))?;
         let ended = wait(child, Duration::from_secs(self.limit))?;
-        let (reached, last) = read(&mut said)?;
+        let last = last_line(&mut said)?;
         let found = match ended {
             None => Found::Hung,
             Some(status) if !status.success() => Found::Caught,
-            Some(_) if reached => Found::Missed,
+            Some(_) if reached.exists() => Found::Missed,
             Some(_) => Found::NotReached,
         };
         let seconds = began.elapsed().as_secs_f64();
@@ -177,18 +180,14 @@ fn wait(mut child: Child, limit: Duration) -> Outcome<Option<ExitStatus>> {
     }
 }
 
-/// Whether the bug's place was reached, and the last line.
-fn read(said: &mut File) -> Outcome<(bool, String)> {
+/// The last line that is not blank, or its beginning.
+fn last_line(said: &mut File) -> Outcome<String> {
     said.seek(SeekFrom::Start(0))?;
     let mut bytes = Vec::new();
     said.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
-    let (reached, others): (Vec<&str>, Vec<&str>) = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .partition(|line| line.contains("seeded bug reached"));
-    let last: String = others.last().unwrap_or(&"").chars().take(200).collect();
-    Ok((!reached.is_empty(), last))
+    let last = text.lines().rfind(|line| !line.trim().is_empty());
+    Ok(last.unwrap_or_default().chars().take(200).collect())
 }
 
 fn known(path: &Path) -> Outcome<Vec<Run>> {

@@ -14,8 +14,8 @@ fn board(arguments: &[&str]) -> Board {
 
 /// A part that notices one bug, comes to the place of another, and hangs with a third.
 const PART: &str = r#"notices=case "$ANNALS_BUG" in
-    skip-sync) echo "seeded bug reached: skip-sync"; echo lost; exit 1 ;;
-    retry-sync) echo "seeded bug reached: retry-sync"; echo fine ;;
+    skip-sync) touch "$ANNALS_BUG_REACHED"; echo lost; exit 1 ;;
+    retry-sync) touch "$ANNALS_BUG_REACHED"; echo fine ;;
     watermark-leads) sleep 100 ;;
 esac"#;
 

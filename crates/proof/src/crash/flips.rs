@@ -47,13 +47,15 @@ pub(crate) fn hit(images: &mut Images<'_>, image: &SimDisk, promise: &Promise) -
     let journal = open(&shared, images.plan.options).map_err(|error| format!("does not open: {error}"))?;
     let mut whole = promise.clone();
     whole.settle(&journal, images.rng)?;
+    let remain = segments(&pristine);
     pristine.cut_power_after(0);
     drop(journal);
     for _ in 0..images.rng.u32(1..4) {
         let damaged = image.crash(Survival::EVERYTHING, images.rng);
         let Some(hit) = damage(&damaged, &whole, images.rng) else { continue };
         images.counts.flips += 1;
-        check(images, image, &damaged, promise, &whole, &hit).map_err(|what| format!("{hit}: {what}"))?;
+        check(images, image, &damaged, promise, (&whole, &remain), &hit)
+            .map_err(|what| format!("{hit}: {what}"))?;
     }
     Ok(())
 }
@@ -128,7 +130,7 @@ fn check(
     image: &SimDisk,
     damaged: &SimDisk,
     promise: &Promise,
-    whole: &Promise,
+    (whole, remain): (&Promise, &[PathBuf]),
     hit: &Hit,
 ) -> Result<(), String> {
     let watermark = watermark(damaged);
@@ -220,7 +222,7 @@ fn check(
     } else if report.damage.is_some() || !told.damaged.is_empty() || !verified(&journal)? {
         images.counts.flips_told += 1;
     } else {
-        hold!(!must_be_told(image, promise, whole, hit), "D2: not a word about it");
+        hold!(!must_be_told(image, promise, remain, hit), "D2: not a word about it");
         images.counts.flips_harmless += 1;
     }
     if report.damage.is_none() && hits_seal(image, whole, hit) {
@@ -309,14 +311,12 @@ fn read(log: &impl Log, whole: &Promise, rng: &mut Rng) -> Result<Told, String> 
     Ok(told)
 }
 
-/// Whether this damage may not go without a word.
-fn must_be_told(image: &SimDisk, promise: &Promise, whole: &Promise, hit: &Hit) -> bool {
-    let Some(base) = base(&hit.path) else { return false };
+/// Whether this damage may not go without a word. `remain` are the segments that an open leaves there if nothing was hit: the
+/// others are purged, or were never born.
+fn must_be_told(image: &SimDisk, promise: &Promise, remain: &[PathBuf], hit: &Hit) -> bool {
+    let Some(base) = base(&hit.path).filter(|_| remain.contains(&hit.path)) else { return false };
     let segments = segments(image);
     let newest = segments.last() == Some(&hit.path);
-    if base < whole.oldest.get() {
-        return false;
-    }
     if !newest || hit.bytes.iter().any(|at| (*at as u64) < SEGMENT_HEADER) {
         return true;
     }
