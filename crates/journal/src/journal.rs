@@ -431,5 +431,6 @@ pub fn holder() -> String {
     format!("process {} ({})", std::process::id(), name.display())
 }
 
-#[cfg(all(test, not(shuttle)))]
+#[cfg(test)]
+#[cfg(not(shuttle))]
 mod tests;

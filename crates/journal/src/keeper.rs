@@ -227,5 +227,6 @@ fn fill(commit: &GroupCommit, zeros: &Blocks) -> bool {
     })
 }
 
-#[cfg(all(test, not(shuttle)))]
+#[cfg(test)]
+#[cfg(not(shuttle))]
 mod tests;

@@ -13,9 +13,11 @@ pub(crate) use std::{
     time::Instant,
 };
 
-#[cfg(all(test, shuttle))]
+#[cfg(test)]
+#[cfg(shuttle)]
 pub(crate) use scheduled::{Condvar, Instant, Mutex, MutexGuard, RwLock, atomic, thread};
 
-#[cfg(all(test, shuttle))]
+#[cfg(test)]
+#[cfg(shuttle)]
 pub(crate) mod scheduled;
 pub(crate) mod word;

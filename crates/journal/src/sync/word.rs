@@ -1,6 +1,7 @@
 //! A word that threads sleep on while it has a value.
 
-#[cfg(all(test, shuttle))]
+#[cfg(test)]
+#[cfg(shuttle)]
 pub(crate) use super::scheduled::{wait, wake};
 #[cfg(all(not(all(test, shuttle)), target_os = "linux"))]
 pub(crate) use futex::{wait, wake};
