@@ -2,7 +2,8 @@
 //!
 //!   key -> known? -> where its first record stands (and the group to wait for, if it is on its way)
 //!
-//! K1: a key that was remembered when its append was acknowledged is remembered until so many newer keys have come.
+//! K1: a key that was remembered when its append was acknowledged is remembered until so many newer keys have come, each with
+//! an append that was kept: one that fails pushes nothing out.
 //! K2: a key never answers for other payloads than those it was given with.
 
 use std::collections::{HashMap, VecDeque};
@@ -103,7 +104,8 @@ impl Keys {
         }
     }
 
-    /// Remembers a key whose first record stands at `first`.
+    /// Remembers a key whose first record stands at `first`. With a ticket its append is on its way, and the oldest stays until
+    /// that is over: see [`Keys::settled`].
     pub(crate) fn add(
         &mut self,
         id: RecordId,
@@ -114,10 +116,8 @@ impl Keys {
         if self.most == 0 || self.entries.contains_key(&id) {
             return;
         }
-        if self.order.len() >= self.most
-            && let Some((_, oldest)) = self.order.pop_front()
-        {
-            self.entries.remove(&oldest);
+        if ticket.is_none() {
+            self.shorten(self.most - 1);
         }
         self.order.push_back((first, id));
         self.entries.insert(id, Entry { first, content, ticket });
@@ -127,6 +127,22 @@ impl Keys {
     pub(crate) fn add_scanned(&mut self, found: &[(RecordId, RecordId, Offset)], from: Offset) {
         for (id, content, first) in found.iter().filter(|(_, _, first)| *first >= from) {
             self.add(*id, *content, *first, None);
+        }
+    }
+
+    /// Everything below `end` was kept: as many keys of it as are remembered push the older ones out.
+    pub(crate) fn settled(&mut self, end: Offset) {
+        if self.order.len() > self.most {
+            let on_their_way = self.order.iter().rev().take_while(|(first, _)| *first >= end).count();
+            self.shorten(self.most + on_their_way);
+        }
+    }
+
+    fn shorten(&mut self, most: usize) {
+        while self.order.len() > most
+            && let Some((_, oldest)) = self.order.pop_front()
+        {
+            self.entries.remove(&oldest);
         }
     }
 

@@ -126,6 +126,7 @@ impl GroupCommit {
                     stage.unsynced |= work.load.is_some();
                 }
                 if let Some((load, _)) = work.load {
+                    stage.keys.settled(load.end());
                     *lock(&self.spent) = Some(load);
                 }
                 return (stage.full && stage.load.is_empty() && stage.stopped.is_none(), outcome);

@@ -70,3 +70,22 @@ fn a_key_frame_gives_key_and_content() {
     assert!(Key::new(&[1; 256], ids.into_iter()).is_err());
     assert_eq!(Key::decode(b"short"), None);
 }
+
+#[test]
+fn a_key_on_its_way_pushes_nothing_out_until_its_append_is_kept() {
+    let mut keys = filled(2, 2);
+    let on_its_way = |keys: &mut Keys, i: u64| {
+        keys.add(id(i), id(1000 + i), Offset::new(i * 8), Some(Arc::default()));
+    };
+    on_its_way(&mut keys, 2);
+    on_its_way(&mut keys, 3);
+    keys.forget_from(Offset::new(16));
+    assert!(knows(&keys, 0) && knows(&keys, 1), "both appends have failed");
+    on_its_way(&mut keys, 4);
+    on_its_way(&mut keys, 5);
+    assert!(knows(&keys, 0) && knows(&keys, 5));
+    keys.settled(Offset::new(40));
+    assert!(!knows(&keys, 0) && knows(&keys, 1) && knows(&keys, 4), "one of the two was kept");
+    keys.settled(Offset::new(48));
+    assert!(!knows(&keys, 1) && knows(&keys, 4) && knows(&keys, 5));
+}

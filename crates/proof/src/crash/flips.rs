@@ -147,7 +147,7 @@ fn check(
             return Ok(());
         }
     };
-    let mut told = read(&journal, whole, images.rng)?;
+    let mut told = read(&journal, whole, promise, images.rng)?;
     let report = journal.report().clone();
     if let Some(damage) = &report.damage {
         // Where nothing is written any more, what lies behind is told with it: how far it went may not be known.
@@ -186,7 +186,10 @@ fn check(
         && told
             .damaged
             .iter()
-            .any(|range| range.contains(&told.oldest.get()) && range.end >= whole.oldest.get());
+            // What a purge had not removed yet is there, and what the ones before it have is told.
+            .any(|range| {
+                range.contains(&told.oldest.get()) && range.end >= whole.oldest.min(promise.oldest).get()
+            });
     hold!(
         lost_purge
             || told.oldest == whole.oldest
@@ -271,7 +274,9 @@ struct Told {
     end: Offset,
 }
 
-fn read(log: &impl Log, whole: &Promise, rng: &mut Rng) -> Result<Told, String> {
+/// Reads a log, and holds every record to what was written. What was accepted and not durable, and cut where nothing was hit, may
+/// be there all the same: damage may make a torn tail whole.
+fn read(log: &impl Log, whole: &Promise, promise: &Promise, rng: &mut Rng) -> Result<Told, String> {
     let bounds = log.bounds().map_err(|error| error.to_string())?;
     let mut told = Told {
         served: vec![false; whole.kept.len()],
@@ -288,14 +293,18 @@ fn read(log: &impl Log, whole: &Promise, rng: &mut Rng) -> Result<Told, String> 
                     while whole.kept.get(number).is_some_and(|kept| kept.offset < entry.offset) {
                         number += 1;
                     }
-                    let kept = whole.kept.get(number).filter(|kept| kept.offset == entry.offset);
+                    let accepted = || promise.kept.iter().find(|kept| kept.offset == entry.offset);
+                    let known = whole.kept.get(number).filter(|kept| kept.offset == entry.offset);
+                    let kept = known.or_else(accepted);
                     hold!(kept.is_some(), "D1: a record at {} that nobody wrote", entry.offset);
                     hold!(
                         kept.is_some_and(|kept| *kept.payload == *entry.payload && kept.id == entry.id),
                         "D1: the record at {} has other bytes",
                         entry.offset
                     );
-                    told.served[number] = true;
+                    if known.is_some() {
+                        told.served[number] = true;
+                    }
                 }
                 batch.next()
             }

@@ -298,3 +298,18 @@ fn what_nobody_waits_for_is_held_while_a_leader_waits() {
     in_time(&held).unwrap();
     assert_eq!(gathered, 8);
 }
+
+#[test]
+fn p2_a_key_whose_append_fails_pushes_no_older_one_out() {
+    let (full, journal) = on_full_disk(Options { remember_keys: 2, ..Options::default() });
+    let keyed = |key: &'static str| {
+        journal.append_with(&[key], &AppendOptions { key: Some(key.as_bytes()), ..AppendOptions::default() })
+    };
+    let first = keyed("one").unwrap();
+    keyed("two").unwrap();
+    full.store(true, SeqCst);
+    assert!(matches!(keyed("three"), Err(Error::Full { .. })));
+    assert!(!full.load(SeqCst), "it was not full");
+    assert_eq!(keyed("one").unwrap()[0].offset, first[0].offset);
+    assert_eq!(journal.records(), 2);
+}
