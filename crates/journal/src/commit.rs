@@ -413,7 +413,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(shuttle)]
 mod interleaved;
 #[cfg(test)]
-mod memory;
+pub(crate) mod memory;
 #[cfg(test)]
 #[cfg(not(shuttle))]
 mod tests;

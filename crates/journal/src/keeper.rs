@@ -209,8 +209,11 @@ fn work(commit: &Arc<GroupCommit>, job: &Job, zeros: &mut Option<Blocks>) -> boo
     }
 }
 
-/// Makes the next segment's file, so that a roll does not have to.
+/// Makes the next segment's file, so that a roll does not have to. One that is there already keeps the name.
 fn prepare(commit: &GroupCommit) {
+    if !commit.spare.is_none() {
+        return;
+    }
     let made = Prepared::new(&*commit.source.disk, &commit.source.dir, NEXT, commit.options.segment_bytes);
     match made {
         Ok(made) => commit.spare.put(made),

@@ -222,9 +222,12 @@ impl GroupCommit {
             }
             stage.load.start.get() - stage.load.header().base.get()
         };
+        // Asked first: what the keeper is done with is put by then. Asked the other way round it may be done in between, and a
+        // second file would take the one name from the first, which a roll writes to.
+        let free = self.keeper.is_free_to_prepare();
         // Without a thread the next segment is made when it is needed.
         if self.spare.is_none() {
-            if filled > whole / PREPARE_AT && self.keeper.is_free_to_prepare() {
+            if free && filled > whole / PREPARE_AT {
                 let _ = self.keeper.prepare(self);
             }
         } else if gains
