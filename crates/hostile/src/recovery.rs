@@ -1,7 +1,9 @@
 //! A whole journal directory: hurt anywhere, or made of nothing but what the input says.
 //!
+//! ```text
 //!   [seed][mode] [edit: 12 bytes]*            a life of that seed, edited
 //!   [255][mode] ([file][length: 2][bytes])*   these files alone
+//! ```
 //!     -> dump, read forwards and backwards, verify, diagnose -> open for writing, append -> salvage, open, append
 //!
 //! HR1: every record that is served stands in its segment under a checksum that holds at its place.
