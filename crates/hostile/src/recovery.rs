@@ -3,8 +3,9 @@
 //! ```text
 //!   [seed][mode] [edit: 12 bytes]*            a life of that seed, edited
 //!   [255][mode] ([file][length: 2][bytes])*   these files alone
+//!
+//!   -> dump, read forwards and backwards, verify, diagnose -> open for writing, append -> salvage, open, append
 //! ```
-//!     -> dump, read forwards and backwards, verify, diagnose -> open for writing, append -> salvage, open, append
 //!
 //! HR1: every record that is served stands in its segment under a checksum that holds at its place.
 //! HR2: where no checksum was forged, what is served is what was appended there.
