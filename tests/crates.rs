@@ -7,12 +7,24 @@ use std::path::Path;
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Each package of ours and the packages of ours it may use. Nothing points back.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("annals-record", &[]),
     ("annals-journal", &["annals-record"]),
     ("annals-storage", &["annals-record"]),
     ("annals-ingest", &["annals-record", "annals-storage"]),
-    ("annals", &["annals-ingest", "annals-journal", "annals-record", "annals-storage"]),
+    ("annals-streams", &["annals-journal", "annals-record"]),
+    ("annals-sessions", &["annals-journal"]),
+    (
+        "annals",
+        &[
+            "annals-ingest",
+            "annals-journal",
+            "annals-record",
+            "annals-sessions",
+            "annals-storage",
+            "annals-streams",
+        ],
+    ),
     ("annals-cli", &["annals"]),
     ("annals-testkit", &["annals-journal", "annals-record"]),
     ("annals-hostile", &["annals-cli", "annals-journal", "annals-record", "annals-testkit"]),

@@ -64,12 +64,14 @@ pub use annals_journal::{
     SegmentStatus, Status as JournalStatus, SystemClock, Tail, TornTail, Verification,
 };
 pub use annals_record::*;
+pub use annals_sessions as sessions;
 pub use annals_storage::{
     BuiltIn, Change, Compared, Counts, DeadLetter, Digest, Digests, Effect, EpochEntry, Family, HybridStore,
     IdPrefix, KvStore, Options as StoreOptions, Outcome, Passed, Projected, Projection, ProjectionEntry,
     ProjectionError, ProjectionTxn, ProjectionView, Redriven, Sink, Snapshot, Stored, SubjectEntry, Tally,
     Walk,
 };
+pub use annals_streams as streams;
 pub use as_of::{AsOf, offset_at};
 pub use backpressure::{Backpressure, LagBound};
 pub use backup::{Backup, backup, check_backup, describe_backup};

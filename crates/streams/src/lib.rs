@@ -1,0 +1,1 @@
+//! Many named journals under one root.
