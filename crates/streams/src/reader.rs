@@ -18,6 +18,9 @@ use crate::stats::{self, Stats};
 use crate::streams::Streams;
 use crate::timeline::Timeline;
 
+/// So many streams are looked into at once at most.
+const AT_ONCE: usize = 8;
+
 /// Reads a root without a lock and without writing anything. Sees what the writing process has made durable, as its watermarks
 /// say; after an unclean stop they may lag behind, and the next writer's first call to a stream brings its own up to date.
 #[derive(Clone, Debug)]
@@ -75,6 +78,10 @@ impl Streamed for Beside {
 
     fn writes(&self) -> bool {
         false
+    }
+
+    fn at_once(&self) -> usize {
+        AT_ONCE
     }
 }
 

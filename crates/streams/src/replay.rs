@@ -19,6 +19,7 @@ use std::sync::Arc;
 use annals_journal::{Batch, LogError, Offset, ReadLimit};
 use annals_record::RecordId;
 
+use crate::crew;
 use crate::error::Error;
 use crate::name::StreamName;
 use crate::source::{Source, Streamed};
@@ -103,6 +104,37 @@ struct Lane {
     ready: VecDeque<Record>,
 }
 
+impl Lane {
+    /// What is to be read of a stream, and how many segments are not.
+    fn new(shelf: &dyn Streamed, query: &Query, name: StreamName) -> Result<(Self, u64), Error> {
+        let source = shelf.source(&name)?;
+        let (oldest, durable) = source.bounds().map_err(|error| Error::read(name.as_str(), error))?;
+        let sealed = source.sealed().map_err(|error| Error::of(name.as_str(), error))?;
+        let mut ranges: VecDeque<(Offset, Offset)> = VecDeque::new();
+        let mut want = |from: Offset, to: Offset| {
+            let (from, to) = (from.max(oldest), to.min(durable));
+            match ranges.back_mut() {
+                _ if from >= to => {}
+                Some((_, end)) if *end == from => *end = to,
+                _ => ranges.push_back((from, to)),
+            }
+        };
+        let (since, as_of) = (query.since_micros, query.as_of_micros);
+        let (mut end, mut skipped) = (oldest, 0);
+        for segment in &sealed {
+            let bounded = since.is_some() || as_of.is_some();
+            let span = bounded.then(|| span::known(shelf, &name, &source, segment)).flatten();
+            match span {
+                Some(span) if !span.meets(since, as_of) => skipped += 1,
+                _ => want(segment.base, segment.end),
+            }
+            end = segment.end;
+        }
+        want(end, durable);
+        Ok((Self { name, ranges, ready: VecDeque::new() }, skipped))
+    }
+}
+
 impl fmt::Debug for Replay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Replay")
@@ -139,9 +171,13 @@ impl Replay {
             times: Vec::new(),
             skipped: 0,
         };
-        for name in names {
-            match replay.lane(name.clone()) {
-                Ok(lane) => replay.lanes.push(lane),
+        let (shelf, asked) = (&*replay.shelf, &replay.query);
+        for lane in crew::each(&names, shelf.at_once(), |name| Lane::new(shelf, asked, name.clone())) {
+            match lane {
+                Ok((lane, skipped)) => {
+                    replay.lanes.push(lane);
+                    replay.skipped += skipped;
+                }
                 Err(Error::NoStream { .. }) if query.streams.is_none() => {}
                 Err(error @ (Error::NoStream { .. } | Error::Closed)) => return Err(error),
                 Err(error) => replay.errors.push_back(error),
@@ -157,35 +193,6 @@ impl Replay {
     #[must_use]
     pub fn skipped_segments(&self) -> u64 {
         self.skipped
-    }
-
-    /// What is to be read of a stream.
-    fn lane(&mut self, name: StreamName) -> Result<Lane, Error> {
-        let source = self.shelf.source(&name)?;
-        let (oldest, durable) = source.bounds().map_err(|error| Error::read(name.as_str(), error))?;
-        let sealed = source.sealed().map_err(|error| Error::of(name.as_str(), error))?;
-        let mut ranges: VecDeque<(Offset, Offset)> = VecDeque::new();
-        let mut want = |from: Offset, to: Offset| {
-            let (from, to) = (from.max(oldest), to.min(durable));
-            match ranges.back_mut() {
-                _ if from >= to => {}
-                Some((_, end)) if *end == from => *end = to,
-                _ => ranges.push_back((from, to)),
-            }
-        };
-        let (since, as_of) = (self.query.since_micros, self.query.as_of_micros);
-        let mut end = oldest;
-        for segment in &sealed {
-            let bounded = since.is_some() || as_of.is_some();
-            let span = bounded.then(|| span::known(&*self.shelf, &name, &source, segment)).flatten();
-            match span {
-                Some(span) if !span.meets(since, as_of) => self.skipped += 1,
-                _ => want(segment.base, segment.end),
-            }
-            end = segment.end;
-        }
-        want(end, durable);
-        Ok(Lane { name, ranges, ready: VecDeque::new() })
     }
 
     /// Sees that the stream's next record is known, and when it is from.

@@ -32,6 +32,9 @@ pub(crate) trait Streamed: Send + Sync {
 
     /// What is learnt of sealed segments may be written down.
     fn writes(&self) -> bool;
+
+    /// So many streams may be looked into at once.
+    fn at_once(&self) -> usize;
 }
 
 /// A stream that is read, for the length of a call.
@@ -184,5 +187,9 @@ impl Streamed for Core {
 
     fn writes(&self) -> bool {
         true
+    }
+
+    fn at_once(&self) -> usize {
+        self.options.at_once
     }
 }

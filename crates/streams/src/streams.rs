@@ -117,12 +117,16 @@ impl Streams {
         how: &AppendOptions<'_>,
     ) -> Result<Vec<Appended>, Error> {
         let lease = self.core.lease(entry)?;
+        let interval = lease.settings.interval().filter(|_| !how.durable);
+        if interval.is_some() {
+            self.core.start_syncer()?;
+        }
         let appended = lease
             .journal
             .append_with(payloads, how)
             .map_err(|error| Error::of(entry.name.as_str(), error))?;
-        if let Some(interval) = lease.settings.interval().filter(|_| !how.durable) {
-            self.core.sync_within(entry, interval)?;
+        if let Some(interval) = interval {
+            self.core.sync_within(entry, interval);
         }
         Ok(appended)
     }

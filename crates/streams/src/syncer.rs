@@ -91,24 +91,27 @@ impl Syncer {
 }
 
 impl Core {
-    /// What the stream has accepted is to be durable within `interval`.
-    pub(crate) fn sync_within(self: &Arc<Self>, entry: &Arc<Entry>, interval: Duration) -> Result<(), Error> {
+    /// Sees that the thread is there: to be asked before anything is accepted, for what is refused has left nothing.
+    pub(crate) fn start_syncer(self: &Arc<Self>) -> Result<(), Error> {
+        let mut state = self.syncer.lock();
+        if state.thread.is_none() && !state.is_over {
+            let (core, syncer) = (Arc::downgrade(self), Arc::clone(&self.syncer));
+            let named = std::thread::Builder::new().name("annals-syncer".to_owned());
+            let spawned = named.spawn(move || keep(&syncer, &core));
+            state.thread = Some(spawned.map_err(|error| Error::io("start a thread for", &self.root, error))?);
+        }
+        Ok(())
+    }
+
+    /// What the stream has accepted is to be durable within `interval`. The thread was started.
+    pub(crate) fn sync_within(&self, entry: &Arc<Entry>, interval: Duration) {
         if entry.due.swap(true, Ordering::SeqCst) {
-            return Ok(());
+            return;
         }
         let mut state = self.syncer.lock();
         if state.is_over {
             // The close syncs all.
-            return Ok(());
-        }
-        if state.thread.is_none() {
-            let (core, syncer) = (Arc::downgrade(self), Arc::clone(&self.syncer));
-            let named = std::thread::Builder::new().name("annals-syncer".to_owned());
-            let spawned = named.spawn(move || keep(&syncer, &core)).map_err(|error| {
-                entry.due.store(false, Ordering::SeqCst);
-                Error::io("start a thread for", &self.root, error)
-            })?;
-            state.thread = Some(spawned);
+            return;
         }
         state.given += 1;
         let number = state.given;
@@ -116,7 +119,6 @@ impl Core {
         state.entries.insert(number, Arc::clone(entry));
         drop(state);
         self.syncer.changed.notify_one();
-        Ok(())
     }
 
     /// Makes durable what these streams have accepted, several at once; what went wrong, by stream.

@@ -12,6 +12,7 @@ mod crash;
 mod hostile;
 mod kill;
 mod opened;
+mod purge;
 mod set;
 mod sync;
 
