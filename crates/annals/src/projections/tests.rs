@@ -460,6 +460,8 @@ fn one_rests_while_it_is_paused_also_after_an_open_and_then_goes_on_where_it_was
     rests(handle.wait_for(end, SOON));
     annals.resume("projection.agent").unwrap();
     handle.wait_for(end, SOON).unwrap();
+    // An answer goes no further than the store has come.
+    annals.wait_for(end, SOON).unwrap();
     assert!(by_agent(&annals) > before, "{before}");
     assert!(listed(&annals).paused.is_none());
 
