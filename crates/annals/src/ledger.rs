@@ -14,7 +14,7 @@
 //! durable that may not be.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use annals_ingest::{Restart, Restarts};
@@ -81,6 +81,8 @@ pub struct Ledger {
     dir: PathBuf,
     options: LedgerOptions,
     state: Mutex<State>,
+    /// A pause before a restart ends early only if it is closed.
+    closes: Condvar,
 }
 
 #[derive(Debug)]
@@ -88,6 +90,8 @@ struct State {
     /// None while it is down.
     journal: Option<Journal>,
     restarts: Restarts,
+    /// When it may be opened again; none if the strategy said no.
+    due: Option<Instant>,
     /// So often it was opened again.
     restarted: u32,
     /// Entries' bytes since retention was looked after.
@@ -133,8 +137,9 @@ impl Ledger {
         options: LedgerOptions,
     ) -> Result<Self, Error> {
         let restarts = Restarts::new(options.restart);
-        let state = Mutex::new(State { journal: None, restarts, restarted: 0, since: 0, closed: false });
-        let ledger = Self { disk, clock, dir: dir.to_owned(), options, state };
+        let state = State { journal: None, restarts, due: None, restarted: 0, since: 0, closed: false };
+        let (state, closes) = (Mutex::new(state), Condvar::new());
+        let ledger = Self { disk, clock, dir: dir.to_owned(), options, state, closes };
         let journal = ledger.open_journal()?;
         ledger.lock().journal = Some(journal);
         Ok(ledger)
@@ -237,7 +242,7 @@ impl Ledger {
     /// # Errors
     /// [`Error::LedgerDown`]; [`Error::Journal`] if it was closed, or cannot be opened again.
     pub fn journal(&self) -> Result<Journal, Error> {
-        self.current(&mut self.lock())
+        self.current().map(|(journal, _)| journal)
     }
 
     /// Makes everything durable and closes it.
@@ -247,6 +252,7 @@ impl Ledger {
     pub fn close(&self) -> Result<(), Error> {
         let mut state = self.lock();
         state.closed = true;
+        self.closes.notify_all();
         let Some(journal) = state.journal.take() else { return Ok(()) };
         journal.sync()?;
         Ok(journal.close()?)
@@ -256,10 +262,7 @@ impl Ledger {
         &self,
         act: impl FnOnce(&Journal) -> Result<T, annals_journal::Error>,
     ) -> Result<T, Error> {
-        let (journal, number) = {
-            let mut state = self.lock();
-            (self.current(&mut state)?, state.restarted)
-        };
+        let (journal, number) = self.current()?;
         let acted = act(&journal);
         if let Err(error @ (annals_journal::Error::Poisoned { .. } | annals_journal::Error::Io { .. })) =
             &acted
@@ -279,25 +282,37 @@ impl Ledger {
         tracing::error!(%error, dir = %self.dir.display(), "the ledger's journal has failed and is opened again");
         // What it could not make durable its writers were told.
         let _ = journal.close();
+        state.fail();
     }
 
-    /// The open journal; opened again, if it is down and the strategy allows.
-    fn current(&self, state: &mut State) -> Result<Journal, Error> {
-        if let Some(journal) = &state.journal {
-            return Ok(journal.clone());
+    /// The open journal, and after how many restarts; opened again, if it is down and the strategy allows.
+    fn current(&self) -> Result<(Journal, u32), Error> {
+        let mut state = self.lock();
+        loop {
+            if let Some(journal) = &state.journal {
+                return Ok((journal.clone(), state.restarted));
+            }
+            if state.closed {
+                return Err(annals_journal::Error::Closed.into());
+            }
+            if state.due.is_none() {
+                // Enough time may have passed since.
+                state.fail();
+            }
+            let Some(due) = state.due else {
+                return Err(Error::LedgerDown { dir: self.dir.clone(), restarts: state.restarted });
+            };
+            let pause = due.saturating_duration_since(Instant::now());
+            if !pause.is_zero() {
+                let waited = self.closes.wait_timeout(state, pause);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                continue;
+            }
+            let journal = self.open_journal().inspect_err(|_| state.fail())?;
+            (state.restarted, state.due) = (state.restarted + 1, None);
+            tracing::warn!(dir = %self.dir.display(), restarts = state.restarted, "the ledger's journal was opened again");
+            state.journal = Some(journal);
         }
-        if state.closed {
-            return Err(annals_journal::Error::Closed.into());
-        }
-        let Some(pause) = state.restarts.after_failure(Instant::now()) else {
-            return Err(Error::LedgerDown { dir: self.dir.clone(), restarts: state.restarted });
-        };
-        std::thread::sleep(pause);
-        let journal = self.open_journal()?;
-        state.restarted += 1;
-        tracing::warn!(dir = %self.dir.display(), restarts = state.restarted, "the ledger's journal was opened again");
-        state.journal = Some(journal.clone());
-        Ok(journal)
     }
 
     fn open_journal(&self) -> Result<Journal, Error> {
@@ -319,6 +334,14 @@ impl Ledger {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing is half done where a panic could be.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// It is down: when it may be opened again.
+    fn fail(&mut self) {
+        let now = Instant::now();
+        self.due = self.restarts.after_failure(now).map(|pause| now + pause);
     }
 }
 

@@ -222,7 +222,7 @@ fn a_repair_keeps_what_verifies_on_both_sides_of_the_damage_and_says_what_is_los
             None => break,
             Some(Ok(batch)) => found.extend(batch.iter().map(|entry| entry.offset)),
             Some(Err(annals_record::LogError::Hole { offset, len })) => {
-                tail.skip_to(Offset::new(offset.get() + len))
+                tail.skip_to(Offset::new(offset.get() + len));
             }
             Some(Err(error)) => panic!("{error}"),
         }
