@@ -1,1 +1,3 @@
 //! Many named journals under one root.
+
+pub mod codec;
