@@ -1,3 +1,6 @@
 //! Many named journals under one root.
 
 pub mod codec;
+mod fact;
+
+pub use fact::{Cause, Fact, FactError, FactId, frame, id_at, place_of};
