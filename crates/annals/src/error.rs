@@ -224,6 +224,16 @@ pub enum Error {
         /// What its worker says.
         source: annals_ingest::Error,
     },
+    /// A ledger's journal has failed more often than its restart strategy opens it again.
+    #[error(
+        "the ledger {dir} is down: its journal has failed and was opened again {restarts} times, which is as often as its restart strategy allows; look at the disk, then try again"
+    )]
+    LedgerDown {
+        /// The directory.
+        dir: PathBuf,
+        /// How often it was opened again since it was opened first.
+        restarts: u32,
+    },
     /// A file could not be read or written.
     #[error("cannot {op} {path}: {source}")]
     Io {
@@ -281,7 +291,7 @@ impl Error {
             Self::Ingest(error) | Self::Consumer { source: error, .. } => error.kind(),
             Self::Behind { worker, .. } => worker.as_ref().map_or(Kind::Retry, |error| error.kind()),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => Kind::Retry,
-            Self::Io { .. } => Kind::Stop,
+            Self::LedgerDown { .. } | Self::Io { .. } => Kind::Stop,
         }
     }
 

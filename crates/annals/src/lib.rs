@@ -41,6 +41,7 @@ mod error;
 mod handover;
 mod heal;
 mod importer;
+pub mod ledger;
 mod letters;
 mod lineage;
 mod options;
@@ -57,7 +58,7 @@ mod verify;
 mod waiting;
 
 pub use annals::{Annals, STORE_CURSOR};
-pub use annals_ingest::{Ingestor, OnDamage, Options as IngestOptions, Redrive, Unread, Which};
+pub use annals_ingest::{Ingestor, OnDamage, Options as IngestOptions, Redrive, Restart, Unread, Which};
 pub use annals_journal as journal;
 pub use annals_journal::{
     BackupOptions, Clock, Damage, Disk, Journal, OpenReport, Options as JournalOptions, Reader,

@@ -54,6 +54,8 @@ pub struct Status {
     pub damaged: u64,
     /// Failures in a row; 0 when all is well.
     pub retries: u32,
+    /// How often it was started again after a failure, since it was made: see [`crate::Restart`].
+    pub restarts: u32,
     /// What failed last, whether or not it passed.
     pub last_error: Option<Arc<Error>>,
 }
@@ -94,6 +96,7 @@ impl Board {
             holes: 0,
             damaged: 0,
             retries: 0,
+            restarts: 0,
             last_error: None,
         };
         let posted = Posted { status, stop: false, idle: true, paused: false, held: 0 };

@@ -31,6 +31,7 @@ mod pace;
 mod projecting;
 mod projector;
 mod redrive;
+mod restart;
 mod resume;
 mod rhythm;
 #[cfg(test)]
@@ -50,5 +51,6 @@ pub use options::{OnDamage, Options};
 pub use pace::Pace;
 pub use projector::{Progress, Projector};
 pub use redrive::{Redrive, Unread, Which, record_of, redrive};
+pub use restart::{Restart, Restarts};
 pub use seed::seed;
 pub use seek::seek;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use annals_record::ReadLimit;
 
+use crate::Restart;
+
 /// What a worker does where bytes of the log do not verify.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnDamage {
@@ -34,6 +36,9 @@ pub struct Options {
     pub backoff_cap: Duration,
     /// What to do where bytes of the log do not verify. Default: stop.
     pub damage: OnDamage,
+    /// How often it is started again after an error that does not pass by itself, or a panic, if nobody has to mend
+    /// something first. Default: never.
+    pub restart: Restart,
 }
 
 impl Default for Options {
@@ -45,6 +50,7 @@ impl Default for Options {
             backoff_first: Duration::from_millis(10),
             backoff_cap: Duration::from_secs(5),
             damage: OnDamage::Stop,
+            restart: Restart::NEVER,
         }
     }
 }

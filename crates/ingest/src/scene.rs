@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use annals_record::{
     Assertion, Cursor, Epoch, Log, LogId, MemoryLog, Offset, RecordId, Stance, Value, Vote,
@@ -29,12 +29,19 @@ pub(crate) struct FaultyStore {
     pub(crate) store: HybridStore,
     pub(crate) panics: AtomicBool,
     pub(crate) fails: AtomicBool,
+    /// So many applications fail, as the two before say, and then no more; by default all.
+    pub(crate) left: AtomicU32,
 }
 
 impl FaultyStore {
     pub(crate) fn open(path: &Path) -> Self {
         let store = HybridStore::open(path).unwrap();
-        Self { store, panics: AtomicBool::new(false), fails: AtomicBool::new(false) }
+        Self {
+            store,
+            panics: AtomicBool::new(false),
+            fails: AtomicBool::new(false),
+            left: AtomicU32::new(u32::MAX),
+        }
     }
 }
 
@@ -48,8 +55,13 @@ impl Sink for FaultyStore {
     }
 
     fn apply(&self, changes: &[Change<'_>], cursor: &Cursor) -> Result<Outcome, StoreError> {
-        assert!(!self.panics.load(Ordering::SeqCst), "told to panic");
-        if self.fails.load(Ordering::SeqCst) {
+        let (panics, fails) = (self.panics.load(Ordering::SeqCst), self.fails.load(Ordering::SeqCst));
+        let one_less = |left: u32| left.checked_sub(1);
+        let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+            if panics || fails { one_less(left) } else { Some(left) }
+        });
+        assert!(!panics || left.is_err(), "told to panic");
+        if fails && left.is_ok() {
             return Err(StoreError::Poisoned { reason: "told to fail".to_owned() });
         }
         self.store.apply(changes, cursor)

@@ -1,5 +1,6 @@
 //! The loop around a projector: what to do next, how long to wait, when to give up.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use annals_storage::Sink;
 use crate::backoff::Backoff;
 use crate::board::{Board, State};
 use crate::rhythm::Rhythm;
-use crate::{Error, Options, Progress, Projector};
+use crate::{Error, Options, Progress, Projector, Restart, Restarts};
 
 /// What a worker and its owner share.
 pub(crate) struct Shared<L, S> {
@@ -79,7 +80,7 @@ impl<L: Log, S: Sink> Worker<L, S> {
     pub(crate) fn run(mut self) {
         let Some(shared) = self.shared.take() else { return };
         let worked = match shared.take_log() {
-            Some(log) => Work { shared: &shared }.run(&log),
+            Some(log) => Work { shared: &shared }.run_again(&log),
             None => Err(Error::Panicked),
         };
         drop(shared);
@@ -104,6 +105,35 @@ struct Work<'w, L, S> {
 }
 
 impl<L: Log, S: Sink> Work<'_, L, S> {
+    /// Works, and begins again after a failure as often as the strategy says.
+    fn run_again(&self, log: &Arc<L>) -> Result<(), Error> {
+        let Shared { options, board, .. } = self.shared;
+        let mut restarts = Restarts::new(options.restart);
+        loop {
+            let worked = if options.restart == Restart::NEVER {
+                self.run(log)
+            } else {
+                // What it was at is dropped with it: it begins where the store stands.
+                panic::catch_unwind(AssertUnwindSafe(|| self.run(log))).unwrap_or(Err(Error::Panicked))
+            };
+            let Err(error) = worked else { return Ok(()) };
+            let passes = error.kind() != Kind::Fix;
+            let Some(pause) = passes.then(|| restarts.after_failure(Instant::now())).flatten() else {
+                return Err(error);
+            };
+            tracing::error!(%error, ?pause, "the worker has failed and is started again");
+            let error = Arc::new(error);
+            board.post(|status| {
+                (status.state, status.restarts) = (State::Retrying, status.restarts.saturating_add(1));
+                status.last_error = Some(Arc::clone(&error));
+            });
+            board.sleep(pause);
+            if board.should_stop() {
+                return Err(Error::Failed(error));
+            }
+        }
+    }
+
     fn run(&self, log: &Arc<L>) -> Result<(), Error> {
         let Shared { store, options, board, .. } = self.shared;
         let open = || Projector::with_options(Arc::clone(log), Arc::clone(store), options);

@@ -59,6 +59,7 @@ mod journal;
 mod judgement;
 mod keeper;
 mod keys;
+pub mod layout;
 mod lead;
 mod load;
 mod mend;

@@ -41,6 +41,8 @@ pub enum Keep {
     Segments(u64),
     /// The active segment and the newest sealed one: a roll leaves no log without records.
     Newest,
+    /// What stands at or after this place; a segment that holds some of it stays whole.
+    From(Offset),
 }
 
 impl fmt::Display for Keep {
@@ -51,6 +53,7 @@ impl fmt::Display for Keep {
             Self::Bytes(bytes) => write!(f, "max {bytes} bytes"),
             Self::Segments(segments) => write!(f, "max {segments} segments"),
             Self::Newest => f.write_str("newest only"),
+            Self::From(offset) => write!(f, "from offset {offset}"),
         }
     }
 }

@@ -31,14 +31,17 @@
 //! ```
 
 mod bucket;
+pub mod codec;
 mod crew;
 mod durability;
 mod error;
+mod fact;
 mod manifest;
 mod name;
 mod options;
 mod partitioned;
 mod pool;
+pub mod queue;
 mod reader;
 mod receipts;
 mod replay;
@@ -57,6 +60,7 @@ mod timeline;
 pub use annals_journal::{AppendOptions, Bucket, Consent, Keep, SyncPolicy};
 pub use durability::{Durability, State, StreamDurability};
 pub use error::Error;
+pub use fact::{Cause, Fact, FactError, FactId, frame, id_at, place_of};
 pub use manifest::{Manifest, SegmentManifest, StreamManifest, Unreadable};
 pub use name::StreamName;
 pub use options::Options;

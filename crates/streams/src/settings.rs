@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use annals_journal::{Bucket, Disk, Keep, SealPolicy, SyncPolicy, sidecar};
+use annals_journal::{Bucket, Disk, Keep, Offset, SealPolicy, SyncPolicy, sidecar};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -168,6 +168,7 @@ enum WrittenKeep {
     Bytes { bytes: u64 },
     Segments { segments: u64 },
     Newest,
+    From { offset: u64 },
 }
 
 /// A time in whole microseconds; what is more than half a million years is as good as for ever.
@@ -198,6 +199,7 @@ impl Written {
                 Keep::Bytes(bytes) => WrittenKeep::Bytes { bytes },
                 Keep::Segments(segments) => WrittenKeep::Segments { segments },
                 Keep::Newest => WrittenKeep::Newest,
+                Keep::From(offset) => WrittenKeep::From { offset: offset.get() },
             },
         }
     }
@@ -223,6 +225,7 @@ impl Written {
                 WrittenKeep::Bytes { bytes } => Keep::Bytes(bytes),
                 WrittenKeep::Segments { segments } => Keep::Segments(segments),
                 WrittenKeep::Newest => Keep::Newest,
+                WrittenKeep::From { offset } => Keep::From(Offset::new(offset)),
             },
         })
     }

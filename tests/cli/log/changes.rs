@@ -97,6 +97,7 @@ fn a_command_line_that_makes_no_sense_ends_with_2_and_changes_nothing() {
         "plan",
         "plan --keep-age 30",
         "plan --keep-age 1d --keep-newest",
+        "plan --keep-from 8 --keep-newest",
         "plan --keep-bytes much",
         "plan --keep-segments 0",
         "purge --yes",

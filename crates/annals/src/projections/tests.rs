@@ -102,6 +102,8 @@ fn held(annals: &Annals, name: &str) -> Option<Offset> {
 }
 
 fn by_agent(annals: &Annals) -> usize {
+    // An answer goes no further than the store has come.
+    annals.catch_up().unwrap();
     annals
         .query(&Query { agent: Some("ann".into()), ..Query::default() })
         .map_or(0, |answer| answer.hits.len())

@@ -5,6 +5,7 @@ use annals_record::{Kind, MemoryLog, ReadLimit};
 use annals_storage::HybridStore;
 
 use super::*;
+use crate::Restart;
 use crate::scene::{FaultyStore, assertion, log_of, named};
 
 mod pauses;
@@ -216,6 +217,69 @@ fn an_error_of_the_store_and_a_panic_end_it_and_wake_whoever_waits() {
         ingestor.start();
         ingestor.wait_for(log.end(), LONG).unwrap();
     }
+}
+
+#[test]
+fn a_worker_that_fails_or_panics_is_started_again_as_often_as_its_strategy_says() {
+    for (panics, failures, works) in [(true, 2, true), (false, 2, true), (true, 3, false), (false, 3, false)]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(FaultyStore::open(dir.path()));
+        store.panics.store(panics, Ordering::SeqCst);
+        store.fails.store(!panics, Ordering::SeqCst);
+        store.left.store(failures, Ordering::SeqCst);
+        let log = Arc::new(ten());
+        let restart = Restart { most: 2, within: LONG * 60, pause: Duration::from_millis(1) };
+        let options = Options { restart, ..Options::default() };
+        let mut ingestor = Ingestor::with_options(Arc::clone(&log), Arc::clone(&store), options);
+        ingestor.start();
+        let waited = ingestor.wait_for(log.end(), LONG);
+        let status = ingestor.progress();
+        assert_eq!(status.restarts, 2, "{failures} failures");
+        assert_eq!(store.left.load(Ordering::SeqCst), 0, "every failure has happened");
+        assert!(status.last_error.is_some());
+        if works {
+            waited.unwrap();
+            assert_eq!(
+                (status.records, status.outcome.fresh),
+                (10, 10),
+                "applied once, whatever came before"
+            );
+            ingestor.stop().unwrap();
+        } else {
+            let told = waited.unwrap_err().to_string();
+            assert!(told.contains(if panics { "panicked" } else { "told to fail" }), "{told}");
+            assert!(ingestor.stop().is_err());
+        }
+    }
+}
+
+#[test]
+fn what_somebody_has_to_mend_first_is_not_tried_again() {
+    let (_dir, store) = store();
+    let restart = Restart { most: 5, within: LONG * 60, pause: Duration::ZERO };
+    let options = Options { restart, ..Options::default() };
+    for (log, fits) in [(ten(), true), (named(*b"a second log...."), false)] {
+        let mut ingestor = Ingestor::with_options(Arc::new(log), Arc::clone(&store), options);
+        ingestor.start();
+        assert_eq!(ingestor.wait_for(ten().end(), LONG).is_ok(), fits, "a store of the first log");
+        assert_eq!(ingestor.progress().restarts, 0);
+    }
+}
+
+#[test]
+fn a_stop_while_it_waits_to_be_started_again_tells_the_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(FaultyStore::open(dir.path()));
+    store.fails.store(true, Ordering::SeqCst);
+    let restart = Restart { most: 5, within: LONG, pause: LONG * 60 };
+    let log = Arc::new(ten());
+    let mut ingestor = Ingestor::with_options(log, store, Options { restart, ..Options::default() });
+    ingestor.start();
+    let board = Arc::clone(&ingestor.shared.board);
+    assert!(board.wait_until(LONG, |status| status.restarts == 1));
+    let told = ingestor.stop().unwrap_err().to_string();
+    assert!(told.contains("told to fail"), "{told}");
 }
 
 #[test]

@@ -35,6 +35,10 @@ pub(crate) fn plan(view: &dyn View, keep: &Keep) -> Result<Plan, Error> {
         Keep::Everything => (0, None),
         Keep::Segments(count) => (over(segments.len(), *count), None),
         Keep::Newest => (over(segments.len(), 2), None),
+        Keep::From(offset) => {
+            let ended = |segment: &&Arc<Segment>| segment.next.is_some_and(|next| next <= *offset);
+            (segments.iter().take_while(ended).count(), None)
+        }
         Keep::Bytes(limit) => (over_bytes(&segments, durable, *limit), None),
         Keep::Age(age) => {
             let times = jump::times(source, &segments, durable)?;

@@ -149,6 +149,10 @@ fn every_policy_keeps_what_it_says_at_its_edges() {
     for (limit, gone) in edges {
         assert_eq!(goes(&scene, Keep::Bytes(limit)), gone, "at most {limit} bytes of {all}");
     }
+    let second = scene.journal.status().segments[1].base.get();
+    for (offset, gone) in [(0, 0), (second - 1, 0), (second, 1), (second + 1, 1), (u64::MAX, 4)] {
+        assert_eq!(goes(&scene, Keep::From(Offset::new(offset))), gone, "from {offset} on");
+    }
     // The newest record is of second 1004.
     for (seconds, gone) in [(0, 4), (1, 3), (2, 2), (4, 0), (u64::MAX, 0)] {
         assert_eq!(goes(&scene, Keep::Age(Duration::from_secs(seconds))), gone, "at most {seconds} s old");

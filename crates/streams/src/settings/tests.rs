@@ -7,7 +7,14 @@ fn every() -> Vec<Settings> {
     let syncs =
         [SyncPolicy::Always, SyncPolicy::Every(7), SyncPolicy::Interval(second), SyncPolicy::OnDemand];
     let buckets = [Bucket::None, Bucket::Hour, Bucket::Day];
-    let keeps = [Keep::Everything, Keep::Age(second), Keep::Bytes(9), Keep::Segments(3), Keep::Newest];
+    let keeps = [
+        Keep::Everything,
+        Keep::Age(second),
+        Keep::Bytes(9),
+        Keep::Segments(3),
+        Keep::Newest,
+        Keep::From(annals_journal::Offset::new(8)),
+    ];
     let mut all: Vec<Settings> = syncs.into_iter().map(|sync| Settings { sync, ..base }).collect();
     all.extend(buckets.into_iter().map(|bucket| Settings { bucket, ..base }));
     all.extend(keeps.into_iter().map(|keep| Settings { keep, segment_bytes: 8192, ..base }));

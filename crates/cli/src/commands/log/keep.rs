@@ -41,11 +41,17 @@ struct Keeping {
     /// Keeps the active segment and the newest sealed one
     #[arg(long)]
     keep_newest: bool,
+    /// Keeps what stands at or after an offset
+    #[arg(long, value_name = "OFFSET")]
+    keep_from: Option<u64>,
 }
 
 impl Policy {
     pub(super) fn keep(&self) -> Keep {
-        let Keeping { keep_age, keep_bytes, keep_segments, keep_newest } = self.keeping;
+        let Keeping { keep_age, keep_bytes, keep_segments, keep_newest, keep_from } = self.keeping;
+        if let Some(offset) = keep_from {
+            return Keep::From(Offset::new(offset));
+        }
         match (keep_age, keep_bytes, keep_segments) {
             (Some(age), ..) => Keep::Age(age),
             (_, Some(bytes), _) => Keep::Bytes(bytes),
