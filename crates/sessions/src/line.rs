@@ -63,11 +63,9 @@ pub(crate) fn encode<T: Serialize>(entry: &T, more: bool, lines: &mut Vec<u8>) -
         lines.truncate(start);
         return Err(serde_json::Error::custom("an entry is a JSON object with a kind").into());
     }
-    let depth = depth(body);
-    if depth > MAX_DEPTH {
+    if let Err(error) = check_depth(body) {
         lines.truncate(start);
-        let reason = format!("nested {depth} deep, and {MAX_DEPTH} is as deep as can be read again");
-        return Err(serde_json::Error::custom(reason).into());
+        return Err(error);
     }
     lines.pop();
     let crc = crc32c::crc32c(&lines[start..]);
@@ -83,6 +81,17 @@ pub(crate) fn encode<T: Serialize>(entry: &T, more: bool, lines: &mut Vec<u8>) -
         return Err(StoreError::TooLarge { what: "a line", bytes, limit });
     }
     Ok(())
+}
+
+/// Whether JSON that was just written can be read again.
+pub(crate) fn check_depth(json: &[u8]) -> Result<(), StoreError> {
+    match depth(json) {
+        depth if depth > MAX_DEPTH => {
+            let reason = format!("nested {depth} deep, and {MAX_DEPTH} is as deep as can be read again");
+            Err(serde_json::Error::custom(reason).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// How a line, without its newline, ends.

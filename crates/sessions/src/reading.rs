@@ -36,6 +36,8 @@ pub struct DamagedLine {
     pub path: PathBuf,
     /// Its line, from 1 on, lines that are no entries included; in a journal, which entry of the segment it is, from 1 on.
     pub line: usize,
+    /// How many of the entries that can be read stand before it.
+    pub index: usize,
     /// Where it begins: the byte of the file, or the offset in the journal.
     pub byte: u64,
     /// How many bytes it has, without its newline; 0 if that is unknown.

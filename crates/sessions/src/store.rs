@@ -69,7 +69,8 @@ pub trait Store: Send + Sync {
     /// [`StoreError::NotFound`].
     fn read_entry_count(&self, session: SessionId, segment: SegmentId) -> Result<usize, StoreError>;
 
-    /// Appends to the trace beside a segment's log. Never synced: a trace is for looking into, and nothing rests on it.
+    /// Appends to the trace beside a segment's log. It need not be durable: a trace is for looking into, and nothing rests
+    /// on it.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if there is no such segment.

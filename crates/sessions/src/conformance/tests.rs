@@ -2,7 +2,7 @@ use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::{FsOptions, FsStore, FsSync, LogEntry, TraceEntry};
+use crate::{FsOptions, FsStore, FsSync, JournalStore, LogEntry, TraceEntry};
 
 struct Files {
     dir: tempfile::TempDir,
@@ -54,6 +54,78 @@ fn the_file_store_conforms() {
 fn the_file_store_conforms_when_it_syncs_on_demand() {
     let report = check(&Files::new(FsSync::OnDemand));
     assert_eq!(report.kept.len(), Rule::ALL.len(), "{report}");
+}
+
+struct Journals {
+    dir: tempfile::TempDir,
+    made: AtomicUsize,
+    sync: annals_journal::SyncPolicy,
+}
+
+impl Journals {
+    fn open(&self, dir: &std::path::Path) -> JournalStore {
+        let options = annals_journal::Options {
+            sync: self.sync,
+            fill_ahead: false,
+            segment_bytes: 8 << 20,
+            ..annals_journal::Options::default()
+        };
+        JournalStore::open_with(dir, options).unwrap()
+    }
+}
+
+impl Subject for Journals {
+    type Store = JournalStore;
+
+    fn create(&self) -> JournalStore {
+        let next = self.made.fetch_add(1, Ordering::Relaxed).to_string();
+        self.open(&self.dir.path().join(next))
+    }
+
+    fn reopen(&self, store: JournalStore) -> Option<JournalStore> {
+        let dir = store.journal().status().segments[0].path.parent().unwrap().to_owned();
+        store.close().unwrap();
+        Some(self.open(&dir))
+    }
+
+    fn damage(
+        &self,
+        store: JournalStore,
+        session: SessionId,
+        segment: SegmentId,
+        index: usize,
+    ) -> Option<JournalStore> {
+        // Otherwise entries share an atomic group, which is the unit of damage in a journal.
+        if self.sync != annals_journal::SyncPolicy::Always {
+            return None;
+        }
+        let entry = serde_json::to_vec(&store.read_all(session, segment).unwrap()[index]).unwrap();
+        let path = &store.journal().status().segments[0].path;
+        let mut bytes = fs::read(path).unwrap();
+        // The envelope lies before it, with the ids: entries of others may look the same.
+        let own = [session.as_bytes(), &segment.as_bytes()[..]].concat();
+        let places = bytes.windows(entry.len()).enumerate().filter(|(_, window)| **window == *entry);
+        let at = places.map(|(at, _)| at).find(|at| bytes[at - 48..at - 16] == *own).unwrap();
+        bytes[at + 12] ^= 1;
+        fs::write(path, bytes).unwrap();
+        Some(store)
+    }
+}
+
+#[test]
+fn the_journal_store_conforms() {
+    let sync = annals_journal::SyncPolicy::Always;
+    let journals = Journals { dir: tempfile::tempdir().unwrap(), made: AtomicUsize::new(0), sync };
+    let report = check(&journals);
+    assert_eq!((report.kept.len(), &*report.skipped), (Rule::ALL.len(), &[][..]), "{report}");
+}
+
+#[test]
+fn the_journal_store_conforms_when_it_syncs_on_demand() {
+    let sync = annals_journal::SyncPolicy::OnDemand;
+    let journals = Journals { dir: tempfile::tempdir().unwrap(), made: AtomicUsize::new(0), sync };
+    let report = check(&journals);
+    assert_eq!((report.kept.len(), &*report.skipped), (Rule::ALL.len() - 1, &[Rule::Damaged][..]), "{report}");
 }
 
 /// A store with one fault.

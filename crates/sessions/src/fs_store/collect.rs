@@ -87,7 +87,10 @@ impl<'a, T: DeserializeOwned> Collector<'a, T> {
         for waiting in self.waiting.drain(..) {
             match waiting.found {
                 Ok(entry) => self.reading.entries.push(entry),
-                Err(damaged) => self.reading.damaged.push(damaged),
+                Err(damaged) => {
+                    let index = self.reading.entries.len();
+                    self.reading.damaged.push(DamagedLine { index, ..damaged });
+                }
             }
         }
     }
@@ -111,6 +114,7 @@ impl<'a, T: DeserializeOwned> Collector<'a, T> {
     }
 
     fn damaged(&self, line: usize, byte: u64, len: u64, what: Fault, reason: String) -> DamagedLine {
-        DamagedLine { path: self.path.to_owned(), line, byte, len, what, reason }
+        let (path, index) = (self.path.to_owned(), self.reading.entries.len());
+        DamagedLine { path, line, index, byte, len, what, reason }
     }
 }
