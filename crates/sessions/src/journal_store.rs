@@ -108,7 +108,8 @@ impl JournalStore {
                 }
             }
             for record in batch.iter() {
-                let fits = Head::of(record.payload).is_some_and(|(head, _)| index.replay(&head, record.offset));
+                let fits =
+                    Head::of(record.payload).is_some_and(|(head, _)| index.replay(&head, record.offset));
                 if !fits {
                     let reason = "a record that is no session's, or of a later version".to_owned();
                     self.found(record.offset, record.payload.len() as u64, reason);
@@ -134,11 +135,7 @@ impl JournalStore {
         self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn segment(
-        &self,
-        session: SessionId,
-        segment: SegmentId,
-    ) -> Result<std::sync::Arc<Segment>, StoreError> {
+    fn segment(&self, session: SessionId, segment: SegmentId) -> Result<std::sync::Arc<Segment>, StoreError> {
         self.look().segment(session, segment).ok_or(StoreError::NotFound(segment))
     }
 

@@ -51,8 +51,9 @@ pub use id::{IdError, SegmentId, SessionId};
 pub use journal_store::JournalStore;
 pub use line::MAX_LINE_BYTES;
 pub use lineage::{
-    Head, SegmentStartState, append_or_fork, create_compacted_segment, create_segment, create_segment_with_ids,
-    ensure_head_or_fork, fork, fork_at, leaf, now_millis, restore, restore_by_segment,
+    Head, SegmentStartState, append_or_fork, create_compacted_segment, create_segment,
+    create_segment_with_ids, ensure_head_or_fork, fork, fork_at, leaf, now_millis, restore,
+    restore_by_segment,
 };
 pub use picker::{CORRUPT, Order, SessionSummary, recent_sessions};
 pub use reading::{DamagedLine, Fault, Read, ReadTrace, Reading};

@@ -95,7 +95,11 @@ pub fn create_compacted_segment<S: Store + ?Sized>(
     require(store, source_session_id, source_segment_id)?;
     let origin = SegmentOrigin { segment_id: source_segment_id, at_turn_index: source_turn_count };
     let segment = SegmentId::new();
-    store.create_segment(source_session_id, segment, &[state.entry(source_session_id, None, Some(origin))])?;
+    store.create_segment(
+        source_session_id,
+        segment,
+        &[state.entry(source_session_id, None, Some(origin))],
+    )?;
     Ok(segment)
 }
 
@@ -267,11 +271,7 @@ pub fn now_millis() -> u64 {
     u64::try_from(SystemClock.now_micros() / 1000).unwrap_or(0)
 }
 
-fn require<S: Store + ?Sized>(
-    store: &S,
-    session: SessionId,
-    segment: SegmentId,
-) -> Result<(), StoreError> {
+fn require<S: Store + ?Sized>(store: &S, session: SessionId, segment: SegmentId) -> Result<(), StoreError> {
     if store.exists(session, segment)? { Ok(()) } else { Err(StoreError::NotFound(segment)) }
 }
 

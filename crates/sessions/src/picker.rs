@@ -88,7 +88,8 @@ fn summary<S: Store + ?Sized>(store: &S, session_id: SessionId, leaf: SegmentId)
     }
     let state = collect_state(&read.entries);
     let entered = state.user_segments.last().map(|parts| text_of(parts));
-    let preview = entered.unwrap_or_else(|| state.history.iter().rev().find_map(user_text).unwrap_or_default());
+    let preview =
+        entered.unwrap_or_else(|| state.history.iter().rev().find_map(user_text).unwrap_or_default());
     let (preview, entries) = (one_line(&preview), read.count);
     SessionSummary { session_id, leaf, preview, entries, used_millis, damaged, trouble: None }
 }
@@ -119,7 +120,9 @@ fn one_line(text: &str) -> String {
         let blank = usize::from(!line.is_empty());
         let room = PREVIEW.saturating_sub(line.chars().count() + blank);
         if word.chars().count() > room {
-            line.extend(std::iter::repeat_n(' ', blank).chain(word.chars()).take(blank + room.saturating_sub(1)));
+            line.extend(
+                std::iter::repeat_n(' ', blank).chain(word.chars()).take(blank + room.saturating_sub(1)),
+            );
             line.push('…');
             break;
         }

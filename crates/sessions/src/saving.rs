@@ -192,7 +192,11 @@ pub fn save_config_changed<S: Store + ?Sized>(
     segment_id: SegmentId,
     config: &Value,
 ) -> Result<(), StoreError> {
-    store.append(session_id, segment_id, &LogEntry::ConfigChanged { ts: now_millis(), config: config.clone() })
+    store.append(
+        session_id,
+        segment_id,
+        &LogEntry::ConfigChanged { ts: now_millis(), config: config.clone() },
+    )
 }
 
 /// Saves an extension.

@@ -125,7 +125,11 @@ fn the_journal_store_conforms_when_it_syncs_on_demand() {
     let sync = annals_journal::SyncPolicy::OnDemand;
     let journals = Journals { dir: tempfile::tempdir().unwrap(), made: AtomicUsize::new(0), sync };
     let report = check(&journals);
-    assert_eq!((report.kept.len(), &*report.skipped), (Rule::ALL.len() - 1, &[Rule::Damaged][..]), "{report}");
+    assert_eq!(
+        (report.kept.len(), &*report.skipped),
+        (Rule::ALL.len() - 1, &[Rule::Damaged][..]),
+        "{report}"
+    );
 }
 
 /// A store with one fault.

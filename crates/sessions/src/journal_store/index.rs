@@ -139,7 +139,8 @@ impl Index {
             What::Made | What::Deleted => return true,
         };
         // A number that no damage explains would make a list of any length.
-        let missing = head.number.checked_sub(list.len() as u64).filter(|missing| *missing < offset.get().max(1));
+        let missing =
+            head.number.checked_sub(list.len() as u64).filter(|missing| *missing < offset.get().max(1));
         let Some(missing) = missing else { return false };
         list.extend((0..missing).map(|_| LOST));
         list.push(offset.get());

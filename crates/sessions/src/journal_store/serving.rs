@@ -54,7 +54,7 @@ impl Wanted<'_> {
                 Ok(entry) => reading.entries.push(entry),
                 Err(reason) => {
                     reading.damaged.push(self.damaged((at, reading.entries.len()), *place, reason));
-                },
+                }
             }
         }
         Ok(reading)
