@@ -9,7 +9,8 @@
 //! is: nothing then tells a changed letter from the one that was written. `crc32c+` in its place says that the batch goes on with
 //! the next line: lines that were appended together are committed by the last of them.
 //!
-//! A line that ends with the control character CAN (0x18, "what came before is in error") was torn, and sealed off.
+//! A line that ends with the control character CAN twice (0x18, "what came before is in error") was torn, and sealed off: no
+//! entry ends so, and no single damaged byte makes it so.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,7 +21,7 @@ use crate::StoreError;
 /// A line may have so many bytes, its newline included: 64 MiB. It bounds what one damaged byte can make a reader hold.
 pub const MAX_LINE_BYTES: usize = 64 << 20;
 /// Seals off what a crash has left of a line.
-pub(crate) const SEAL: &[u8] = b"\x18\n";
+pub(crate) const SEAL: &[u8] = b"\x18\x18\n";
 /// JSON may be nested so deep: what is deeper could be written, but not read again.
 const MAX_DEPTH: usize = 120;
 
@@ -99,7 +100,7 @@ pub(crate) fn ending(line: &[u8]) -> Ending {
     let line = trimmed(line);
     match line.last() {
         None => Ending::Blank,
-        Some(0x18) => Ending::Sealed,
+        Some(_) if line.ends_with(&SEAL[..2]) => Ending::Sealed,
         _ if MORE.misses(line) == Some(0) => Ending::More,
         _ => Ending::Last,
     }

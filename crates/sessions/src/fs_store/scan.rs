@@ -122,14 +122,14 @@ pub(super) fn scan(
     let mut bytes = Vec::new();
     loop {
         bytes.clear();
-        let (len, ended) = next_line(reader, &mut bytes)?;
+        let Next { len, ended, last } = next_line(reader, &mut bytes)?;
         if len == 0 && !ended {
             return Ok(());
         }
         let whole = bytes.len() as u64 == len;
         let what = if ended {
-            // One that is too long for us is an entry, and damaged.
-            What::Ended(if whole { line::ending(&bytes) } else { Ending::Last })
+            // One that is too long for us is an entry, and damaged, unless it was sealed off.
+            What::Ended(if whole { line::ending(&bytes) } else { line::ending(&last) })
         } else if whole && line::lost_its_newline(&bytes) {
             What::Tail(Tail::Unended(len))
         } else {
@@ -149,26 +149,38 @@ pub(super) fn scan(
     }
 }
 
-/// The next line into `bytes`, as far as a line may be long; how long it is, and whether a newline ends it.
-fn next_line(reader: &mut impl BufRead, bytes: &mut Vec<u8>) -> io::Result<(u64, bool)> {
-    let mut len = 0;
+/// What a line has turned out to be.
+struct Next {
+    len: u64,
+    ended: bool,
+    /// Its last two bytes.
+    last: [u8; 2],
+}
+
+/// The next line into `bytes`, as far as a line may be long; how long it is, whether a newline ends it, and what it ends with.
+fn next_line(reader: &mut impl BufRead, bytes: &mut Vec<u8>) -> io::Result<Next> {
+    let mut next = Next { len: 0, ended: false, last: [0; 2] };
     loop {
         let found = match reader.fill_buf() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             found => found?,
         };
         if found.is_empty() {
-            return Ok((len, false));
+            return Ok(next);
         }
         let newline = found.iter().position(|byte| *byte == b'\n');
         let part = &found[..newline.unwrap_or(found.len())];
         let room = MAX_LINE_BYTES.saturating_sub(bytes.len());
         bytes.extend_from_slice(&part[..part.len().min(room)]);
-        len += part.len() as u64;
+        next.len += part.len() as u64;
+        for byte in &part[part.len().saturating_sub(2)..] {
+            next.last = [next.last[1], *byte];
+        }
         let used = part.len() + usize::from(newline.is_some());
         reader.consume(used);
         if newline.is_some() {
-            return Ok((len, true));
+            next.ended = true;
+            return Ok(next);
         }
     }
 }
