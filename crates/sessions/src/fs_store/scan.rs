@@ -168,7 +168,7 @@ fn next_line(reader: &mut impl BufRead, bytes: &mut Vec<u8>) -> io::Result<Next>
         if found.is_empty() {
             return Ok(next);
         }
-        let newline = found.iter().position(|byte| *byte == b'\n');
+        let newline = memchr::memchr(b'\n', found);
         let part = &found[..newline.unwrap_or(found.len())];
         let room = MAX_LINE_BYTES.saturating_sub(bytes.len());
         bytes.extend_from_slice(&part[..part.len().min(room)]);

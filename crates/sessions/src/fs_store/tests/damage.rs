@@ -186,7 +186,7 @@ fn what_the_seed_has_written_is_read_and_goes_on() {
 }
 
 #[test]
-fn a_line_of_any_length_is_read_in_bounded_memory() {
+fn a_line_longer_than_any_entry_costs_that_line() {
     let (dir, store, session, segment) = begun();
     store.append(session, segment, &entry(0)).unwrap();
     let path = path(dir.path(), session, segment);
