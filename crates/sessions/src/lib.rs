@@ -36,6 +36,7 @@ mod id;
 mod journal_store;
 mod line;
 mod lineage;
+mod opening;
 mod picker;
 mod reading;
 mod restored;
@@ -55,6 +56,7 @@ pub use lineage::{
     create_segment_with_ids, ensure_head_or_fork, fork, fork_at, leaf, now_millis, restore,
     restore_by_segment,
 };
+pub use opening::open_store;
 pub use picker::{CORRUPT, Order, SessionSummary, recent_sessions};
 pub use reading::{DamagedLine, Fault, Read, ReadTrace, Reading};
 pub use restored::{RestoredState, collect_state};

@@ -10,6 +10,7 @@ struct Small {
     no_cut: bool,
     no_sync: bool,
     faults: Mutex<u32>,
+    writes: Mutex<u32>,
 }
 
 impl Small {
@@ -25,6 +26,7 @@ impl Small {
 
 impl Appendable for Small {
     fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        *self.writes.lock().unwrap() += 1;
         let mut held = self.bytes.lock().unwrap();
         let fits = self.room.saturating_sub(held.len()).min(bytes.len());
         held.extend_from_slice(&bytes[..fits]);
@@ -63,6 +65,7 @@ fn what_does_not_fit_is_cut_off_again_wherever_it_stopped() {
     let file = Small::with_room(13);
     commit(&file, 4, b"new line\n", true).unwrap();
     assert_eq!(*file.bytes.lock().unwrap(), b"old\nnew line\n");
+    assert_eq!(*file.writes.lock().unwrap(), 1, "line and newline are one write");
 }
 
 #[test]

@@ -100,6 +100,57 @@ fn two_stores_on_one_root_see_each_other() {
 }
 
 #[test]
+fn of_two_stores_that_have_seen_the_same_one_passes_every_time() {
+    let (dir, one, session, segment) = begun();
+    let two = open(dir.path());
+    let barrier = std::sync::Barrier::new(2);
+    let rounds = 300;
+    let passed: usize = std::thread::scope(|scope| {
+        let writers = [&one, &two].map(|store| {
+            let barrier = &barrier;
+            scope.spawn(move || {
+                let attempt = |round| {
+                    barrier.wait();
+                    store.append_if(session, segment, round, &[entry(round)]).is_ok()
+                };
+                let passed = (0..rounds).map(attempt).filter(|passed| *passed).count();
+                barrier.wait();
+                passed
+            })
+        });
+        writers.into_iter().map(|writer| writer.join().unwrap()).sum()
+    });
+    assert_eq!((passed, one.read_entry_count(session, segment).unwrap()), (rounds, rounds));
+}
+
+#[test]
+fn of_two_stores_that_make_the_same_segment_one_does() {
+    let (dir, one, session, _) = begun();
+    let two = open(dir.path());
+    let barrier = std::sync::Barrier::new(2);
+    for round in 0..300 {
+        let segment = SegmentId::new();
+        let made: Vec<bool> = std::thread::scope(|scope| {
+            let makers = [&one, &two].map(|store| {
+                let barrier = &barrier;
+                scope.spawn(move || {
+                    barrier.wait();
+                    match store.create_segment(session, segment, &[entry(round)]) {
+                        Ok(()) => true,
+                        Err(StoreError::Exists(id)) if id == segment => false,
+                        Err(error) => panic!("{error}"),
+                    }
+                })
+            });
+            makers.into_iter().map(|maker| maker.join().unwrap()).collect()
+        });
+        assert_eq!(made.iter().filter(|made| **made).count(), 1, "round {round}");
+    }
+    let files = names(&dir.path().join(session.to_string()));
+    assert_eq!(files.len(), 301, "nothing is left of those that were refused");
+}
+
+#[test]
 fn a_count_is_right_after_whatever_was_done_to_the_file() {
     let (dir, store, session, segment) = begun();
     let path = path(dir.path(), session, segment);

@@ -60,6 +60,17 @@ fn child() {
                 append_or_fork(&store, &writer, 0, NOTHING, &[mine(me, n)]).unwrap();
             }
         }
+        "append if" => {
+            let mut passed = 0;
+            while passed < 100 {
+                let count = store.read_entry_count(session_id, segment_id).unwrap();
+                match store.append_if(session_id, segment_id, count, &[mine(me, count)]) {
+                    Ok(_) => passed += 1,
+                    Err(StoreError::Conflict { .. }) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
         "until killed" => {
             for n in 0.. {
                 let (first, batch) = (n * 4, [mine(me, n * 4 + 1), mine(me, n * 4 + 2), mine(me, n * 4 + 3)]);
@@ -124,6 +135,19 @@ fn two_processes_that_append_lose_no_line_and_merge_none() {
     let turns = read.entries.iter().filter_map(by).collect::<Vec<_>>();
     let changes = turns.windows(2).filter(|pair| pair[0].0 != pair[1].0).count();
     assert!(changes >= 1, "both wrote");
+}
+
+#[test]
+fn of_two_processes_that_have_seen_the_same_one_passes_every_time() {
+    let (_dir, store, here) = begin();
+    let children: Vec<Child> =
+        (0..2).map(|me| command("append if", &store, here, me).spawn().unwrap()).collect();
+    children.into_iter().for_each(|child| drop(ended(child)));
+    let read = store.read(here.session_id, here.segment_id).unwrap();
+    assert_eq!((read.count, read.damaged.len()), (201, 0));
+    let lines: Vec<(usize, usize)> = read.entries.iter().filter_map(by).collect();
+    let expected: Vec<usize> = lines.iter().map(|(_, expected)| *expected).collect();
+    assert!(expected.iter().copied().eq(1..201), "each stands where its writer expected it: {expected:?}");
 }
 
 #[test]
