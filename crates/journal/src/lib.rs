@@ -94,8 +94,8 @@ mod watermark;
 mod writer;
 
 pub use annals_record::{
-    Appended, Applied, Batch, Bounds, Cursor, CursorRefusal, Entry, Log, LogError, LogId, Offset, ReadLimit,
-    RecordId, Term,
+    Appended, Applied, Batch, Bounds, Cursor, CursorRefusal, Entry, Kind, Log, LogError, LogId, Offset,
+    ReadLimit, RecordId, Term,
 };
 #[cfg(feature = "tokio")]
 pub use appending::Appending;

@@ -128,6 +128,15 @@ pub fn verify(plain: &dyn DiskFile, encoded: &dyn DiskFile) -> Result<(), CodecE
     file::verify(plain, encoded)
 }
 
+/// Whether an encoded segment is whole: the hash of every block is checked and every block decoded as far as the fields of
+/// its payloads, and no frame is laid down. Says how many records there are. Several times as fast as reading it all.
+///
+/// # Errors
+/// [`CodecError::Damaged`] if something does not verify, or if it is no encoded segment; [`CodecError::Read`].
+pub fn check(encoded: &dyn DiskFile) -> Result<u64, CodecError> {
+    file::check(encoded)
+}
+
 /// The file as the journal is to see it: an encoded segment reads as the plain one and refuses to be written, anything
 /// else is given back as it is.
 ///

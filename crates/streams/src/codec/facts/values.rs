@@ -99,7 +99,8 @@ pub(crate) fn unpack(
 ) -> Result<Vec<u32>, Flaw> {
     let count = run_of.len();
     let shape_count = bytes.size(MOST_SHAPES)?;
-    let shapes = Texts::unpack(bytes, shape_count, most.max(1), unpacker)?;
+    // No shape is longer than the values that have it; that of a single scalar is there whether one has it or not.
+    let shapes = Texts::unpack(bytes, shape_count, most.saturating_add(1), unpacker)?;
     let of = ints::unpack(bytes, count, &[], unpacker)?;
     let mut rows_of = vec![Vec::new(); shape_count];
     for (row, number) in of.iter().enumerate() {
