@@ -26,6 +26,7 @@ mod query;
 mod readonly;
 mod refusals;
 mod rejects;
+mod sessions;
 mod shapes;
 
 use std::ffi::OsStr;

@@ -19,4 +19,6 @@ mod journal_crash; // what was acknowledged survives crashes, failing calls and 
 mod kill; // receipts of an import survive `kill -9`, and a process that tails lives through it
 mod projection_kill; // a projection that is killed, or built anew while others ask, ends as the journal says
 mod rebuild_kill; // a rebuild that is killed leaves the old store or the new one, and no question fails meanwhile
+mod seeds; // the table of the seed systems: every line of theirs, each with tests that are there
+mod shown; // tables that name tests, and whether those are there
 mod tidy; // files open with their job, stay small, and are named by nouns; links lead somewhere

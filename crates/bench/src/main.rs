@@ -6,6 +6,7 @@
 //!                `--- round robin over the contenders        rows -> table | json | svg | targets
 //!   ingest  -> journal once -> fill, ask, remove, round robin -> the same
 //!   counts  -> instructions of the hot paths
+//!   codec   -> histories -> sealed segments -> bytes a fact, times
 //!   stress  -> writers, readers in two processes, purges and scrubs at once -> an audit
 //! ```
 //!
@@ -13,6 +14,7 @@
 
 mod annals;
 mod cell;
+mod codec;
 mod contender;
 mod count;
 mod directory;
@@ -61,6 +63,8 @@ enum Command {
     /// Measure the store and its worker, from the journal on, beside other stores (features `peers`, `rocksdb`) and the
     /// one-pass limit.
     Ingest(ingest::Ingest),
+    /// How small the codecs of streams make histories of facts, and how fast they are read.
+    Codec(codec::Codecs),
     /// Count the instructions of the hot paths and compare them with `counts.json`; needs valgrind.
     Counts(count::Counts),
     /// Writers, readers in two processes, rolls, purges and scrubs at once: every reader sees every durable record once,
@@ -114,6 +118,7 @@ fn main() -> ExitCode {
         Command::Journal(options) => journal(&options),
         Command::Ingest(ingest) => ingest.run(),
         Command::IngestStep(step) => step.run(),
+        Command::Codec(codecs) => codecs.run(),
         Command::Counts(counts) => counts.run(),
         Command::Stress(stress) => stress.run(),
         Command::StressReaders(readers) => readers.run(),

@@ -19,6 +19,7 @@ pub(crate) mod query;
 pub(crate) mod rebuild;
 pub(crate) mod restore;
 pub(crate) mod rewind;
+pub(crate) mod sessions;
 pub(crate) mod status;
 pub(crate) mod subject;
 pub(crate) mod subjects;

@@ -91,6 +91,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Export(args) => commands::export::run(&args, &mut context),
         Command::Backup(args) => commands::backup::run(&args, &mut context),
         Command::Restore(args) => commands::restore::run(&args, &mut context),
+        Command::Sessions(args) => commands::sessions::run(&args, &mut context),
         Command::Log(args) => commands::log::run(&args, &mut context),
     };
     // What was answered before a failure is handed over as well.

@@ -184,7 +184,8 @@ impl GroupCommit {
         let must_wait = self.must_wait(stage, ask.durable, frames.payloads.len());
         let is_much = stage.load.len() + frames.bytes >= WRITE_AT && stage.lead == Lead::Idle;
         let starts_interval = self.interval().filter(|_| !stage.sync_is_due);
-        if !must_wait && (is_much || starts_interval.is_some()) {
+        let keeper_writes = is_much && self.options.own_thread;
+        if !must_wait && (keeper_writes || starts_interval.is_some()) {
             self.keeper.start(self)?;
         }
         let number = stage.load.records as usize;
@@ -195,14 +196,17 @@ impl GroupCommit {
         let term = stage.load.header().term;
         if !must_wait {
             stage.load.accepted = true;
-            if is_much {
+            let mut role = Role::Follow;
+            if keeper_writes {
                 self.call_keeper(stage);
+            } else if is_much {
+                role = self.role(stage, waits, false);
             }
             if let Some(interval) = starts_interval {
                 stage.sync_is_due = true;
                 self.keeper.sync_in(interval);
             }
-            return Ok(Attempt::Placed(Placed { first, term, ticket: None, number }, Role::Follow));
+            return Ok(Attempt::Placed(Placed { first, term, ticket: None, number }, role));
         }
         stage.load.waiting += 1;
         stage.load.durable = true;

@@ -36,7 +36,25 @@ pub trait Disk: Debug + Send + Sync {
     /// `NotFound`, `AlreadyExists` for [`Mode::CreateNew`], `InvalidInput` for what is no such file.
     fn open(&self, path: &Path, mode: Mode) -> io::Result<Box<dyn DiskFile>>;
 
-    /// Renames a file within its directory, replacing what has the new name. Durable after [`Disk::sync_dir`].
+    /// What a directory holds besides plain files: directories, and what is neither. Links are not followed. The journal
+    /// itself never asks; who lays several journals out in directories does.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such directory, `Unsupported` (the default) if this disk cannot tell.
+    fn list_others(&self, path: &Path) -> io::Result<Vec<Other>> {
+        Err(unsupported("list what is no plain file in", path))
+    }
+
+    /// Removes a directory that is empty. Durable after [`Disk::sync_dir`] of the one above.
+    ///
+    /// # Errors
+    /// `DirectoryNotEmpty`; `Unsupported` (the default) if this disk cannot.
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        Err(unsupported("remove the directory", path))
+    }
+
+    /// Renames a file, replacing what has the new name. Durable after [`Disk::sync_dir`]. The journal renames within a
+    /// directory only; across two, both have to be synced, the new name's first, or a power cut may leave neither name.
     ///
     /// # Errors
     /// As the operating system says.
@@ -155,6 +173,19 @@ pub struct Listed {
     pub len: u64,
 }
 
+/// What stands in a directory and is no plain file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// Its name in the directory; what is not UTF-8 in it is replaced.
+    pub name: String,
+    /// Whether it is a directory, and its name is UTF-8; if not it is a link, a device, a FIFO or a socket.
+    pub is_dir: bool,
+}
+
+fn unsupported(what: &str, path: &Path) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, format!("this disk cannot {what} {}", path.display()))
+}
+
 /// Fills `buf` from `pos` on, as far as the file goes, and says how far.
 pub(crate) fn read_full(file: &dyn DiskFile, buf: &mut [u8], pos: u64) -> io::Result<usize> {
     let mut done = 0;
@@ -202,7 +233,10 @@ pub(crate) fn write_all_blocks(file: &dyn DiskFile, buf: &[u8], pos: u64, durabl
 }
 
 /// Writes a whole small file so that a crash leaves the old one or the new one: temporary name, sync, rename, sync.
-pub(crate) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+///
+/// # Errors
+/// As the operating system says; the old file stands then, unless the last sync failed.
+pub fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".tmp");
     let temporary = PathBuf::from(temporary);

@@ -249,6 +249,20 @@ impl Journal {
         Ok(self.core.source.count_before(from, self.durable())?.0)
     }
 
+    /// How many records were accepted since the last sync, those on their way to the disk included: what a power cut may take.
+    #[must_use]
+    pub fn unsynced_records(&self) -> u64 {
+        self.core.commit.lock().unsynced_records
+    }
+
+    /// Why nothing is accepted any more, if that is so: damage, a failed write or sync, or the close. Waits for the group
+    /// that is being written.
+    #[must_use]
+    pub fn stopped(&self) -> Option<Error> {
+        let poison = || self.core.commit.between_groups(|writer| writer.poison.clone()).flatten();
+        self.core.commit.stopped().or_else(poison)
+    }
+
     /// Makes the watermark on disk as new as it is in memory: to be called when the journal has been quiet for a while.
     ///
     /// Without it the watermark is synced every 8 MiB or every second with the next append, and at close; until then a

@@ -72,6 +72,11 @@ impl Keeper {
         Ok(())
     }
 
+    /// Whether the thread is there already.
+    pub(crate) fn is_started(&self) -> bool {
+        lock(&self.state).thread.is_some()
+    }
+
     /// It is the keeper's turn to lead. It was started.
     pub(crate) fn call(&self) {
         self.tell(|state| state.called = true);
@@ -214,7 +219,7 @@ fn prepare(commit: &GroupCommit) {
     if !commit.spare.is_none() {
         return;
     }
-    let made = Prepared::new(&*commit.source.disk, &commit.source.dir, NEXT, commit.options.segment_bytes);
+    let made = Prepared::new(&*commit.source.disk, &commit.source.dir, NEXT, commit.options.first_reserve());
     match made {
         Ok(made) => commit.spare.put(made),
         // The roll will try again, and say so if it fails.

@@ -200,7 +200,8 @@ impl GroupCommit {
             ticket.offer();
             return false;
         }
-        if leader == Leader::Keeper || stage.full || self.keeper.start(self).is_err() {
+        let alone = !self.options.own_thread && !self.keeper.is_started();
+        if leader == Leader::Keeper || stage.full || alone || self.keeper.start(self).is_err() {
             return true;
         }
         self.keeper.call();
@@ -212,7 +213,7 @@ impl GroupCommit {
     /// group that was written would have gained by that. Only for whoever leads: a roll on its way uses the file and its name.
     fn prepare_ahead(self: &Arc<Self>, gains: bool) {
         let whole = self.options.segment_bytes;
-        if whole < Options::PREPARE_FROM {
+        if whole < Options::PREPARE_FROM || !self.options.own_thread {
             return;
         }
         let filled = {

@@ -78,7 +78,7 @@ mod scan;
 mod scrub;
 mod seal;
 mod segment;
-mod sidecar;
+pub mod sidecar;
 mod source;
 mod spare;
 mod stage;
@@ -94,8 +94,8 @@ mod watermark;
 mod writer;
 
 pub use annals_record::{
-    Appended, Applied, Batch, Bounds, Cursor, CursorRefusal, Entry, Log, LogError, LogId, Offset, ReadLimit,
-    RecordId, Term,
+    Appended, Applied, Batch, Bounds, Cursor, CursorRefusal, Entry, Kind, Log, LogError, LogId, Offset,
+    ReadLimit, RecordId, Term,
 };
 #[cfg(feature = "tokio")]
 pub use appending::Appending;
@@ -104,7 +104,7 @@ pub use backward::Backward;
 pub use checkpoint::Checkpoint;
 pub use clock::{Clock, SystemClock};
 pub use cursors::{CursorStatus, NamedCursor};
-pub use disk::{Disk, DiskFile, Held, Listed, Mode, RealDisk, Written};
+pub use disk::{Disk, DiskFile, Held, Listed, Mode, Other, RealDisk, Written};
 pub use error::{Damage, Error};
 pub use holes::Hole;
 pub use journal::{Journal, holder, take_lock};
@@ -117,6 +117,7 @@ pub use replay::Replay;
 pub use retention::{BlockedSegment, Blocker, ClockJump, Consent, Keep, Plan, PlannedSegment};
 pub use roster::RosterEntry;
 pub use scrub::{Scrub, ScrubHandle, ScrubStatus};
+pub use segment::created_micros as segment_created_micros;
 pub use status::{OpenReport, Reach, SegmentStatus, Status, TornTail, Verification};
 pub use tail::Tail;
 #[cfg(feature = "tokio")]

@@ -27,6 +27,14 @@ pub struct Options {
     /// second write of each byte, in the background, and up to 50 ms when a log is made. Segments under 1 MiB, and disks
     /// without a way past their cache, do without. Default: yes.
     pub fill_ahead: bool,
+    /// So many bytes of disk are reserved for a new segment; when they are used up, as many again as it holds by then, until
+    /// it is whole. Reserving a whole segment at once makes appends fast; but then a log of a few records takes a segment's
+    /// worth of disk while it is open. Default: 4 GiB, which is always the whole segment. At least 4 KiB, at most 4 GiB.
+    pub reserve_bytes: u64,
+    /// The journal may start a thread of its own: to prepare the next segment while this one fills, and to write what was
+    /// accepted and nobody waits for. Without it the thread that appends does either when it is due. A thread is
+    /// started all the same for [`SyncPolicy::Interval`] and for tasks. Default: yes.
+    pub own_thread: bool,
 }
 
 impl Default for Options {
@@ -38,6 +46,8 @@ impl Default for Options {
             seal: SealPolicy::default(),
             remember_keys: 65_536,
             fill_ahead: true,
+            reserve_bytes: 4 << 30,
+            own_thread: true,
         }
     }
 }
@@ -131,6 +141,16 @@ impl Options {
         self.fill_ahead && self.segment_bytes >= Self::PREPARE_FROM && self.sync == SyncPolicy::Always
     }
 
+    /// How long a segment's file is made that nothing was written to yet.
+    pub(crate) fn first_reserve(&self) -> u64 {
+        self.reserve_bytes.min(self.segment_bytes)
+    }
+
+    /// How long the active segment's file is made so that `needed` bytes have their space.
+    pub(crate) fn reserve(&self, needed: u64) -> u64 {
+        self.reserve_bytes.max(needed.saturating_mul(2)).min(self.segment_bytes).max(needed)
+    }
+
     pub(crate) fn check(&self) -> Result<(), Error> {
         let within = |option, value, least: u64, most: u64| {
             if (least..=most).contains(&value) {
@@ -141,6 +161,7 @@ impl Options {
         };
         within("segment_bytes", self.segment_bytes, 4 << 10, 4 << 30)?;
         within("max_batch_bytes", self.max_batch_bytes, 4 << 10, 2 << 30)?;
+        within("reserve_bytes", self.reserve_bytes, 4 << 10, 4 << 30)?;
         within("remember_keys", self.remember_keys.into(), 0, 1 << 20)?;
         match self.sync {
             SyncPolicy::Every(records) => within("sync: every", records.into(), 1, u32::MAX.into()),

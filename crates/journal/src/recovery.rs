@@ -210,7 +210,7 @@ pub(crate) fn recover(
     disk.sync_dir(&dir).map_err(|error| Error::io("sync", &dir, error))?;
     let mut survey = Survey::of(&*disk, &dir, clock.now_micros())?;
     if let Some(header) = survey.behind.take() {
-        Prepared::new(&*disk, &dir, &segment::file_name(header.base), options.segment_bytes)?
+        Prepared::new(&*disk, &dir, &segment::file_name(header.base), options.first_reserve())?
             .born(&*disk, &dir, &header)?;
         tracing::warn!(base = %header.base, term = %header.term, "the log goes on behind a hole");
         survey.segments = catalog::load(&*disk, &dir, &[])?;
@@ -283,7 +283,7 @@ pub(crate) fn recover(
         }
         Ending::Sealed(seal) => {
             let name = segment::file_name(seal.next_base());
-            let next = Prepared::new(&*writer.disk, &writer.dir, &name, options.segment_bytes)?;
+            let next = Prepared::new(&*writer.disk, &writer.dir, &name, options.first_reserve())?;
             writer.keep(&keys, seal.next_base())?;
             writer.finish_roll(&seal, next, keys.oldest(), &source, &watermark)?;
         }

@@ -154,6 +154,13 @@ impl SegmentHeader {
     }
 }
 
+/// When a segment was created, by its header: journal time, microseconds since 1970-01-01T00:00:00Z. `block` holds the
+/// first 4,096 bytes of its file. None if they are no header that verifies.
+#[must_use]
+pub fn created_micros(block: &[u8]) -> Option<i64> {
+    SegmentHeader::decode(block).ok().map(|header| header.created_micros)
+}
+
 /// The file name of the segment with this base.
 pub(crate) fn file_name(base: Offset) -> String {
     format!("{:016x}.wal", base.get())

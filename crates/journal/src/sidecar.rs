@@ -24,7 +24,7 @@ const TRAILER: usize = BEFORE.len() + HEX + AFTER.len();
 ///
 /// # Errors
 /// [`Error::Sidecar`] if it is longer than `max_len` bytes, does not verify, or is no JSON object.
-pub(crate) fn read(disk: &dyn Disk, path: &Path, max_len: u64) -> Result<Option<Value>, Error> {
+pub fn read(disk: &dyn Disk, path: &Path, max_len: u64) -> Result<Option<Value>, Error> {
     let failed = |error| Error::io("read", path, error);
     let refused = |reason: String| Error::Sidecar { path: path.to_owned(), reason };
     let file = match disk.open(path, Mode::Read) {
@@ -44,7 +44,7 @@ pub(crate) fn read(disk: &dyn Disk, path: &Path, max_len: u64) -> Result<Option<
 ///
 /// # Errors
 /// Above all [`Error::Full`]; then the old document stands.
-pub(crate) fn replace(disk: &dyn Disk, path: &Path, document: &Value) -> Result<(), Error> {
+pub fn replace(disk: &dyn Disk, path: &Path, document: &Value) -> Result<(), Error> {
     disk::replace(disk, path, &encode(document)).map_err(|error| Error::io("write", path, error))
 }
 

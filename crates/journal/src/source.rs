@@ -13,7 +13,7 @@ use crate::disk::{Disk, DiskFile, Mode};
 use crate::error::{Damage, Error};
 use crate::groups::Groups;
 use crate::holes::Holes;
-use crate::scan::{self, Step, Window};
+use crate::scan::{self, Group, Step, Window};
 use crate::segment::SegmentHeader;
 use crate::sync::{Mutex, RwLock};
 
@@ -116,8 +116,20 @@ impl Source {
         durable: Offset,
         batch: &mut Batch,
     ) -> Result<(), Error> {
+        self.read_told(from, limit, durable, batch, &mut |_| {})
+    }
+
+    /// As [`Source::read_into`], and tells each group of the batch to `seen`; after an error what was told counts for nothing.
+    pub(crate) fn read_told(
+        &self,
+        from: Offset,
+        limit: ReadLimit,
+        durable: Offset,
+        batch: &mut Batch,
+        seen: &mut dyn FnMut(&Group),
+    ) -> Result<(), Error> {
         let (mut bytes, mut places) = batch.take_parts();
-        let read = self.fill(from, limit, durable, &mut bytes, &mut places);
+        let read = self.fill(from, limit, durable, &mut bytes, &mut places, seen);
         // After an error too: the memory is used again.
         let next = read.as_ref().copied().unwrap_or_else(|_| {
             places.clear();
@@ -135,6 +147,7 @@ impl Source {
         durable: Offset,
         bytes: &mut Vec<u8>,
         places: &mut Vec<Place>,
+        seen: &mut dyn FnMut(&Group),
     ) -> Result<Offset, Error> {
         let mut at = from;
         let mut misses = 0;
@@ -179,7 +192,7 @@ impl Source {
             };
             let failed = |error| Error::io("read", &segment.path, error);
             let groups = Groups { file: &*file, header, end, limit };
-            let look = groups.look(at, bytes, places, |_| {}).map_err(failed)?;
+            let look = groups.look(at, bytes, places, &mut *seen).map_err(failed)?;
             if look.sealed && segment.next.is_none() {
                 // Another process has rolled since the list was read. In the writer's own process the list is always
                 // ahead of the watermark.

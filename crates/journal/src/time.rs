@@ -10,13 +10,15 @@
 
 use std::io;
 
-use annals_record::{Offset, ReadLimit};
+use annals_record::{Batch, LogError, Offset, ReadLimit};
 
 use crate::catalog::{self, Segment};
 use crate::disk::DiskFile;
 use crate::error::Error;
 use crate::groups::Groups;
-use crate::scan::{self, Scan, Step, Window};
+use crate::journal::Journal;
+use crate::reader::Reader;
+use crate::scan::{self, Group, Scan, Step, Window};
 use crate::segment::SegmentHeader;
 use crate::source::Source;
 
@@ -57,6 +59,62 @@ pub(crate) fn of(source: &Source, offset: Offset, durable: Offset) -> Result<Opt
     });
     looked.map_err(|error| Error::io("read", &segment.path, error))?;
     Ok(time)
+}
+
+/// Groups with the journal time of each: see [`Journal::read_timed`].
+fn read_timed(
+    source: &Source,
+    from: Offset,
+    limit: ReadLimit,
+    durable: Offset,
+    batch: &mut Batch,
+    times: &mut Vec<(Offset, i64)>,
+) -> Result<(), LogError> {
+    times.clear();
+    let mut tell = |group: &Group| {
+        if group.commit.records > 0 {
+            times.push((group.end, group.commit.time_micros));
+        }
+    };
+    let read = source.read_told(from, limit, durable, batch, &mut tell);
+    if read.is_err() {
+        times.clear();
+    }
+    Ok(read?)
+}
+
+impl Journal {
+    /// As [`Log::read_into`](annals_record::Log::read_into), and puts into `times`, in the place of what it held, where each group of the batch ends and its
+    /// journal time, in microseconds since 1970-01-01T00:00:00Z: a record's time is that of the first group that ends behind
+    /// it.
+    ///
+    /// # Errors
+    /// As [`Log::read_into`](annals_record::Log::read_into); then both are empty.
+    pub fn read_timed(
+        &self,
+        from: Offset,
+        limit: ReadLimit,
+        batch: &mut Batch,
+        times: &mut Vec<(Offset, i64)>,
+    ) -> Result<(), LogError> {
+        read_timed(&self.core.source, from, limit, self.durable(), batch, times)
+    }
+}
+
+impl Reader {
+    /// As [`Journal::read_timed`].
+    ///
+    /// # Errors
+    /// As [`Log::read_into`](annals_record::Log::read_into); then both are empty.
+    pub fn read_timed(
+        &self,
+        from: Offset,
+        limit: ReadLimit,
+        batch: &mut Batch,
+        times: &mut Vec<(Offset, i64)>,
+    ) -> Result<(), LogError> {
+        read_timed(&self.core.source, from, limit, self.durable()?, batch, times)
+    }
 }
 
 impl Search {

@@ -196,7 +196,7 @@ impl Writer {
         if needed <= self.active.allocated {
             return Ok(());
         }
-        let target = needed.max(self.options.segment_bytes);
+        let target = self.options.reserve(needed);
         match self.active.file.allocate(target) {
             Ok(()) => {
                 self.active.allocated = target;
@@ -328,7 +328,7 @@ impl Writer {
                 &*self.disk,
                 &self.dir,
                 &segment::file_name(seal.next_base()),
-                self.options.segment_bytes,
+                self.options.first_reserve(),
             )?,
         };
         self.write_durably(&seal.encode(&self.active.header))?;

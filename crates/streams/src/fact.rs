@@ -151,4 +151,4 @@ impl fmt::Display for FactId {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

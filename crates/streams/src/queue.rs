@@ -34,6 +34,9 @@ use steady::Steady;
 /// The cursor, in each priority's journal, behind what was acknowledged.
 const CURSOR: &str = "drain";
 
+/// So much disk a new segment takes before it has frames: most queues are empty most of the time.
+const RESERVE_BYTES: u64 = 64 << 10;
+
 /// How much a frame matters when room has to be made: the lower goes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
@@ -307,6 +310,7 @@ impl Class {
             sync: SyncPolicy::OnDemand,
             remember_keys: 0,
             fill_ahead: false,
+            reserve_bytes: RESERVE_BYTES,
             ..Options::default()
         };
         let dir = dir.join(format!("priority={}", priority.name()));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub enum Call {
     /// `Disk::create_dir`.
     CreateDir,
-    /// `Disk::list`.
+    /// `Disk::list` and `Disk::list_others`.
     List,
     /// `Disk::open`, in any mode.
     Open,
@@ -16,6 +16,8 @@ pub enum Call {
     Rename,
     /// `Disk::remove`.
     Remove,
+    /// `Disk::remove_dir`.
+    RemoveDir,
     /// `Disk::sync_dir`.
     SyncDir,
     /// `Disk::lock`.
@@ -36,12 +38,13 @@ pub enum Call {
 
 impl Call {
     /// Every kind, in the order of their declaration.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::CreateDir,
         Self::List,
         Self::Open,
         Self::Rename,
         Self::Remove,
+        Self::RemoveDir,
         Self::SyncDir,
         Self::Lock,
         Self::Read,

@@ -10,7 +10,7 @@ use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use annals_journal::{Disk, DiskFile, Held, Listed, Mode, Written};
+use annals_journal::{Disk, DiskFile, Held, Listed, Mode, Other, Written};
 
 use crate::calls::{Call, CallLog};
 
@@ -214,6 +214,14 @@ impl<D: Disk> Disk for FaultDisk<D> {
     fn open(&self, path: &Path, mode: Mode) -> io::Result<Box<dyn DiskFile>> {
         let file = self.plan.whole(Call::Open, path, || self.disk.open(path, mode))?;
         Ok(Box::new(FaultFile { file, plan: self.plan.clone(), path: path.to_owned() }))
+    }
+
+    fn list_others(&self, path: &Path) -> io::Result<Vec<Other>> {
+        self.plan.whole(Call::List, path, || self.disk.list_others(path))
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.plan.whole(Call::RemoveDir, path, || self.disk.remove_dir(path))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use annals_journal::{Disk, DiskFile, Held, Listed, Mode};
+use annals_journal::{Disk, DiskFile, Held, Listed, Mode, Other};
 use fastrand::Rng;
 
 use crate::calls::{Call, CallLog, Made};
@@ -375,6 +375,19 @@ impl Disk for SimDisk {
             state.tree.file(path)?
         };
         Ok(Box::new(SimFile::new(self.clone(), id, path, mode)))
+    }
+
+    fn list_others(&self, path: &Path) -> io::Result<Vec<Other>> {
+        let mut state = self.state();
+        state.called(Call::List, path)?;
+        Ok(state.tree.subdirs(path)?.into_iter().map(|name| Other { name, is_dir: true }).collect())
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.called(Call::RemoveDir, path)?;
+        let tick = state.tick.advance();
+        state.tree.remove_dir(tick, path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

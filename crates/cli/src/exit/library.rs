@@ -3,6 +3,7 @@
 use std::io;
 
 use annals::parts::{IngestError, JournalError, StoreError};
+use annals::sessions::StoreError as SessionError;
 use annals::{Error, LogError, Refusal, Repair};
 
 use super::{Code, Failure};
@@ -58,6 +59,20 @@ impl From<JournalError> for Failure {
             JournalError::Damaged(_) => failure.with_help("`annals log info` says what to do"),
             _ => failure,
         }
+    }
+}
+
+impl From<SessionError> for Failure {
+    fn from(error: SessionError) -> Self {
+        let code = match &error {
+            SessionError::Journal(error) => of_journal_error(error),
+            SessionError::Io(error) => Code::of_io(error),
+            SessionError::Locked { .. } => Code::Locked,
+            SessionError::NotFound(_) => Code::NotFound,
+            SessionError::Corrupt { .. } => Code::Damaged,
+            _ => Code::Failed,
+        };
+        Self::new(code, error.to_string())
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::fs::FallocateFlags;
 
-use super::{Disk, DiskFile, Held, Listed, Mode, Written};
+use super::{Disk, DiskFile, Held, Listed, Mode, Other, Written};
 
 mod direct;
 mod lock;
@@ -41,6 +41,25 @@ impl Disk for RealDisk {
     fn open(&self, path: &Path, mode: Mode) -> io::Result<Box<dyn DiskFile>> {
         let file = open_plain(path, &mut options(mode))?;
         Ok(Box::new(RealFile { file, direct: Direct::default() }))
+    }
+
+    fn list_others(&self, path: &Path) -> io::Result<Vec<Other>> {
+        let mut others = Vec::new();
+        for entry in std::fs::read_dir(path)? {
+            let entry = entry?;
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_file() {
+                continue;
+            }
+            let name = entry.file_name();
+            let is_dir = kind.is_dir() && name.to_str().is_some();
+            others.push(Other { name: name.to_string_lossy().into_owned(), is_dir });
+        }
+        Ok(others)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_dir(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

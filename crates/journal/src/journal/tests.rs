@@ -10,6 +10,7 @@ use crate::{AppendOptions, Bucket, Reader, SealPolicy, segment};
 mod asking;
 mod conforming;
 mod extremes;
+mod quiet;
 
 /// Small segments, so that a few records roll.
 const SMALL: Options = Options {
@@ -19,6 +20,8 @@ const SMALL: Options = Options {
     seal: SealPolicy { age: None, bucket: Bucket::None },
     remember_keys: 100,
     fill_ahead: true,
+    reserve_bytes: 4 << 30,
+    own_thread: true,
 };
 
 fn open(dir: &Path) -> Journal {

@@ -445,7 +445,13 @@ pub(super) fn meets(call: Call) -> &'static [super::Way] {
             &[Way::Eio, Way::EioAfter, Way::Sticky, Way::Emfile, Way::Eintr, Way::Panic]
         }
         Call::Len => &[Way::Eio, Way::Sticky, Way::Eintr, Way::Panic],
-        Call::Rename | Call::Remove | Call::SyncDir | Call::Sync | Call::SetLen | Call::Allocate => {
+        Call::Rename
+        | Call::Remove
+        | Call::RemoveDir
+        | Call::SyncDir
+        | Call::Sync
+        | Call::SetLen
+        | Call::Allocate => {
             &[Way::Eio, Way::EioAfter, Way::Sticky, Way::Enospc, Way::EnospcAfter, Way::Eintr, Way::Panic]
         }
     }

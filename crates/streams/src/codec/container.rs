@@ -51,6 +51,8 @@ pub(crate) enum Form {
     Verbatim = 0,
     /// A skeleton, and payloads as rows.
     Rows = 1,
+    /// A skeleton, and payloads as columns.
+    Facts = 2,
 }
 
 /// What a block says of itself, before its body.
@@ -94,6 +96,7 @@ impl Form {
         match number {
             0 => Ok(Self::Verbatim),
             1 => Ok(Self::Rows),
+            2 => Ok(Self::Facts),
             _ => Err("a block of an unknown form"),
         }
     }

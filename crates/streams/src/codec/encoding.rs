@@ -1,16 +1,17 @@
 //! From a plain segment to an encoded one: stretches become blocks, blocks are written one behind the other.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::ops::Range;
 
-use annals_journal::DiskFile;
 use annals_journal::layout::{Found, Home, Piece};
+use annals_journal::{DiskFile, Offset};
 
 use super::Codec;
 use super::container::{self, BlockHead, Entry, Form, Head};
 use super::cut::{self, Stretch};
 use super::error::CodecError;
-use super::packing::{LEVEL, Packer};
+use super::facts;
+use super::packing::{LEVEL, Packer, QUICK};
 use super::rows;
 use super::skeleton::{Open, Skeleton};
 
@@ -40,6 +41,8 @@ struct Encoding<'a> {
     pos: u64,
     blocks: Vec<Entry>,
     packer: Packer,
+    /// Of the lowest level.
+    quick: Packer,
     done: Encoded,
 }
 
@@ -48,10 +51,11 @@ pub(super) fn encode(plain: &dyn DiskFile, to: &mut dyn Write, codec: Codec) -> 
         return Err(CodecError::Plain);
     }
     let plain_len = plain.len().map_err(CodecError::Read)?;
-    let packer = Packer::new(LEVEL).map_err(CodecError::Write)?;
+    let [packer, quick] = [LEVEL, QUICK].map(|level| Packer::new(level).map_err(CodecError::Write));
+    let (packer, quick) = (packer?, quick?);
     let done = Encoded { plain_len, encoded_len: 0, records: 0, blocks: 0, verbatim_bytes: 0 };
     let mut encoding =
-        Encoding { to, head: None, codec, plain_len, pos: 0, blocks: Vec::new(), packer, done };
+        Encoding { to, head: None, codec, plain_len, pos: 0, blocks: Vec::new(), packer, quick, done };
     cut::cut(plain, codec.block_bytes(), |home, stretch| encoding.block(home, &stretch))?;
     encoding.end()
 }
@@ -105,12 +109,33 @@ impl Encoding<'_> {
             .collect();
         let lens: Vec<usize> = payloads.iter().map(|payload| payload.len()).collect();
         let mut body = Vec::new();
-        let packer = &mut self.packer;
-        Skeleton::of(pieces)
-            .pack(head.offset(plain_pos), open, &lens, packer, &mut body)
-            .and_then(|()| rows::pack(&payloads, packer, &mut body))
-            .map_err(CodecError::Write)?;
+        let from = head.offset(plain_pos);
+        let skeleton = Skeleton::of(pieces).pack(from, open, &lens, &mut self.packer, &mut body);
+        skeleton.map_err(CodecError::Write)?;
+        let facts = match self.codec {
+            Codec::Delta => self.facts(&payloads, &offsets(from, pieces)).map_err(CodecError::Write)?,
+            Codec::Plain | Codec::Zstd => None,
+        };
+        if let Some(facts) = facts {
+            body.extend_from_slice(&facts);
+            return Ok((Form::Facts, body));
+        }
+        rows::pack(&payloads, &mut self.packer, &mut body).map_err(CodecError::Write)?;
         Ok((Form::Rows, body))
+    }
+
+    /// The payloads as columns, if they come again of them, and rows are not shorter.
+    fn facts(&mut self, payloads: &[&[u8]], offsets: &[u64]) -> io::Result<Option<Vec<u8>>> {
+        let Some(facts) = facts::pack(payloads, offsets, &mut self.packer)? else { return Ok(None) };
+        // Rows are packed the quick way first: they are not worth the slow one if columns take half of that.
+        let mut rows = Vec::new();
+        rows::pack(payloads, &mut self.quick, &mut rows)?;
+        if facts.len() > rows.len() / 2 {
+            rows.clear();
+            rows::pack(payloads, &mut self.packer, &mut rows)?;
+        }
+        let worth = facts.len() <= rows.len() && facts::gives(&facts, payloads, offsets)?;
+        Ok(worth.then_some(facts))
     }
 
     #[allow(clippy::too_many_arguments, reason = "a block's head, field by field")]
@@ -149,6 +174,19 @@ impl Encoding<'_> {
         self.to.flush().map_err(CodecError::Write)?;
         Ok(Encoded { encoded_len: self.pos, ..self.done })
     }
+}
+
+/// Where the records among these pieces stand.
+fn offsets(from: Offset, pieces: &[Piece<'_>]) -> Vec<u64> {
+    let mut at = from.get();
+    let mut offsets = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        if matches!(piece, Piece::Record(_)) {
+            offsets.push(at);
+        }
+        at += piece.len() as u64;
+    }
+    offsets
 }
 
 /// The pieces of which these frames come.

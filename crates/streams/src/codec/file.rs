@@ -186,6 +186,26 @@ pub(super) fn verify(plain: &dyn DiskFile, encoded: &dyn DiskFile) -> Result<(),
     Ok(())
 }
 
+/// Decodes every block as far as the fields of its payloads; says how many records there are.
+pub(super) fn check(encoded: &dyn DiskFile) -> Result<u64, CodecError> {
+    let damaged = |reason: &str| CodecError::Damaged { reason: reason.to_owned() };
+    let container = Container::of(encoded).map_err(CodecError::Read)?;
+    let container = container.ok_or_else(|| damaged("it is no encoded segment"))?;
+    if let Some(flaw) = container.flaw {
+        return Err(damaged(flaw));
+    }
+    let mut unpacker = Unpacker::new().map_err(CodecError::Read)?;
+    let mut records = 0;
+    for (number, entry) in container.blocks.iter().enumerate() {
+        let block = decode(encoded, &container, number, &mut unpacker).map_err(CodecError::Read)?;
+        block.map_err(|flaw| {
+            damaged(&format!("block at byte {} of the plain one: {flaw}", entry.plain_pos))
+        })?;
+        records += u64::from(entry.records);
+    }
+    Ok(records)
+}
+
 /// A file as something to write to, from its beginning on.
 #[derive(Debug)]
 pub struct Writing<'a> {

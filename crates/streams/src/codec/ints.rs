@@ -78,6 +78,7 @@ pub(crate) fn unpack(
     }
     let first = unzigzag(bytes.varint()?);
     let step = if transform == Transform::Second { unzigzag(bytes.varint()?) } else { 0 };
+    unpacker.spend(8 * count)?;
     let mut numbers = vec![0_u64; count];
     let mut plane = Vec::new();
     for at in 0..planes {

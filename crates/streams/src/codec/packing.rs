@@ -11,11 +11,18 @@ use super::bytes::{Bytes, Flaw, put_varint};
 
 /// Higher ones take much longer for a few per cent; a reader does not care.
 pub(crate) const LEVEL: i32 = 9;
+/// To see what zstd makes of something at least.
+pub(crate) const QUICK: i32 = 1;
 
 const STORED: u8 = 0;
 const ZSTD: u8 = 1;
 /// The first byte, so many times.
 const SAME: u8 = 2;
+
+/// How many bytes of columns come of a byte of the plain block at most, and how many beside: a scalar of one byte is a
+/// number of eight, and its planes are eight more.
+const MOST_OF_PLAIN: usize = 32;
+const MOST_BESIDE: usize = 1 << 20;
 
 /// zstd writes 128 KiB in three bytes at best: what claims to be longer than that is not believed.
 const MOST_FROM_A_BYTE: usize = 44_000;
@@ -24,7 +31,11 @@ const MOST_FROM_A_BYTE: usize = 44_000;
 pub(crate) struct Packer(zstd::bulk::Compressor<'static>);
 
 /// The other way.
-pub(crate) struct Unpacker(zstd::bulk::Decompressor<'static>);
+pub(crate) struct Unpacker {
+    zstd: zstd::bulk::Decompressor<'static>,
+    /// How many bytes may still come of the block that is read.
+    left: usize,
+}
 
 impl Packer {
     pub(crate) fn new(level: i32) -> io::Result<Self> {
@@ -62,7 +73,18 @@ impl Packer {
 
 impl Unpacker {
     pub(crate) fn new() -> io::Result<Self> {
-        zstd::bulk::Decompressor::new().map(Self)
+        Ok(Self { zstd: zstd::bulk::Decompressor::new()?, left: MOST_BESIDE })
+    }
+
+    /// Begins with a block of so many plain bytes: what comes of it is bounded by that, in all.
+    pub(crate) fn allow(&mut self, plain: usize) {
+        self.left = plain.saturating_mul(MOST_OF_PLAIN).saturating_add(MOST_BESIDE);
+    }
+
+    /// Takes so many bytes of memory for the block, if they are still allowed.
+    pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), Flaw> {
+        self.left = self.left.checked_sub(bytes).ok_or("more bytes than can come of a block")?;
+        Ok(())
     }
 
     /// The next stretch of `bytes`, which is at most `most` bytes long.
@@ -82,6 +104,7 @@ impl Unpacker {
         raw.clear();
         let how = bytes.byte()?;
         let len = bytes.size(most)?;
+        self.spend(len)?;
         match how {
             STORED => raw.extend_from_slice(bytes.take(len)?),
             SAME => raw.resize(len, bytes.byte()?),
@@ -93,7 +116,7 @@ impl Unpacker {
                 }
                 raw.reserve_exact(len);
                 let found =
-                    self.0.decompress_to_buffer(packed, raw).map_err(|_| "bytes that zstd refuses")?;
+                    self.zstd.decompress_to_buffer(packed, raw).map_err(|_| "bytes that zstd refuses")?;
                 if found != len || raw.len() != len {
                     return Err("a stretch of another length than it says");
                 }

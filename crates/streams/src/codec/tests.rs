@@ -37,16 +37,17 @@ fn every_segment_of_every_codec_comes_again_byte_for_byte() {
 #[test]
 fn an_encoded_segment_is_smaller_and_says_how_it_came_to_be() {
     let scene = Scene::of_facts(9_000);
-    for plain in scene.sealed() {
+    let plain = scene.sealed().remove(0);
+    // Header and seal, and blocks of 4,000 records: 96 more are no whole group.
+    for (codec, blocks, times) in [(Codec::Zstd, 2 + 3, 10), (Codec::Delta, 2 + 3, 40)] {
         let mut out = Vec::new();
-        let encoded = encode(&plain, &mut out, Codec::Zstd).unwrap();
+        let encoded = encode(&plain, &mut out, codec).unwrap();
         assert_eq!(encoded.plain_len, plain.len().unwrap());
         assert_eq!(encoded.encoded_len, out.len() as u64);
         assert_eq!(encoded.records, 9_000);
-        // Header and seal, and three blocks of 4,096 records at most.
-        assert_eq!(encoded.blocks, 5);
+        assert_eq!(encoded.blocks, blocks, "{codec}");
         assert!(encoded.verbatim_bytes < 6_000, "{encoded:?}");
-        assert!(encoded.encoded_len * 6 < encoded.plain_len, "{encoded:?}");
+        assert!(encoded.encoded_len * times < encoded.plain_len, "{codec}: {encoded:?}");
     }
 }
 

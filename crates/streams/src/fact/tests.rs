@@ -133,7 +133,7 @@ fn an_assertion_that_says_more_than_a_fact_is_none() {
     refused(|a| a.confidence_ppm = Some(1));
     refused(|a| a.authored_at_micros = None);
     refused(|a| {
-        a.qualifiers.push(annals_record::Qualifier { key: "colour".into(), value: Value::Bool(true) })
+        a.qualifiers.push(annals_record::Qualifier { key: "colour".into(), value: Value::Bool(true) });
     });
     // Said twice over: a schema of 1 is not said.
     refused(|a| a.qualifiers.push(annals_record::Qualifier { key: "schema".into(), value: Value::Int(1) }));

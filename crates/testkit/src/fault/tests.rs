@@ -19,6 +19,7 @@ fn make(disk: &dyn Disk, file: &dyn DiskFile, call: Call) -> Result<(), io::Erro
         Call::Open => disk.open(Path::new("/log"), Mode::Read).map(drop),
         Call::Rename => disk.rename(Path::new("/log"), other),
         Call::Remove => disk.remove(other),
+        Call::RemoveDir => disk.remove_dir(Path::new("/empty")),
         Call::SyncDir => disk.sync_dir(root),
         Call::Lock => disk.lock(Path::new("/lock"), "").map(drop),
         Call::Read => file.read_at(&mut [0; 4], 0).map(drop),
@@ -37,6 +38,9 @@ fn every_kind_of_call_can_fail_and_succeeds_again() {
         let (disk, file) = disk_with_log();
         if call == Call::Remove {
             disk.rename(Path::new("/log"), Path::new("/other")).unwrap();
+        }
+        if call == Call::RemoveDir {
+            disk.create_dir(Path::new("/empty")).unwrap();
         }
         disk.inject(Fault::of(&[call], Outcome::Error(io::ErrorKind::StorageFull)));
         assert_eq!(make(&disk, &*file, call), Err(io::ErrorKind::StorageFull), "{call:?}");

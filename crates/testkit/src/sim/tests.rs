@@ -138,6 +138,42 @@ fn a_directory_whose_parent_was_not_synced_is_lost_with_all_that_is_in_it() {
 }
 
 #[test]
+fn a_rename_into_another_directory_is_kept_once_both_are_synced_and_before_that_has_any_of_its_names() {
+    let (disk, file) = disk_with_log();
+    file.write_at(b"moved", 0).unwrap();
+    file.sync().unwrap();
+    disk.create_dir(Path::new("/data/part")).unwrap();
+    disk.sync_dir(Path::new("/data")).unwrap();
+    disk.rename(Path::new(LOG), Path::new("/data/part/log")).unwrap();
+    assert!(disk.read_file(LOG).is_err());
+    let names = |disk: &SimDisk| -> BTreeSet<(bool, bool)> {
+        let crash = |seed| disk.crash(Survival::all(Survives::Some), &mut Rng::with_seed(seed));
+        let named = |disk: SimDisk| (disk.read_file(LOG).is_ok(), disk.read_file("/data/part/log").is_ok());
+        (0..SEEDS).map(|seed| named(crash(seed))).collect()
+    };
+    assert_eq!(names(&disk).len(), 4, "both names, one of them, or none");
+    disk.sync_dir(Path::new("/data/part")).unwrap();
+    assert_eq!(names(&disk), BTreeSet::from([(false, true), (true, true)]));
+    disk.sync_dir(Path::new("/data")).unwrap();
+    assert_eq!(names(&disk), BTreeSet::from([(false, true)]));
+}
+
+#[test]
+fn directories_are_listed_and_removed_when_they_are_empty() {
+    let (disk, _file) = disk_with_log();
+    disk.create_dir(Path::new("/data/part")).unwrap();
+    let listed = disk.list_others(Path::new("/data")).unwrap();
+    assert_eq!(listed, [Other { name: "part".to_owned(), is_dir: true }]);
+    let refused = disk.remove_dir(Path::new("/data")).unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::DirectoryNotEmpty);
+    disk.sync_dir(Path::new("/data")).unwrap();
+    disk.remove_dir(Path::new("/data/part")).unwrap();
+    assert_eq!(disk.list_others(Path::new("/data")).unwrap(), []);
+    let crashed = disk.crash(Survival::NOTHING, &mut Rng::with_seed(1));
+    assert_eq!(crashed.list_others(Path::new("/data")).unwrap(), listed, "the name was not synced away");
+}
+
+#[test]
 fn a_rename_without_a_sync_of_its_directory_is_whole_or_not_at_all() {
     let (disk, file) = disk_with_log();
     file.write_at(b"old", 0).unwrap();

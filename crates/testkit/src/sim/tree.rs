@@ -150,8 +150,14 @@ impl Tree {
     pub(super) fn rename(&mut self, tick: Tick, from: &Path, to: &Path) -> io::Result<()> {
         let node = Node::File(self.file(from)?);
         let ((dir, from), (other, to_name)) = (self.place(from)?, self.place(to)?);
-        if dir != other || matches!(self.directory(dir).volatile.get(to_name), Some(Node::Dir(_))) {
+        if matches!(self.directory(other).volatile.get(to_name), Some(Node::Dir(_))) {
             return Err(refusal(io::ErrorKind::InvalidInput, to));
+        }
+        if dir != other {
+            // Two directories, two changes: a crash may leave both names, or none.
+            self.directory(other).change(tick, Change::Link { name: to_name.into(), node });
+            self.directory(dir).change(tick, Change::Unlink { name: from.into() });
+            return Ok(());
         }
         self.directory(dir).change(tick, Change::Rename { from: from.into(), to: to_name.into(), node });
         Ok(())
@@ -199,6 +205,26 @@ impl Tree {
             Node::Dir(_) => None,
         });
         Ok(files.collect())
+    }
+
+    /// The directories in a directory.
+    pub(super) fn subdirs(&self, path: &Path) -> io::Result<Vec<String>> {
+        let dir = self.dirs.get(&self.dir(path)?).ok_or_else(|| refusal(io::ErrorKind::NotFound, path))?;
+        let dirs = dir.volatile.iter().filter(|(_, node)| matches!(node, Node::Dir(_)));
+        Ok(dirs.map(|(name, _)| name.to_string()).collect())
+    }
+
+    /// Takes the name of an empty directory away.
+    pub(super) fn remove_dir(&mut self, tick: Tick, path: &Path) -> io::Result<()> {
+        let Node::Dir(id) = self.node(path)? else {
+            return Err(refusal(io::ErrorKind::NotADirectory, path));
+        };
+        if !self.directory(id).volatile.is_empty() {
+            return Err(refusal(io::ErrorKind::DirectoryNotEmpty, path));
+        }
+        let (dir, name) = self.place(path)?;
+        self.directory(dir).change(tick, Change::Unlink { name: name.into() });
+        Ok(())
     }
 
     /// Every file that has a name.

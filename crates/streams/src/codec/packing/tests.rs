@@ -4,7 +4,9 @@ use super::*;
 
 fn unpacked(packed: &[u8], most: usize) -> Result<Vec<u8>, Flaw> {
     let mut bytes = Bytes::new(packed);
-    let raw = Unpacker::new().unwrap().unpack(&mut bytes, most)?;
+    let mut unpacker = Unpacker::new().unwrap();
+    unpacker.allow(usize::MAX);
+    let raw = unpacker.unpack(&mut bytes, most)?;
     bytes.end().map(|()| raw)
 }
 
@@ -47,4 +49,18 @@ fn a_stretch_that_claims_more_than_its_bytes_can_hold_takes_no_memory() {
     put_varint(&mut shorter, 799);
     shorter.extend_from_slice(&packed[3..]);
     assert!(unpacked(&shorter, 800).is_err());
+}
+
+#[test]
+fn all_that_comes_of_a_block_is_bounded_by_what_it_shows() {
+    let packed = Packer::new(LEVEL).unwrap().packed(&[7; 100_000]).unwrap();
+    let mut unpacker = Unpacker::new().unwrap();
+    unpacker.allow(0);
+    let mut times = 0;
+    while unpacker.unpack(&mut Bytes::new(&packed), 100_000).is_ok() {
+        times += 1;
+    }
+    assert_eq!(times, MOST_BESIDE / 100_000);
+    unpacker.allow(100_000);
+    assert!(unpacker.unpack(&mut Bytes::new(&packed), 100_000).is_ok());
 }

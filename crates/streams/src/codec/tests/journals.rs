@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use annals_journal::{
-    Batch, Consent, Depth, Disk, Journal, Keep, Log, LogError, NoRefill, Offset, ReadLimit, Reader, RealDisk,
-    SystemClock, VerifyOptions, salvage,
+    Batch, Consent, Depth, Journal, Keep, Log, LogError, NoRefill, Offset, ReadLimit, Reader, SystemClock,
+    VerifyOptions, salvage,
 };
 
 use super::scene::{self, Scene};
@@ -143,11 +143,11 @@ fn a_journal_salvaged_in_a_new_term_is_encoded_with_its_holes() {
         let middle = bytes.len() / 2;
         bytes[middle..middle + 500].fill(0x55);
         std::fs::write(&path, &bytes).unwrap();
-        let real: Arc<dyn Disk> = Arc::new(RealDisk);
+        let disk = Scene::disk();
         let clock = Arc::new(SystemClock);
-        let plan = salvage::plan(&real, &scene.journal, &NoRefill).unwrap();
+        let plan = salvage::plan(&disk, &scene.journal, &NoRefill).unwrap();
         let options = scene::options();
-        salvage::apply(&real, clock, &scene.journal, options, &NoRefill, &plan).unwrap();
+        salvage::apply(&disk, clock, &scene.journal, options, &NoRefill, &plan).unwrap();
         let more = scene.open();
         more.append("in a new term").unwrap();
         more.seal().unwrap();

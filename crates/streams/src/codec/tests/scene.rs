@@ -4,11 +4,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use annals_journal::{AppendOptions, Disk, DiskFile, Held, Journal, Listed, Mode, Options, RealDisk};
-use annals_record::{Assertion, Decimal, Value, serialize_assertion};
+use annals_journal::{
+    AppendOptions, Disk, DiskFile, Held, Journal, Listed, Mode, Options, RealDisk, SystemClock,
+};
+use annals_record::{Assertion, Offset, Value, serialize_assertion};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use crate::codec::{self, Codec};
+use crate::{Cause, Fact, FactId};
 
 /// A file in memory.
 #[derive(Debug, Default)]
@@ -76,9 +80,39 @@ pub(super) fn encoded(plain: &MemoryFile, codec: Codec) -> MemoryFile {
     file
 }
 
-/// The real disk, with segments decoded as they are opened.
+/// The real disk, with segments decoded as they are opened. No crash is played here, so nothing is synced.
 #[derive(Debug)]
 pub(super) struct Decoding(pub(super) RealDisk);
+
+/// A file that is not synced.
+#[derive(Debug)]
+struct Unsynced(Box<dyn DiskFile>);
+
+impl DiskFile for Unsynced {
+    fn read_at(&self, buf: &mut [u8], pos: u64) -> io::Result<usize> {
+        self.0.read_at(buf, pos)
+    }
+
+    fn write_at(&self, buf: &[u8], pos: u64) -> io::Result<usize> {
+        self.0.write_at(buf, pos)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len.max(self.0.len()?))
+    }
+}
 
 impl Disk for Decoding {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
@@ -94,7 +128,7 @@ impl Disk for Decoding {
     }
 
     fn open(&self, path: &Path, mode: Mode) -> io::Result<Box<dyn DiskFile>> {
-        let file = self.0.open(path, mode)?;
+        let file = Box::new(Unsynced(self.0.open(path, mode)?));
         if path.extension().is_some_and(|extension| extension == "wal") {
             codec::open(file)
         } else {
@@ -110,8 +144,8 @@ impl Disk for Decoding {
         self.0.remove(path)
     }
 
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.0.sync_dir(path)
+    fn sync_dir(&self, _: &Path) -> io::Result<()> {
+        Ok(())
     }
 
     fn lock(&self, path: &Path, holder: &str) -> io::Result<Box<dyn Held>> {
@@ -137,7 +171,7 @@ impl Scene {
     }
 
     pub(super) fn open(&self) -> Journal {
-        Journal::open_with(&self.journal, options()).unwrap()
+        Journal::open_on(Self::disk(), Arc::new(SystemClock), &self.journal, options()).unwrap()
     }
 
     /// Two segments with every kind of frame that an append can make, one without a record, and an active one.
@@ -220,10 +254,25 @@ fn keyed(journal: &Journal, key: &[u8], payloads: &[&str]) {
     journal.append_with(payloads, &AppendOptions { key: Some(key), ..AppendOptions::default() }).unwrap();
 }
 
-/// An assertion of a sensor.
+/// A fact of a sensor; now and then one that is unlike the others, or an assertion that is no fact.
 pub(super) fn fact(i: u32) -> Vec<u8> {
-    let reading: Decimal = format!("{}.{}", 20 + i % 7, i % 10).parse().unwrap();
-    let mut assertion = Assertion::new(format!("sensor-{}", i % 12), "temperature", Value::Decimal(reading));
-    assertion.authored_at_micros = Some(1_700_000_000_000_000 + i64::from(i) * 1_000_003);
-    serialize_assertion(&assertion).unwrap()
+    if i % 17 == 16 {
+        let other = Assertion::new(format!("sensor-{}", i % 12), "temperature", Value::Int(i.into()));
+        return serialize_assertion(&other).unwrap();
+    }
+    let value = format!(r#"{{"c":{}.{},"v":[{},true],"unit":"K"}}"#, 20 + i % 7, i % 10, 3300 - i % 9);
+    let time = 1_700_000_000.0 + f64::from(i) * 1.000_003 + 1e-7 * f64::from(i * i % 97);
+    let mut fact = Fact::new("temperature", format!("sensor-{}", i % 12), value, time);
+    fact.valid_time = (!i.is_multiple_of(3)).then_some((time * 1e3).floor() / 1e3);
+    fact.producer = Some(format!("gate {}", i % 5));
+    match i % 11 {
+        0 => fact.causation = Some(Cause::Fact(Offset::new(u64::from(i) * 8))),
+        1 => fact.causation = Some(Cause::Foreign(Uuid::from_u128(u128::from(i) << 70))),
+        2 => fact.id = FactId::Foreign(Uuid::from_u128(u128::from(i) << 64)),
+        3 => fact.schema_version = 2,
+        4 => fact.derivation = Some(r#"{ "by": "hand" }"#.to_owned()),
+        5 => fact.value = format!("{i}E+2"),
+        _ => {}
+    }
+    fact.to_payload().unwrap()
 }

@@ -1,0 +1,269 @@
+//! One file that is appended to: its handle, and how many entries it was found to have.
+//!
+//! ```text
+//!   lock -> is it still the file of that name? -> what others wrote since is counted -> condition -> one write -> sync -> unlock
+//! ```
+//!
+//! The tally is believed as long as the file is the same one, as long as it was and unchanged since; of a file that has
+//! grown only the new end is read. So a count takes one look at the file's metadata.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, BufReader, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use annals_journal::disk::open_plain;
+use serde::de::DeserializeOwned;
+
+use super::collect::Collector;
+use super::commit::{Failed, commit};
+use super::scan::{Tally, scan};
+use crate::error::at;
+use crate::reading::Reading;
+use crate::{SegmentId, StoreError};
+
+/// What is known of one file.
+#[derive(Debug)]
+pub(super) struct SegmentFile {
+    path: PathBuf,
+    segment: SegmentId,
+    /// Open for appending, with which file it is.
+    open: Option<(Arc<File>, FileId)>,
+    counted: Option<Counted>,
+    /// Why nothing more is acknowledged.
+    poisoned: Option<String>,
+    /// Whether its name is known to be durable: who made it may be about to see to that.
+    named: bool,
+}
+
+/// Which file it is, whatever its name.
+type FileId = (u64, u64);
+
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    seen: Seen,
+    tally: Tally,
+}
+
+/// What tells a file that has not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Seen {
+    id: FileId,
+    len: u64,
+    changed: (i64, i64),
+}
+
+/// Entries as lines, to be written as one.
+pub(super) struct Lines<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) count: usize,
+}
+
+impl SegmentFile {
+    pub(super) fn new(path: PathBuf, segment: SegmentId) -> Self {
+        Self { path, segment, open: None, counted: None, poisoned: None, named: false }
+    }
+
+    /// Closes it; what was counted stays known.
+    pub(super) fn close(&mut self) {
+        self.open = None;
+    }
+
+    /// Whether it may be forgotten: nobody must acknowledge what follows a failed sync.
+    pub(super) fn may_go(&self) -> bool {
+        self.poisoned.is_none()
+    }
+
+    /// Has `sync` make its name durable, unless that was done.
+    pub(super) fn name_durably(
+        &mut self,
+        sync: impl FnOnce() -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        if !self.named {
+            sync()?;
+            self.named = true;
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// How many entries there are.
+    pub(super) fn count(&mut self) -> Result<usize, StoreError> {
+        let found = fs::symlink_metadata(&self.path).map_err(|error| self.missing("look at", error))?;
+        if let Some(counted) = &self.counted
+            && counted.seen == Seen::of(&found)
+        {
+            return Ok(counted.tally.entries());
+        }
+        let file = self.open_to_read()?;
+        let path = self.path.clone();
+        let tally = shared(&path, &file, || self.catch_up(&file))?;
+        Ok(tally.entries())
+    }
+
+    /// Appends lines, if there are `expected` entries; how many there are then.
+    pub(super) fn append(
+        &mut self,
+        lines: &Lines<'_>,
+        expected: Option<usize>,
+        create: bool,
+        durable: bool,
+    ) -> Result<usize, StoreError> {
+        loop {
+            if let Some(reason) = &self.poisoned {
+                return Err(StoreError::Poisoned { path: self.path.clone(), reason: reason.clone() });
+            }
+            let file = self.open_to_append(create)?;
+            file.lock().map_err(at("lock", &self.path))?;
+            let appended = self.append_locked(&file, lines, expected, durable);
+            let unlocked = file.unlock().map_err(at("unlock", &self.path));
+            // None: the file has lost its name while its lock was waited for.
+            if let Some(count) = appended? {
+                unlocked?;
+                return Ok(count);
+            }
+            self.open = None;
+        }
+    }
+
+    fn append_locked(
+        &mut self,
+        file: &File,
+        lines: &Lines<'_>,
+        expected: Option<usize>,
+        durable: bool,
+    ) -> Result<Option<usize>, StoreError> {
+        if file.metadata().map_err(at("look at", &self.path))?.nlink() == 0 {
+            return Ok(None);
+        }
+        let mut tally = self.catch_up(file)?;
+        let found = tally.entries();
+        if let Some(expected) = expected.filter(|expected| *expected != found) {
+            return Err(StoreError::Conflict { segment: self.segment, expected, found });
+        }
+        let seal = tally.seal();
+        if !seal.is_empty() {
+            tracing::warn!(path = %self.path.display(), byte = tally.end, "a torn line is sealed off");
+        }
+        let len = self.counted.map_or(0, |counted| counted.seen.len);
+        let committed = if seal.is_empty() {
+            commit(file, len, lines.bytes, durable)
+        } else {
+            commit(file, len, &[seal, lines.bytes].concat(), durable)
+        };
+        // Whatever happened is counted anew, unless all is well.
+        self.counted = None;
+        match committed {
+            Ok(()) => {}
+            Err(Failed::Undone(error) | Failed::Left(error)) => {
+                return Err(at("append to", &self.path)(error).into());
+            }
+            Err(Failed::Unsynced(error)) => {
+                let reason = format!("a sync failed ({error}), and what it was to make durable may be lost");
+                self.poisoned = Some(reason.clone());
+                return Err(StoreError::Poisoned { path: self.path.clone(), reason });
+            }
+        }
+        tally.wrote(seal.len(), lines.bytes.len(), lines.count);
+        let seen = Seen::of(&file.metadata().map_err(at("look at", &self.path))?);
+        if seen.len == tally.end {
+            self.counted = Some(Counted { seen, tally });
+        }
+        Ok(Some(tally.entries()))
+    }
+
+    /// Makes what is there durable.
+    pub(super) fn sync(&mut self) -> Result<(), StoreError> {
+        if let Some(reason) = &self.poisoned {
+            return Err(StoreError::Poisoned { path: self.path.clone(), reason: reason.clone() });
+        }
+        let file = self.open_to_read()?;
+        if let Err(error) = file.sync_all() {
+            let reason = format!("a sync failed ({error}), and what it was to make durable may be lost");
+            self.poisoned = Some(reason.clone());
+            return Err(StoreError::Poisoned { path: self.path.clone(), reason });
+        }
+        Ok(())
+    }
+
+    /// Counts what is new in a file that is locked.
+    fn catch_up(&mut self, mut file: &File) -> Result<Tally, StoreError> {
+        let seen = Seen::of(&file.metadata().map_err(at("look at", &self.path))?);
+        let mut tally = match self.counted {
+            Some(counted) if counted.seen == seen => return Ok(counted.tally),
+            Some(counted) if counted.seen.id == seen.id && counted.seen.len < seen.len => counted.tally,
+            _ => Tally::default(),
+        };
+        file.seek(SeekFrom::Start(tally.end)).map_err(at("read", &self.path))?;
+        scan(&mut BufReader::with_capacity(64 << 10, file), &mut tally, &mut |_| {})
+            .map_err(at("read", &self.path))?;
+        self.counted = Some(Counted { seen, tally });
+        Ok(tally)
+    }
+
+    /// The file open for appending, if it is still the one of that name.
+    fn open_to_append(&mut self, create: bool) -> Result<Arc<File>, StoreError> {
+        if let Some((file, id)) = &self.open {
+            match fs::symlink_metadata(&self.path) {
+                Ok(found) if file_id(&found) == *id => return Ok(Arc::clone(file)),
+                _ => (self.open, self.named) = (None, false),
+            }
+        }
+        let mut options = OpenOptions::new();
+        let file = open_plain(&self.path, options.read(true).append(true).create(create))
+            .map_err(|error| self.missing("open", error))?;
+        let id = file_id(&file.metadata().map_err(at("look at", &self.path))?);
+        let file = Arc::new(file);
+        self.open = Some((Arc::clone(&file), id));
+        Ok(file)
+    }
+
+    fn open_to_read(&self) -> Result<File, StoreError> {
+        open_plain(&self.path, OpenOptions::new().read(true)).map_err(|error| self.missing("open", error))
+    }
+
+    fn missing(&self, op: &'static str, error: io::Error) -> StoreError {
+        match error.kind() {
+            io::ErrorKind::NotFound => StoreError::NotFound(self.segment),
+            _ => at(op, &self.path)(error).into(),
+        }
+    }
+}
+
+impl Seen {
+    fn of(found: &Metadata) -> Self {
+        Self { id: file_id(found), len: found.len(), changed: (found.ctime(), found.ctime_nsec()) }
+    }
+}
+
+fn file_id(found: &Metadata) -> FileId {
+    (found.dev(), found.ino())
+}
+
+/// What stands in the file at `path`.
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Reading<T>> {
+    let file = open_plain(path, OpenOptions::new().read(true))?;
+    let mut collector = Collector::new(path);
+    let mut tally = Tally::default();
+    let scanned = shared(path, &file, || {
+        scan(&mut BufReader::with_capacity(256 << 10, &file), &mut tally, &mut |line| collector.show(line))
+    });
+    scanned.map_err(at("read", path))?;
+    Ok(collector.end(&tally))
+}
+
+/// With the file locked against writers: what one is just writing, or taking back, is no damage.
+fn shared<T, E: From<io::Error>>(
+    path: &Path,
+    file: &File,
+    look: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    file.lock_shared().map_err(at("lock", path))?;
+    let looked = look();
+    file.unlock().map_err(at("unlock", path))?;
+    looked
+}

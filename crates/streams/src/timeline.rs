@@ -1,0 +1,27 @@
+//! When a record is from: by default when it was written, or what an application reads from it.
+
+use std::fmt;
+
+/// Says the time of each record. Retention goes by journal time, whatever this says.
+pub trait Timeline: fmt::Debug + Send + Sync {
+    /// Its name, and what else changes when the times do: what is remembered of segments under another name is not used.
+    fn name(&self) -> &str;
+
+    /// The time of a record of `stream`, in microseconds since 1970-01-01T00:00:00Z. The same for the same arguments, always.
+    /// `journal_micros` is the journal time of the group it was appended in.
+    fn time_of(&self, stream: &str, payload: &[u8], journal_micros: i64) -> i64;
+}
+
+/// A record is from when it was written: the journal time of its group.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JournalTime;
+
+impl Timeline for JournalTime {
+    fn name(&self) -> &str {
+        "journal"
+    }
+
+    fn time_of(&self, _stream: &str, _payload: &[u8], journal_micros: i64) -> i64 {
+        journal_micros
+    }
+}
