@@ -104,7 +104,7 @@ impl Store {
         let all = read(open(self.path()));
         let mut missed = 0;
         for at in 0..self.whole.len() {
-            for mask in [0x01, 0x80, 0xff] {
+            for mask in [0x01, 0xff] {
                 let mut bytes = self.whole.clone();
                 bytes[at] ^= mask;
                 self.write(&bytes);
