@@ -44,7 +44,7 @@ use container::Container;
 use file::EncodedFile;
 
 /// In which form a sealed segment is kept. The active one is always plain.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Codec {
     /// As the journal wrote it.
