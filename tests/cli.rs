@@ -12,6 +12,7 @@ mod damage;
 mod digests;
 mod documented;
 mod export;
+mod foreign;
 mod full;
 mod generations;
 mod heal;

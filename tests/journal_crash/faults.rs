@@ -20,6 +20,8 @@ const PLAN: Plan = Plan {
         seal: SealPolicy { age: None, bucket: Bucket::None },
         remember_keys: 1,
         fill_ahead: true,
+        own_thread: true,
+        reserve_bytes: 4 << 30,
     },
 };
 

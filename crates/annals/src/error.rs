@@ -234,6 +234,17 @@ pub enum Error {
         /// How often it was opened again since it was opened first.
         restarts: u32,
     },
+    /// What is to be taken over is not there, or is something else.
+    #[error("{path} cannot be imported: {reason}; nothing was written")]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// A queue failed.
+    #[error(transparent)]
+    Queue(#[from] annals_streams::queue::QueueError),
     /// A file could not be read or written.
     #[error("cannot {op} {path}: {source}")]
     Io {
@@ -276,6 +287,7 @@ impl Error {
             | Self::ConsumerTaken { .. }
             | Self::NoConsumer { .. }
             | Self::WrongKind { .. }
+            | Self::Foreign { .. }
             | Self::Record(_)
             | Self::Encoding(_) => Kind::Fix,
             Self::NotApplied { offset, durable, .. } if offset > durable => Kind::Fix,
@@ -287,6 +299,7 @@ impl Error {
             Self::Projection { source, .. } => source.kind(),
             Self::Journal(error) => error.kind(),
             Self::Log(error) => error.kind(),
+            Self::Queue(error) => error.kind(),
             Self::Store(error) => error.kind(),
             Self::Ingest(error) | Self::Consumer { source: error, .. } => error.kind(),
             Self::Behind { worker, .. } => worker.as_ref().map_or(Kind::Retry, |error| error.kind()),

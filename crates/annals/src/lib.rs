@@ -38,6 +38,7 @@ mod cursors;
 mod digest;
 mod directory;
 mod error;
+pub mod foreign;
 mod handover;
 mod heal;
 mod importer;

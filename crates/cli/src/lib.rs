@@ -60,6 +60,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     trace::install()?;
     let variable = std::env::var_os(place::VARIABLE);
     let place = match &command {
+        Command::Import(args) => args.place(global.data, variable)?,
         Command::Log(args) => args.place(global.data, variable)?,
         Command::Backup(args) => args.place(global.data, variable)?,
         Command::Restore(args) => args.place(global.data, variable)?,

@@ -13,7 +13,7 @@ pub(crate) const VARIABLE: &str = "ANNALS_DATA";
 pub(crate) struct Place {
     /// The directory.
     pub(crate) path: PathBuf,
-    /// Who named it: `--data`, `ANNALS_DATA`, or `DIR` behind a subcommand of `log`.
+    /// Who named it: `--data`, `ANNALS_DATA`, `--into`, or `DIR` behind a subcommand of `log`.
     pub(crate) from: &'static str,
 }
 

@@ -183,12 +183,27 @@ impl Queue {
         priority: Priority,
         lives: Option<Duration>,
     ) -> Result<Location, QueueError> {
+        self.append_created(frame, priority, lives, None)
+    }
+
+    /// As [`Queue::append`], for a frame that was made at this time, in microseconds since 1970-01-01T00:00:00Z, and came
+    /// from elsewhere: its life began then.
+    ///
+    /// # Errors
+    /// As [`Queue::append`].
+    pub fn append_created(
+        &self,
+        frame: &[u8],
+        priority: Priority,
+        lives: Option<Duration>,
+        created_micros: Option<i64>,
+    ) -> Result<Location, QueueError> {
         envelope::check(frame)?;
         let class = self.class(priority);
         let location = {
             // The order of numbers is the order in the log; syncs are shared outside.
             let mut next = lock(&self.next);
-            let created = self.clock.now_micros();
+            let created = created_micros.unwrap_or_else(|| self.clock.now_micros());
             let lives = lives.or(self.options.lives);
             let expires = lives.map(|lives| created.saturating_add(micros(lives)));
             let envelope = Envelope { priority, sequence: *next, created, expires };
@@ -227,6 +242,12 @@ impl Queue {
     #[must_use]
     pub fn drain(&self, order: Order) -> Drain<'_> {
         Drain::new(self, order)
+    }
+
+    /// All frames that the segments still hold and that are durable now, delivered, expired or not.
+    #[must_use]
+    pub fn held(&self) -> Drain<'_> {
+        Drain::of_all(self)
     }
 
     /// This frame was delivered, and all before it in its priority: they are not drained again. Durable when it returns.

@@ -8,6 +8,7 @@
 //! I5: the data directory is locked before the first line is read.
 //! I6: Ctrl-C ends the import behind a batch; everything that was counted as appended is durable.
 
+use std::ffi::OsString;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ use super::{Context, catch_up, opening};
 use crate::exit::{Code, Failure};
 use crate::input::{Format, Input, InputError, Item, Options};
 use crate::interrupt::stopped;
+use crate::place::Place;
 use crate::number::{Count, counted, rate};
 use crate::progress::Progress;
 
@@ -25,6 +27,7 @@ mod acks;
 mod append;
 mod beside;
 mod feed;
+mod foreign;
 mod rehearse;
 mod rejects;
 mod report;
@@ -32,6 +35,7 @@ mod report;
 use acks::Acks;
 use append::Appending;
 use feed::{Fed, Feed};
+use foreign::Origin;
 use rehearse::Rehearsal;
 use rejects::Rejects;
 use report::{Places, Report};
@@ -48,6 +52,8 @@ Examples:
   producer | annals import - --acks acks.tsv
   annals import facts.jsonl --dry-run
   annals import facts.jsonl --rejects bad.jsonl
+  annals import --from igniter /srv/ledger --dry-run
+  annals import --from opq /var/spool/opq --into ./outbox
 
 A line that is no record is reported on stderr with its number and the reason, and the rest goes on; \
 then the exit code is 3. A record that stands in the journal already is a duplicate: counted, and not \
@@ -55,11 +61,22 @@ appended, so importing a file twice changes nothing. The data directory is made 
 
 Format of --acks: for each record one line `LINE <tab> ID <tab> OFFSET`, in the order of the input; \
 for a duplicate, where it stands already. A line is written once its record is durable. An older \
-file of that name is overwritten, as it is for --rejects.")]
+file of that name is overwritten, as it is for --rejects.
+
+With --from, FILE is the directory of another system's store. It is read and never written to. Facts (igniter) and records \
+(stemedb) go into the data directory; frames (opq) into a queue, entries (fact) into a ledger and sessions (fsstore) into a \
+journal of sessions, each in the directory that --into names. What cannot be taken is told on stderr with file, byte and \
+reason; then the exit code is 3. Taken again, nothing is taken twice.")]
 pub(crate) struct Args {
     /// The file; `-` is standard input. Compression (gzip, Zstandard) is recognised by itself
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// FILE is the directory of another system's store: whose
+    #[arg(long, value_name = "SYSTEM", conflicts_with_all = ["format", "source", "rejects", "acks"])]
+    from: Option<Origin>,
+    /// The directory that opq, fact and fsstore go to
+    #[arg(long, value_name = "DIR", requires = "from")]
+    into: Option<PathBuf>,
     /// The format; without this, what the file's name says, and jsonl for standard input
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
@@ -93,8 +110,21 @@ enum Ended {
     Failed(Failure),
 }
 
+impl Args {
+    /// Where it goes: the data directory, or what --into names.
+    pub(crate) fn place(&self, flag: Option<PathBuf>, variable: Option<OsString>) -> Result<Place, Failure> {
+        match self.from {
+            Some(origin) => origin.place(self.into.clone(), self.dry_run, flag, variable),
+            None => Place::of(flag, variable),
+        }
+    }
+}
+
 /// Imports it.
 pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
+    if let Some(origin) = args.from {
+        return foreign::run(origin, args, context);
+    }
     beside::check(&args.file, args.rejects.as_deref(), args.acks.as_deref())?;
     let options = Options { format: args.format, source: args.source.clone() };
     // What a file's name and its first bytes tell is told before a data directory is made. A pipe may keep its reader

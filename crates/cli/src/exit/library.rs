@@ -4,6 +4,7 @@ use std::io;
 
 use annals::parts::{IngestError, JournalError, StoreError};
 use annals::sessions::StoreError as SessionError;
+use annals::streams::queue::QueueError;
 use annals::{Error, LogError, Refusal, Repair};
 
 use super::{Code, Failure};
@@ -153,6 +154,8 @@ fn code_of(error: &Error) -> Code {
         Error::NewerFormat { .. } => Code::NewerFormat,
         Error::Journal(error) => of_journal_error(error),
         Error::Log(error) => of_log_error(error),
+        Error::Queue(QueueError::Journal(error)) => of_journal_error(error),
+        Error::Queue(QueueError::Unread { source, .. }) => of_log_error(source),
         Error::Store(error) => of_store_error(error),
         Error::Ingest(error) | Error::Consumer { source: error, .. } => of_ingest_error(error, DEPTH),
         Error::Behind { worker: Some(error), .. } => of_ingest_error(error, DEPTH),

@@ -33,7 +33,7 @@ pub(super) struct SegmentFile {
     counted: Option<Counted>,
     /// Why nothing more is acknowledged.
     poisoned: Option<String>,
-    /// Whether its name is known to be durable: who made it may be about to see to that.
+    /// Whether its name is known to be durable.
     named: bool,
 }
 
@@ -60,6 +60,15 @@ pub(super) struct Lines<'a> {
     pub(super) count: usize,
 }
 
+/// How lines are appended.
+#[derive(Clone, Copy)]
+pub(super) struct How<'a> {
+    /// Whether the file is made if it is not there.
+    pub(super) create: bool,
+    /// If they are to be durable, how the file's name is made so, too: who made it may not have come to that.
+    pub(super) durable: Option<&'a dyn Fn() -> Result<(), StoreError>>,
+}
+
 impl SegmentFile {
     pub(super) fn new(path: PathBuf, segment: SegmentId) -> Self {
         Self { path, segment, open: None, counted: None, poisoned: None, named: false }
@@ -73,18 +82,6 @@ impl SegmentFile {
     /// Whether it may be forgotten: nobody must acknowledge what follows a failed sync.
     pub(super) fn may_go(&self) -> bool {
         self.poisoned.is_none()
-    }
-
-    /// Has `sync` make its name durable, unless that was done.
-    pub(super) fn name_durably(
-        &mut self,
-        sync: impl FnOnce() -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        if !self.named {
-            sync()?;
-            self.named = true;
-        }
-        Ok(())
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -110,16 +107,20 @@ impl SegmentFile {
         &mut self,
         lines: &Lines<'_>,
         expected: Option<usize>,
-        create: bool,
-        durable: bool,
+        how: How<'_>,
     ) -> Result<usize, StoreError> {
         loop {
             if let Some(reason) = &self.poisoned {
                 return Err(StoreError::Poisoned { path: self.path.clone(), reason: reason.clone() });
             }
-            let file = self.open_to_append(create)?;
+            let file = self.open_to_append(how.create)?;
+            // Before anything is written: if it fails, the log is as it was.
+            if let Some(name) = how.durable.filter(|_| !self.named) {
+                name()?;
+                self.named = true;
+            }
             file.lock().map_err(at("lock", &self.path))?;
-            let appended = self.append_locked(&file, lines, expected, durable);
+            let appended = self.append_locked(&file, lines, expected, how.durable.is_some());
             let unlocked = file.unlock().map_err(at("unlock", &self.path));
             // None: the file has lost its name while its lock was waited for.
             if let Some(count) = appended? {

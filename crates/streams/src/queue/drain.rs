@@ -39,6 +39,8 @@ pub struct Delivery {
 pub struct Drain<'a> {
     queue: &'a Queue,
     order: Order,
+    /// Whether expired frames are delivered as well.
+    expired_too: bool,
     /// The highest first.
     lanes: Vec<Lane<'a>>,
     expired: u64,
@@ -58,14 +60,23 @@ struct Lane<'a> {
 
 impl<'a> Drain<'a> {
     pub(super) fn new(queue: &'a Queue, order: Order) -> Self {
+        Self::from(queue, order, false, Class::position)
+    }
+
+    /// Everything that is held, by sequence.
+    pub(super) fn of_all(queue: &'a Queue) -> Self {
+        Self::from(queue, Order::Sequence, true, |class| class.journal.status().oldest)
+    }
+
+    fn from(queue: &'a Queue, order: Order, expired_too: bool, begin: fn(&Class) -> Offset) -> Self {
         let lane = |class: &'a Class| Lane {
             class,
-            at: class.position(),
+            at: begin(class),
             end: class.journal.durable(),
             read: Vec::new(),
             failed: None,
         };
-        Self { queue, order, lanes: queue.classes.iter().rev().map(lane).collect(), expired: 0 }
+        Self { queue, order, expired_too, lanes: queue.classes.iter().rev().map(lane).collect(), expired: 0 }
     }
 
     /// How many frames were passed over because they had expired.
@@ -84,7 +95,9 @@ impl Iterator for Drain<'_> {
         for i in 0..self.lanes.len() {
             let peeked = loop {
                 match self.lanes[i].peek() {
-                    Ok(Some(next)) if next.expires_micros.is_some_and(|expires| expires <= now) => {
+                    Ok(Some(next))
+                        if !self.expired_too && next.expires_micros.is_some_and(|expires| expires <= now) =>
+                    {
                         self.lanes[i].read.pop();
                         self.expired += 1;
                     }
