@@ -41,7 +41,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut fact = Fact::new("positions", format!("van-{van}"), value, at);
         fact.causation = before[van].map(Cause::Fact);
         fact.producer = Some("tracker".to_owned());
-        before[van] = streams.write("positions", &[fact.to_payload()?])?.first().map(|written| written.offset);
+        before[van] =
+            streams.write("positions", &[fact.to_payload()?])?.first().map(|written| written.offset);
     }
     for version in 1..=3 {
         let value = format!("{{\"name\":\"Ada\",\"visits\":{version},\"note\":null}}");

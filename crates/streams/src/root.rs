@@ -68,7 +68,11 @@ impl Survey {
             match StreamName::of_directory(&other.name) {
                 Some(name) if other.is_dir => survey.names.push(name),
                 Some(_) => {
-                    survey.stranger(wal, &other.name, "it is no directory, and stands where a stream belongs")
+                    survey.stranger(
+                        wal,
+                        &other.name,
+                        "it is no directory, and stands where a stream belongs",
+                    );
                 }
                 None => survey.stranger(wal, &other.name, "its name is no stream's"),
             }

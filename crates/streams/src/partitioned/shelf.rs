@@ -132,13 +132,13 @@ impl Found {
             let (segment, suffix) = ours.split_at_checked(SEGMENT_LEN).unwrap_or((ours, ""));
             match base_of(segment) {
                 Some(base) if suffix.is_empty() && name == segment => {
-                    self.segment(base, bucket.clone(), len)?
+                    self.segment(base, bucket.clone(), len)?;
                 }
                 Some(base) if suffix == MANIFEST && name == ours => {
                     self.sidecars.push((base, bucket.clone(), name));
                 }
                 Some(_) if suffix == MANIFEST || name.ends_with(ENCODED) && suffix.len() < ENCODED.len() => {
-                    self.leftovers.push((bucket.clone(), name))
+                    self.leftovers.push((bucket.clone(), name));
                 }
                 _ => self.stranger(path.join(name), "it is no segment, and nothing that stands beside one"),
             }

@@ -19,10 +19,7 @@ fn options() -> Options {
     }
 }
 
-fn journal<D: Disk + 'static>(disk: &D, clock: &ManualClock) -> (Arc<Partitioned>, Journal)
-where
-    D: Clone,
-{
+fn journal<D: Disk + Clone + 'static>(disk: &D, clock: &ManualClock) -> (Arc<Partitioned>, Journal) {
     let shown = Arc::new(Partitioned::new(Arc::new(disk.clone()), PathBuf::from("/s"), Bucket::Hour));
     let journal =
         Journal::open_on(Arc::clone(&shown) as _, Arc::new(clock.clone()), Path::new("/s"), options())

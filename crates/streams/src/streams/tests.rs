@@ -191,7 +191,7 @@ fn a_handle_is_a_name_and_follows_its_stream_through_closes_and_opens() {
         scene.write("other", &["x"]).unwrap();
         assert!(!scene.durability().streams["followed"].open);
         stream.append(&[i.to_string()]).unwrap();
-        while let Some(batch) = tail.next() {
+        for batch in tail.by_ref() {
             seen.extend(
                 batch.unwrap().iter().map(|entry| String::from_utf8_lossy(entry.payload).into_owned()),
             );

@@ -68,7 +68,8 @@ impl Origin {
         match (self, into) {
             (Self::Igniter | Self::Stemedb, None) => Place::of(flag, variable),
             (Self::Igniter | Self::Stemedb, Some(_)) => {
-                let failure = Failure::usage(format!("--from {name} goes into the data directory, not --into"));
+                let failure =
+                    Failure::usage(format!("--from {name} goes into the data directory, not --into"));
                 Err(failure.with_help("say --data DIR"))
             }
             (_, Some(_)) if flag.is_some() => {

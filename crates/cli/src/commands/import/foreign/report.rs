@@ -87,7 +87,11 @@ impl Report<'_> {
         for Noted { note, count, file, offset } in &receipt.notes {
             let file = file.display().to_string();
             let name = note.name().replace('_', " ");
-            output.line(format_args!("{name}: {}, first in {}, byte {offset}", Count(*count), Shown(&file)))?;
+            output.line(format_args!(
+                "{name}: {}, first in {}, byte {offset}",
+                Count(*count),
+                Shown(&file)
+            ))?;
         }
         if receipt.documents > 0 {
             output.line(format_args!("{} beside the data", counted(receipt.documents, "document")))?;
