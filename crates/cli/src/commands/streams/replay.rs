@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
+use annals::journal::RealDisk;
 use annals::streams::{Error, Fact, FactTime, JournalTime, Query, Reader, Record, Timeline};
-use annals::{Log, LogId, RealDisk, SystemClock, format_instant};
+use annals::{Log, LogId, SystemClock, format_instant};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
