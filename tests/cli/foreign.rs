@@ -31,9 +31,15 @@ fn fact_frame(number: u32) -> Vec<u8> {
 /// A partitioned store of three facts in two stores.
 fn igniter(data: &Data) -> PathBuf {
     let root = data.file("igniter");
-    put(&root.join("wal/store=gps/date=2026-11-20/segment-000001.wal"), &[fact_frame(1), fact_frame(2)].concat());
+    put(
+        &root.join("wal/store=gps/date=2026-11-20/segment-000001.wal"),
+        &[fact_frame(1), fact_frame(2)].concat(),
+    );
     put(&root.join("wal/store=crm/date=flat/segment-000001.wal"), &fact_frame(3));
-    put(&root.join("wal/store=crm/date=flat/segment-000001.wal.manifest.json"), br#"{"segment_id":"crm/flat/000001","fact_count":1}"#);
+    put(
+        &root.join("wal/store=crm/date=flat/segment-000001.wal.manifest.json"),
+        br#"{"segment_id":"crm/flat/000001","fact_count":1}"#,
+    );
     root
 }
 
@@ -44,19 +50,35 @@ fn stemedb(data: &Data) -> PathBuf {
         [&(payload.len() as u32).to_le_bytes()[..], &[0; 4], id.as_bytes(), &payload].concat()
     };
     let root = data.file("stemedb");
-    put(&root.join("0000000000000000.wal"), &[&b"header of 20 bytes.."[..], &record(0), &record(1), &record(2)].concat());
+    put(
+        &root.join("0000000000000000.wal"),
+        &[&b"header of 20 bytes.."[..], &record(0), &record(1), &record(2)].concat(),
+    );
     root
 }
 
 fn opq(data: &Data) -> PathBuf {
     let frame = |sequence: u32| {
-        let mut frame = [b"LWF\0".to_vec(), vec![0; 64], sequence.to_be_bytes().to_vec(), vec![10, 0, 0, 3, 2, 2, 0, 0], vec![0; 8], b"abc".to_vec()].concat();
+        let mut frame = [
+            b"LWF\0".to_vec(),
+            vec![0; 64],
+            sequence.to_be_bytes().to_vec(),
+            vec![10, 0, 0, 3, 2, 2, 0, 0],
+            vec![0; 8],
+            b"abc".to_vec(),
+        ]
+        .concat();
         let crc = crc32(&frame);
         frame.extend_from_slice(&[0; 32]);
         frame.extend_from_slice(&crc.to_be_bytes());
         frame
     };
-    let header = [b"LOPQ\x01\0\0\0".to_vec(), 1_763_600_000_u64.to_le_bytes().to_vec(), vec![1, 0, 0, 0], 1_763_600_000_i64.to_le_bytes().to_vec()];
+    let header = [
+        b"LOPQ\x01\0\0\0".to_vec(),
+        1_763_600_000_u64.to_le_bytes().to_vec(),
+        vec![1, 0, 0, 0],
+        1_763_600_000_i64.to_le_bytes().to_vec(),
+    ];
     let root = data.file("opq");
     put(&root.join("segment_1763600000_1.opq"), &[header.concat(), frame(1), frame(2), frame(3)].concat());
     root
@@ -78,7 +100,22 @@ fn fact(data: &Data) -> PathBuf {
         [&(term.len() as u32).to_le_bytes()[..], &term].concat()
     };
     let root = data.file("fact");
-    put(&root.join("0"), &[entry(1, "deposit 10", "false"), entry(2, "balance 10", "true"), entry(3, "withdraw 3", "false")].concat());
+    put(
+        &root.join("0"),
+        &[entry(1, "deposit 10", "false"), entry(2, "balance 10", "true"), entry(3, "withdraw 3", "false")]
+            .concat(),
+    );
+    root
+}
+
+/// Sessions as another program writes them, and what they go into.
+fn fsstore(data: &Data) -> PathBuf {
+    let (session, segment) = ("01890000-0000-7000-8000-000000000001", "01890000-0000-7000-8000-000000000002");
+    let lines = format!(
+        "{{\"kind\":\"segment_start\",\"ts\":1,\"session_id\":\"{session}\",\"config\":{{}},\"history\":[]}}\n{{\"kind\":\"turn_end\",\"ts\":4,\"turn_count\":1}}\n{{\"kind\":\"invoke\",\"ts\":5,\"trigger\":null}}\n"
+    );
+    let root = data.file("fsstore");
+    put(&root.join(format!("{session}/{segment}.jsonl")), lines.as_bytes());
     root
 }
 
@@ -105,7 +142,10 @@ fn facts_and_records_go_into_the_data_directory_once_and_their_source_stays_as_i
         assert!(!data.path().exists(), "a dry run makes nothing");
         let first = data.json(&line).ends(0).report();
         assert_eq!(numbers(&first, COUNTS), [3, 3, 0, 0]);
-        assert_eq!((&first["first"], &first["complete"], &first["from"]), (&Json::from(0), &Json::Bool(true), &Json::from(from)));
+        assert_eq!(
+            (&first["first"], &first["complete"], &first["from"]),
+            (&Json::from(0), &Json::Bool(true), &Json::from(from))
+        );
         let again = data.json(&line).ends(0).report();
         assert_eq!(numbers(&again, COUNTS), [3, 0, 3, 0]);
         assert_eq!(numbers(&data.json(&format!("{line} --dry-run")).ends(0).report(), COUNTS), [3, 0, 3, 0]);
@@ -175,6 +215,33 @@ fn frames_go_into_a_queue_and_entries_into_a_ledger_once() {
 }
 
 #[test]
+fn sessions_go_into_a_journal_and_come_out_as_files() {
+    let data = Data::new();
+    let (root, target, back) = (fsstore(&data), data.file("sessions"), data.file("back"));
+    let before = contents(&root);
+    let line = format!("import --from fsstore {} --into {} --json", root.display(), target.display());
+    assert_eq!(numbers(&into(&line).ends(0).report(), COUNTS), [3, 3, 0, 0]);
+    assert_eq!(numbers(&into(&line).ends(0).report(), COUNTS), [3, 0, 3, 0]);
+    let export = format!("sessions export {} --data {} --json", back.display(), target.display());
+    for (appended, duplicates) in [(3, 0), (0, 3)] {
+        let report = into(&export).ends(0).report();
+        assert_eq!(
+            (&report["appended"], &report["duplicates"]),
+            (&Json::from(appended), &Json::from(duplicates))
+        );
+    }
+    let dry = into(&format!("import --from fsstore {} --dry-run --json", back.display())).ends(0).report();
+    assert_eq!(numbers(&dry, COUNTS), [3, 3, 0, 0]);
+    assert_eq!(contents(&root), before);
+    // Another log under the same id is left out, and told.
+    let log = fs::read_dir(&root).unwrap().next().unwrap().unwrap().path();
+    let log = fs::read_dir(log).unwrap().next().unwrap().unwrap().path();
+    fs::write(&log, fs::read_to_string(&log).unwrap().replace("\"ts\":4", "\"ts\":7")).unwrap();
+    let run = into(&line).ends(3);
+    assert_eq!((&run.report()["refused"], &run.report()["appended"]), (&Json::from(3), &Json::from(0)));
+}
+
+#[test]
 fn where_it_goes_is_said_once_and_never_guessed() {
     let data = Data::new();
     let (facts, frames) = (igniter(&data), opq(&data));
@@ -190,6 +257,10 @@ fn where_it_goes_is_said_once_and_never_guessed() {
     refused(format!("import {} --into x", facts.display()), "--from");
     refused(format!("import --from opq {} --into x --rejects y", frames.display()), "--rejects");
     let other = data.json(&format!("import --from fact {} --dry-run", frames.display()));
-    let other = if other.code == 2 { into(&format!("import --from fact {} --dry-run --json", frames.display())) } else { other };
+    let other = if other.code == 2 {
+        into(&format!("import --from fact {} --dry-run --json", frames.display()))
+    } else {
+        other
+    };
     assert!(other.ends(1).error()["message"].as_str().unwrap().contains("no file named"));
 }

@@ -19,8 +19,8 @@ use super::{Context, catch_up, opening};
 use crate::exit::{Code, Failure};
 use crate::input::{Format, Input, InputError, Item, Options};
 use crate::interrupt::stopped;
-use crate::place::Place;
 use crate::number::{Count, counted, rate};
+use crate::place::Place;
 use crate::progress::Progress;
 
 mod acks;
