@@ -165,6 +165,47 @@ fn an_imported_fact_is_an_assertion_that_can_be_asked_for() {
 }
 
 #[test]
+fn facts_come_out_as_the_frames_that_they_were() {
+    let data = Data::new();
+    let (root, back) = (igniter(&data), data.file("back"));
+    data.json(&format!("import --from igniter {}", root.display())).ends(0);
+    data.json(&format!("export --as json-crc32 {}", back.display())).ends(0);
+    let written = fs::read(back.join("wal/store=gps/date=flat/segment-000001.wal")).unwrap();
+    // The source left the hash out, and nothing else.
+    let hash = |n: u32| {
+        let fact = annals::streams::Fact::new("s", "k", format!("{{\"n\":{n}}}"), 0.0);
+        fact.value_hash().unwrap().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    let crm: &[u32] = &[3];
+    let gps: &[u32] = &[1, 2];
+    // Every fact says of itself that it is of the store gps, wherever it lay.
+    let expected: Vec<String> = crm
+        .iter()
+        .chain(gps)
+        .map(|n| {
+            let frame = fact_frame(*n);
+            let line = String::from_utf8(frame[4..frame.len() - 4].to_vec()).unwrap();
+            line.replace("\"value_hash\":null", &format!("\"value_hash\":\"{}\"", hash(*n)))
+        })
+        .collect();
+    let mut left = &written[..];
+    for line in expected {
+        let (len, rest) = left.split_first_chunk::<4>().unwrap();
+        let (body, rest) = rest.split_at(u32::from_be_bytes(*len) as usize);
+        assert_eq!(String::from_utf8_lossy(body), line);
+        left = &rest[4..];
+    }
+    assert!(left.is_empty());
+    let again = data.json(&format!("import --from igniter {}", back.display())).ends(0).report();
+    assert_eq!(numbers(&again, COUNTS), [3, 0, 3, 0]);
+    let refused = data.json(&format!("export --as json-crc32 {}", back.display())).ends(1);
+    assert!(refused.error()["message"].as_str().unwrap().contains("something is there"));
+    data.import(super::claims(2)).ends(0);
+    let some = data.json(&format!("export --as json-crc32 {}", data.file("some").display())).ends(3);
+    assert_eq!(objects(&some.err)[0]["other"], 2);
+}
+
+#[test]
 fn what_cannot_be_taken_is_told_with_file_byte_and_reason_and_ends_with_3() {
     let data = Data::new();
     let root = igniter(&data);
