@@ -29,6 +29,7 @@ mod refusals;
 mod rejects;
 mod sessions;
 mod shapes;
+mod streams;
 
 use std::ffi::OsStr;
 use std::fs;

@@ -36,7 +36,7 @@ pub(super) fn subcommands(of: &str) -> Vec<String> {
 fn every_command_is_documented_and_has_examples() {
     let document = document();
     let commands = commands();
-    assert_eq!(commands.len(), 25);
+    assert_eq!(commands.len(), 26);
     for command in commands {
         assert!(document.contains(&format!("annals {command}")), "{command}");
         assert!(help(&format!("help {command}")).contains("Examples:"), "{command}");

@@ -6,7 +6,7 @@
 //!                                                             -> decoded, read at random: times
 //! ```
 //!
-//! Sizes are exact and the same on every machine; times are the best of a few passes on one thread. The histories and their
+//! Sizes are exact and the same on every machine; times are those that one thread has worked, the best of a few passes. The histories and their
 //! noise are described in docs/codecs.md, where the goals stand too.
 
 use std::fmt::Write as _;
@@ -73,7 +73,7 @@ fn progress(row: &Measured) -> String {
 /// All rows: sizes, ratios, goals, times.
 fn table(rows: &[Measured]) -> String {
     let mut text = String::from(
-        "| history | ids | facts | json_crc32 B | compact_delta B | zstd B | delta B | delta x | goal | to facts M/s | to frames M/s | encode M/s | one, ms (p50, max) |\n\
+        "| history | ids | facts | json_crc32 B | compact_delta B | zstd B | delta B | delta x | goal | to facts M/s | to frames M/s | encode M/s | one, ms (p50, p99) |\n\
          |---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for row in rows {

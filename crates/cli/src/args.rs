@@ -11,8 +11,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
     append, backup, cursors, dead_letters, digest, epochs, export, generations, get, heal, import, log,
-    pass_damage, projections, query, rebuild, restore, rewind, sessions, status, subject, subjects, tail,
-    verify, votes,
+    pass_damage, projections, query, rebuild, restore, rewind, sessions, status, streams, subject, subjects,
+    tail, verify, votes,
 };
 use crate::escape::Shown;
 use crate::exit::Failure;
@@ -104,6 +104,8 @@ pub(crate) enum Command {
     Restore(restore::Args),
     /// Conversations kept as sessions: lists, shows, restores, forks and checks them
     Sessions(sessions::Args),
+    /// Many named logs under one root: lists, replays, writes, sets, seals, purges and checks them
+    Streams(Box<streams::Args>),
     /// Looks into the journal beneath, and looks after it: damage, segments, retention, cursors
     Log(Box<log::Args>),
 }

@@ -21,6 +21,7 @@ pub(crate) mod restore;
 pub(crate) mod rewind;
 pub(crate) mod sessions;
 pub(crate) mod status;
+pub(crate) mod streams;
 pub(crate) mod subject;
 pub(crate) mod subjects;
 pub(crate) mod tail;

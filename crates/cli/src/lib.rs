@@ -93,6 +93,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Backup(args) => commands::backup::run(&args, &mut context),
         Command::Restore(args) => commands::restore::run(&args, &mut context),
         Command::Sessions(args) => commands::sessions::run(&args, &mut context),
+        Command::Streams(args) => commands::streams::run(&args, &mut context),
         Command::Log(args) => commands::log::run(&args, &mut context),
     };
     // What was answered before a failure is handed over as well.

@@ -61,9 +61,9 @@ pub enum StoreError {
         /// How many it may have.
         limit: u64,
     },
-    /// A sync failed, so it is unknown what of this segment is durable. Nothing more is acknowledged until the store is opened
-    /// anew.
-    #[error("{path} takes no more entries: {reason}; open the store anew to find out what is there")]
+    /// A sync failed, so it is unknown what of this segment is durable: the file may say more than the disk. Nothing more is
+    /// appended to it until the store is opened anew.
+    #[error("{path}: {reason}; open the store anew to find out what is there")]
     Poisoned {
         /// The file.
         path: PathBuf,

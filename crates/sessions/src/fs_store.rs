@@ -34,7 +34,7 @@ mod segment_file;
 use layout::Layout;
 use places::Places;
 pub use segment_file::read_lines;
-use segment_file::{Lines, SegmentFile};
+use segment_file::{How, Lines, SegmentFile};
 
 /// So many files are kept open for appending; the others are opened again when they are appended to.
 const OPEN_FILES: usize = 64;
@@ -149,15 +149,13 @@ impl FsStore {
         if self.layout.session_dir(session)?.is_none() {
             return Err(StoreError::NotFound(segment));
         }
-        let durable = self.options.sync == FsSync::Always;
+        let name =
+            || making::sync_names(&self.layout, &self.layout.session(session)).map_err(StoreError::from);
+        let always = self.options.sync == FsSync::Always;
+        let how = How { create: false, durable: always.then_some(&name) };
         let file = self.file(session, segment, Which::Log);
-        let mut file = lock(&file);
         let lines = Lines { bytes: &bytes, count: entries.len() };
-        let count = file.append(&lines, expected, false, durable)?;
-        if durable {
-            file.name_durably(|| making::sync_names(&self.layout, &self.layout.session(session)))?;
-        }
-        Ok(count)
+        lock(&file).append(&lines, expected, how)
     }
 
     fn require(&self, session: SessionId, segment: SegmentId) -> Result<(), StoreError> {
@@ -304,7 +302,8 @@ impl Store for FsStore {
         line::encode(entry, false, &mut bytes)?;
         self.require(session, segment)?;
         let file = self.file(session, segment, Which::Trace);
-        lock(&file).append(&Lines { bytes: &bytes, count: 1 }, None, true, false).map(drop)
+        let how = How { create: true, durable: None };
+        lock(&file).append(&Lines { bytes: &bytes, count: 1 }, None, how).map(drop)
     }
 
     fn read_trace(&self, session: SessionId, segment: SegmentId) -> Result<ReadTrace, StoreError> {
@@ -319,7 +318,7 @@ impl Store for FsStore {
         self.require(session, segment)?;
         let file = self.file(session, segment, Which::Log);
         lock(&file).sync()?;
-        making::sync_names(&self.layout, &self.layout.session(session))
+        Ok(making::sync_names(&self.layout, &self.layout.session(session))?)
     }
 
     fn session_modified_at(&self, session: SessionId) -> Result<Option<u64>, StoreError> {
@@ -339,8 +338,13 @@ impl Store for FsStore {
         }
         lock(&self.files).known.retain(|(of, _, _), _| *of != session);
         sync_directory(&self.layout.root).map_err(at("sync", &self.layout.root))?;
-        fs::remove_dir_all(&aside).map_err(at("remove", &aside))?;
-        Ok(true)
+        match fs::remove_dir_all(&aside) {
+            // Whoever opens the store meanwhile takes it for a deletion that was cut off.
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(at("remove", &aside)(error).into())
+            }
+            _ => Ok(true),
+        }
     }
 }
 

@@ -308,9 +308,7 @@ impl Store for JournalStore {
     }
 
     fn session_modified_at(&self, session: SessionId) -> Result<Option<u64>, StoreError> {
-        let index = self.look();
-        let used = index.sessions().find(|(id, _)| *id == session);
-        Ok(used.map(|(_, micros)| micros / 1000))
+        Ok(self.look().used(session).map(|micros| micros / 1000))
     }
 
     fn list_sessions_by_use(&self) -> Result<Vec<(SessionId, u64)>, StoreError> {

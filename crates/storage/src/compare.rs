@@ -12,11 +12,13 @@ use annals_record::{Offset, RecordId};
 use crate::content::{Kept, Place};
 use crate::keys::{assertion_key, epoch_key, readable, vote_key};
 use crate::walk::Findings;
-use crate::{Change, Counts, Damage, Digests, Effect, Error, Family, Passed, Snapshot};
+use crate::{Change, Counts, Damage, Digests, Effect, Error, Family, Passed, Snapshot, Walk};
 
 /// A comparison under way. Every change of the log from its beginning to the snapshot's offset goes through it.
 pub struct Comparison<'s> {
     snapshot: &'s Snapshot<'s>,
+    /// Where the log begins.
+    from: Offset,
     found: Findings,
     counts: Counts,
     digests: Digests,
@@ -30,6 +32,9 @@ pub struct Comparison<'s> {
 /// What a comparison found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compared {
+    /// Where the log begins, and the comparison. What came before, retention has removed: the store alone says it, and its
+    /// own counts and sums of it stand among those of the log.
+    pub from: Offset,
     /// The offset it reflects.
     pub as_of: Offset,
     /// How many records of the log were compared.
@@ -77,6 +82,7 @@ impl<'s> Comparison<'s> {
             dead_letters > 0 || snapshot.discarded_len()? > 0 || !snapshot.dead_letters(None, 1)?.is_empty();
         Ok(Self {
             snapshot,
+            from: Offset::ZERO,
             found: Findings::default(),
             counts: Counts { subjects, epochs, ..Counts::default() },
             digests: Digests::default(),
@@ -85,6 +91,17 @@ impl<'s> Comparison<'s> {
             letters,
             passed: Vec::new(),
         })
+    }
+
+    /// A comparison with a log whose beginning is gone: `before` is a walk over the store as of where the log begins.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn after(snapshot: &'s Snapshot<'s>, before: &Walk) -> Result<Self, Error> {
+        let begun = Self::new(snapshot)?;
+        let Counts { subjects, epochs, .. } = begun.counts;
+        let counts = Counts { subjects, epochs, ..before.counts };
+        Ok(Self { from: before.as_of, counts, digests: before.digests, ..begun })
     }
 
     /// Compares one change. Changes at or beyond the snapshot's offset are left out.
@@ -154,8 +171,13 @@ impl<'s> Comparison<'s> {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn finish(self) -> Result<Compared, Error> {
+    pub fn finish(mut self) -> Result<Compared, Error> {
+        if self.from > Offset::ZERO {
+            // Of these nothing but their number is kept, and not when they came.
+            self.counts.application = self.counts.application.max(self.snapshot.counts()?.application);
+        }
         Ok(Compared {
+            from: self.from,
             as_of: self.snapshot.as_of(),
             records: self.records,
             duplicates: self.duplicates,

@@ -44,7 +44,7 @@ use container::Container;
 use file::EncodedFile;
 
 /// In which form a sealed segment is kept. The active one is always plain.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Codec {
     /// As the journal wrote it.
@@ -110,7 +110,11 @@ impl FromStr for Codec {
 }
 
 /// Writes the sealed segment `plain` in the form of `codec` to `to`, from first byte to last, and says what came of it.
-/// Nothing is synced: that, [`verify`] and the rename are the caller's, in this order.
+/// Nothing is synced: that, [`verify`] and the rename are the caller's, in this order. What [`open`] shows can be encoded too:
+/// so one form becomes another.
+///
+/// Bytes that do not verify are kept as they are, and [`Encoded::verbatim_bytes`] says how many: whoever hopes to have them mended
+/// leaves the segment plain, for an encoded one is not written to.
 ///
 /// # Errors
 /// [`CodecError::NotSealed`] if `plain` is no segment with a seal at its end, [`CodecError::Plain`] if the codec is

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use annals_journal::LogError;
-use annals_record::Kind;
+use annals_record::{Kind, Offset};
+
+use crate::codec::CodecError;
 
 /// Why a root, or one of its streams, could not do it. Cheap to clone.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -79,6 +81,16 @@ pub enum Error {
         /// The failure that caused it.
         reason: String,
     },
+    /// A sealed segment could not be encoded. It stands as it was.
+    #[error("stream {stream:?}: segment {base} stays as it is: {source}")]
+    Codec {
+        /// The stream.
+        stream: String,
+        /// The segment.
+        base: Offset,
+        /// What went wrong.
+        source: Arc<CodecError>,
+    },
     /// The root was closed.
     #[error("the root is closed")]
     Closed,
@@ -122,6 +134,7 @@ impl Error {
             | Self::Newer { .. }
             | Self::Option { .. } => Kind::Fix,
             Self::Settings { .. } | Self::Poisoned { .. } | Self::Closed => Kind::Stop,
+            Self::Codec { source, .. } => source.kind(),
             Self::Journal { source, .. } => source.kind(),
             Self::Read { source, .. } => source.kind(),
             Self::Io { op, path, source } => {

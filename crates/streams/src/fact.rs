@@ -17,7 +17,7 @@ use uuid::Uuid;
 mod assertion;
 mod error;
 mod line;
-mod payload;
+pub(crate) mod payload;
 mod place;
 mod value_hash;
 
@@ -125,6 +125,10 @@ impl Fact {
             valid_time: self.valid_time,
             schema_version: self.schema_version,
             producer: self.producer.as_deref().map(str::as_bytes),
+            producer_names: self
+                .producer
+                .as_deref()
+                .is_some_and(|producer| payload::is_name(producer.as_bytes())),
             derivation: self.derivation.as_deref().map(str::as_bytes),
         }
     }

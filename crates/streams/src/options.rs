@@ -21,6 +21,10 @@ pub struct Options {
     /// So much disk is reserved for a new segment, in bytes: what a stream with a few records takes while it is open. A
     /// segment that fills reserves as much again as it holds. Default: 64 KiB. At least 4 KiB, at most 4 GiB.
     pub reserve_bytes: u64,
+    /// A thread of the root encodes sealed segments as their streams' settings say, and notes the times of each beside it, when
+    /// a segment is sealed or a stream is opened. Without it that is done by [`crate::Streams::encode_now`] and
+    /// [`crate::Streams::checkpoint`]. Default: yes.
+    pub background: bool,
     /// When a record is from. Default: [`JournalTime`].
     pub timeline: Arc<dyn Timeline>,
 }
@@ -32,6 +36,7 @@ impl Default for Options {
             open_streams: 128,
             at_once: 8,
             reserve_bytes: 64 << 10,
+            background: true,
             timeline: Arc::new(JournalTime),
         }
     }

@@ -16,12 +16,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use annals_journal::{Bucket, Disk, DiskFile, Held, Listed, Mode, Other};
 
+use crate::codec::{self, Codec};
 use crate::root::Foreign;
-use crate::seam::{self, Codec};
 
 mod shelf;
 
@@ -30,6 +31,8 @@ use shelf::{Shelf, base_of};
 
 /// What a segment's sidecar adds to its name.
 pub(crate) const MANIFEST: &str = ".manifest.json";
+/// What the file that is to take a segment's place adds to its name.
+pub(crate) const ENCODED: &str = ".encoded.tmp";
 /// The file of a stream's settings, which the journal does not see.
 pub(crate) const SETTINGS: &str = "stream.json";
 
@@ -40,12 +43,13 @@ pub(crate) struct Partitioned {
     dir: PathBuf,
     bucket: Bucket,
     shelf: Mutex<Shelf>,
+    rolled: AtomicBool,
 }
 
 impl Partitioned {
     /// Shows the directory `dir` of `disk`; new segments go into buckets of this kind.
     pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, bucket: Bucket) -> Self {
-        Self { disk, dir, bucket, shelf: Mutex::default() }
+        Self { disk, dir, bucket, shelf: Mutex::default(), rolled: AtomicBool::new(false) }
     }
 
     /// The disk behind.
@@ -62,6 +66,45 @@ impl Partitioned {
     /// The path of the segment with this base, or of what stands beside it.
     pub(crate) fn path(&self, place: &Place, base: u64, suffix: &str) -> PathBuf {
         self.bucket_dir(&place.bucket).join(format!("{}{suffix}", segment_name(base)))
+    }
+
+    /// Puts the file `encoded`, which stands beside a sealed segment and is synced, in that segment's place, durably. False
+    /// if the segment is gone, purged since; then the file goes too.
+    pub(crate) fn replace(&self, base: u64, encoded: &Path, stored: u64, codec: Codec) -> io::Result<bool> {
+        let bucket = {
+            // Held: a purge that comes between would have its segment back.
+            let mut shelf = self.shelf();
+            let Some(place) = shelf.places.get_mut(&base) else {
+                self.disk.remove(encoded)?;
+                return Ok(false);
+            };
+            let dir = self.bucket_dir(&place.bucket);
+            self.disk.rename(encoded, &dir.join(segment_name(base)))?;
+            (place.stored, place.codec) = (stored, codec);
+            dir
+        };
+        self.disk.sync_dir(&bucket)?;
+        Ok(true)
+    }
+
+    /// A sidecar was put beside a segment. If the segment was purged meanwhile the sidecar goes too, and the bucket if that
+    /// leaves it empty.
+    pub(crate) fn keep_beside(&self, place: &Place, base: u64) {
+        let mut shelf = self.shelf();
+        let segment = self.disk.open(&self.path(place, base, ""), Mode::Read);
+        if !segment.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            return;
+        }
+        // What cannot be removed now goes with the next open.
+        let _ = self.disk.remove(&self.path(place, base, MANIFEST));
+        if !place.bucket.is_empty() {
+            self.remove_if_empty(&mut shelf, &place.bucket);
+        }
+    }
+
+    /// Whether a segment was begun behind another since this was asked last.
+    pub(crate) fn has_rolled(&self) -> bool {
+        self.rolled.load(Ordering::Relaxed) && self.rolled.swap(false, Ordering::Relaxed)
     }
 
     /// How many segment files there are.
@@ -228,12 +271,8 @@ impl Disk for Partitioned {
                     self.shelf().places.remove(&base);
                 }
                 opened => {
-                    let (file, codec) = seam::open(opened?)?;
-                    if codec != Codec::Plain && mode == Mode::Write {
-                        let reason = "the segment is encoded, and not written to any more";
-                        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
-                    }
-                    return Ok(file);
+                    // An encoded one shows the plain bytes, and refuses to be written.
+                    return codec::open(opened?);
                 }
             }
         }
@@ -253,10 +292,19 @@ impl Disk for Partitioned {
             }
             Err(error) => return Err(error),
         };
-        let renamed = self.disk.rename(from, &self.bucket_dir(&bucket).join(segment_name(base)));
+        let to = self.bucket_dir(&bucket).join(segment_name(base));
+        let renamed = match self.disk.rename(from, &to) {
+            // Somebody has taken the bucket away while it was empty.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && shelf.buckets.remove(&bucket) => {
+                self.make(&mut shelf, &bucket)?;
+                self.disk.rename(from, &to)
+            }
+            renamed => renamed,
+        };
         // Also after an error: it may have been done.
         shelf.touched.insert(bucket.clone());
         renamed?;
+        self.rolled.fetch_or(!shelf.places.is_empty(), Ordering::Relaxed);
         shelf.places.insert(base, Place::plain(bucket, 0));
         Ok(())
     }

@@ -9,12 +9,14 @@
 //! L2: no lease outlives the call it was taken for, and no call waits for another stream's lease: nobody waits in a ring.
 //! L3: a stream that has stopped keeps its journal, or the reason, until somebody opens it anew: that is never passed over.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use annals_journal::{Error as JournalError, Journal, OpenReport};
 
+use crate::codec::Codec;
 use crate::error::Error;
 use crate::name::StreamName;
 use crate::partitioned::Partitioned;
@@ -35,6 +37,10 @@ pub(crate) struct Entry {
     pub(crate) made: AtomicBool,
     /// With an interval: a sync is on its way.
     pub(crate) due: AtomicBool,
+    /// The root's worker has it on its list.
+    pub(crate) noted: AtomicBool,
+    /// Held by whoever encodes its segments; those that did not become smaller.
+    pub(crate) unworthy: Mutex<BTreeSet<(Codec, u64)>>,
 }
 
 /// What is known of a stream, behind its lock.
@@ -58,6 +64,8 @@ pub(crate) struct Opened {
     pub(crate) journal: Journal,
     pub(crate) disk: Arc<Partitioned>,
     pub(crate) settings: Settings,
+    /// Whether the worker was told that it is open.
+    tended: AtomicBool,
 }
 
 /// The right to use an open stream for the length of a call.
@@ -92,6 +100,8 @@ impl Entry {
             used: AtomicU64::new(0),
             made: AtomicBool::new(made),
             due: AtomicBool::new(false),
+            noted: AtomicBool::new(false),
+            unworthy: Mutex::default(),
         }
     }
 
@@ -148,7 +158,7 @@ impl Drop for Claim<'_> {
 
 impl Core {
     /// The right to use a stream, which is opened, and made, if it has to be.
-    pub(crate) fn lease(&self, entry: &Arc<Entry>) -> Result<Lease, Error> {
+    pub(crate) fn lease(self: &Arc<Self>, entry: &Arc<Entry>) -> Result<Lease, Error> {
         let mut state = entry.unclaimed();
         if self.is_closed() {
             return Err(Error::Closed);
@@ -163,6 +173,10 @@ impl Core {
         };
         state.leases += 1;
         drop(state);
+        if !opened.tended.swap(true, Ordering::Relaxed) && opened.settings.codec != Codec::Plain {
+            // An earlier life may have sealed what nobody encoded.
+            self.note(entry);
+        }
         Ok(Lease { entry: Arc::clone(entry), opened })
     }
 
@@ -191,7 +205,7 @@ impl Core {
         let options = settings.journal(self.options.reserve_bytes);
         let journal = Journal::open_on(shown, Arc::clone(&self.clock), &entry.dir, options)
             .map_err(|error| Error::of(entry.name.as_str(), error))?;
-        Ok(Opened { journal, disk, settings })
+        Ok(Opened { journal, disk, settings, tended: AtomicBool::new(false) })
     }
 
     /// Closes idle streams until there is room for one more. If none is idle there will be one too many.

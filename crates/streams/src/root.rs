@@ -19,6 +19,7 @@ use crate::options::Options;
 use crate::pool::Entry;
 use crate::settings::Settings;
 use crate::syncer::Syncer;
+use crate::worker::Worker;
 
 /// The directory of all streams in a root.
 pub(crate) const WAL: &str = "wal";
@@ -37,6 +38,7 @@ pub(crate) struct Core {
     pub(crate) open: Mutex<Vec<Arc<Entry>>>,
     pub(crate) ticks: AtomicU64,
     pub(crate) syncer: Arc<Syncer>,
+    pub(crate) worker: Arc<Worker>,
     is_closed: AtomicBool,
     /// Given back last.
     lock: Mutex<Option<Box<dyn Held>>>,
@@ -66,7 +68,11 @@ impl Survey {
             match StreamName::of_directory(&other.name) {
                 Some(name) if other.is_dir => survey.names.push(name),
                 Some(_) => {
-                    survey.stranger(wal, &other.name, "it is no directory, and stands where a stream belongs")
+                    survey.stranger(
+                        wal,
+                        &other.name,
+                        "it is no directory, and stands where a stream belongs",
+                    );
                 }
                 None => survey.stranger(wal, &other.name, "its name is no stream's"),
             }
@@ -120,6 +126,7 @@ impl Core {
             open: Mutex::default(),
             ticks: AtomicU64::new(1),
             syncer: Arc::default(),
+            worker: Arc::default(),
             is_closed: AtomicBool::new(false),
             lock: Mutex::new(Some(lock)),
         })
@@ -181,6 +188,7 @@ impl Core {
         if self.is_closed.swap(true, Ordering::SeqCst) {
             return Err(Error::Closed);
         }
+        self.worker.end();
         self.syncer.end();
         let mut first = Ok(());
         // Who was opening one while this began is on the list, or finds the root closed.
@@ -200,12 +208,24 @@ impl Core {
     }
 }
 
-impl Drop for Core {
+/// What the handles of a root share: the last one to go closes it, whoever else still looks at the core.
+#[derive(Debug)]
+pub(crate) struct Handles(pub(crate) Arc<Core>);
+
+impl std::ops::Deref for Handles {
+    type Target = Arc<Core>;
+
+    fn deref(&self) -> &Arc<Core> {
+        &self.0
+    }
+}
+
+impl Drop for Handles {
     fn drop(&mut self) {
-        if let Err(error) = self.close()
+        if let Err(error) = self.0.close()
             && !matches!(error, Error::Closed)
         {
-            tracing::warn!(%error, root = %self.root.display(), "the root did not close in order");
+            tracing::warn!(%error, root = %self.0.root.display(), "the root did not close in order");
         }
     }
 }

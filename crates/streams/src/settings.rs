@@ -11,9 +11,9 @@ use annals_journal::{Bucket, Disk, Keep, Offset, SealPolicy, SyncPolicy, sidecar
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::codec::Codec;
 use crate::error::Error;
 use crate::partitioned::SETTINGS;
-use crate::seam::Codec;
 
 /// The newest schema of the documents here.
 pub(crate) const SCHEMA: u64 = 1;

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::name::StreamName;
 use crate::partitioned::Partitioned;
 use crate::pool::{Entry, Lease};
-use crate::root::Core;
+use crate::root::{Core, Handles};
 use crate::timeline::Timeline;
 
 /// Who gives out streams to read: the root's writer, or a reader of the root.
@@ -109,7 +109,7 @@ impl Source {
 impl Core {
     /// A stream to read from. One that nobody has open, and that was closed in order, is only read; any other is opened, for
     /// its end has to be found first.
-    pub(crate) fn source_of(&self, entry: &Arc<Entry>) -> Result<Source, Error> {
+    pub(crate) fn source_of(self: &Arc<Self>, entry: &Arc<Entry>) -> Result<Source, Error> {
         if let Some(lease) = entry.lease_open() {
             return Ok(Source::Open(lease));
         }
@@ -157,7 +157,7 @@ pub(crate) fn segment_files(disk: &Arc<dyn Disk>, dir: &Path, name: &StreamName)
     })
 }
 
-impl Streamed for Core {
+impl Streamed for Arc<Core> {
     fn names(&self) -> Result<Vec<StreamName>, Error> {
         if self.is_closed() {
             return Err(Error::Closed);
@@ -191,5 +191,36 @@ impl Streamed for Core {
 
     fn at_once(&self) -> usize {
         self.options.at_once
+    }
+}
+
+/// The core, for as long as somebody holds a handle.
+impl Streamed for Handles {
+    fn names(&self) -> Result<Vec<StreamName>, Error> {
+        self.0.names()
+    }
+
+    fn source(&self, name: &StreamName) -> Result<Source, Error> {
+        self.0.source(name)
+    }
+
+    fn segment_files(&self, name: &StreamName) -> Result<u64, Error> {
+        self.0.segment_files(name)
+    }
+
+    fn timeline(&self) -> &dyn Timeline {
+        self.0.timeline()
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        Streamed::clock(&self.0)
+    }
+
+    fn writes(&self) -> bool {
+        self.0.writes()
+    }
+
+    fn at_once(&self) -> usize {
+        self.0.at_once()
     }
 }

@@ -157,7 +157,9 @@ fn write(
     document["bytes"] = segment.file_bytes.into();
     document["created_micros"] = segment.created_micros.into();
     let path = source.disk().path(&place, base, MANIFEST);
-    sidecar::replace(source.disk().disk(), &path, &document).map_err(|error| Error::of(name.as_str(), error))
+    let written = sidecar::replace(source.disk().disk(), &path, &document);
+    source.disk().keep_beside(&place, base);
+    written.map_err(|error| Error::of(name.as_str(), error))
 }
 
 /// What a sidecar has to say of a segment so that it is its own; none if the segment does not verify.

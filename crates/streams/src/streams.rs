@@ -2,20 +2,23 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use annals_journal::{AppendOptions, Appended, Clock, Disk, Offset, OpenReport, RealDisk, SystemClock};
 
+use crate::codec::Codec;
 use crate::crew;
 use crate::durability::{self, Durability};
 use crate::error::Error;
 use crate::options::Options;
 use crate::pool::{Claim, Entry};
 use crate::replay::{Query, Replay};
-use crate::root::{Core, Foreign};
+use crate::root::{Core, Foreign, Handles};
 use crate::settings::Settings;
 use crate::source::{Source, Streamed};
 use crate::span;
 use crate::stream::Stream;
+use crate::worker::Reencoded;
 
 /// Many named streams under one root, open for writing by this process alone.
 ///
@@ -23,7 +26,7 @@ use crate::stream::Stream;
 /// root in order; [`Streams::close`] does so at once and says whether it worked.
 #[derive(Clone, Debug)]
 pub struct Streams {
-    pub(crate) core: Arc<Core>,
+    pub(crate) core: Arc<Handles>,
 }
 
 /// What a checkpoint did to a stream.
@@ -66,7 +69,8 @@ impl Streams {
         root: &Path,
         options: Options,
     ) -> Result<Self, Error> {
-        Ok(Self { core: Arc::new(Core::open(disk, clock, root, options)?) })
+        let core = Arc::new(Core::open(disk, clock, root, options)?);
+        Ok(Self { core: Arc::new(Handles(core)) })
     }
 
     /// The root's directory, as it was given.
@@ -127,6 +131,9 @@ impl Streams {
             .map_err(|error| Error::of(entry.name.as_str(), error))?;
         if let Some(interval) = interval {
             self.core.sync_within(entry, interval);
+        }
+        if lease.disk.has_rolled() {
+            self.core.note(entry);
         }
         Ok(appended)
     }
@@ -210,6 +217,28 @@ impl Streams {
         Ok(Checkpointed { stream: entry.name.to_string(), sealed: next > begins, next })
     }
 
+    /// Encodes what is sealed and not yet in the form that its stream's settings say, of one stream or of all, and says what
+    /// it did. Each segment is written anew, synced, decoded, compared byte for byte, and only then takes the plain one's
+    /// place. One that would not become smaller stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::NoStream`]; the first stream's error, once all were tried; [`Error::Codec`]: the segment stands as it was.
+    pub fn encode_now(&self, stream: Option<&str>) -> Result<Vec<Reencoded>, Error> {
+        let entries = match stream {
+            Some(name) => vec![self.core.existing(name)?],
+            None => self.core.all(),
+        };
+        let (mut all, mut first) = (Vec::new(), Ok(()));
+        for entry in entries {
+            match self.core.tend(&entry) {
+                Ok(encoded) => all.extend(encoded),
+                Err(Error::NoStream { .. }) if stream.is_none() => {}
+                Err(error) => first = first.and(Err(error)),
+            }
+        }
+        first.map(|()| all)
+    }
+
     /// The settings that count for a stream: its own, or the root's defaults.
     ///
     /// # Errors
@@ -245,7 +274,11 @@ impl Streams {
         disk.sync_dir(&self.core.wal).map_err(|error| Error::io("sync", &self.core.wal, error))?;
         settings.write(disk, &entry.dir).map_err(failed)?;
         claim.state.settings = Some(settings);
-        entry.made.store(true, std::sync::atomic::Ordering::Release);
+        drop(claim);
+        entry.made.store(true, Ordering::Release);
+        if settings.codec != Codec::Plain {
+            self.core.note(&entry);
+        }
         Ok(())
     }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::fact::Fact;
+
 /// Says the time of each record. Retention goes by journal time, whatever this says.
 pub trait Timeline: fmt::Debug + Send + Sync {
     /// Its name, and what else changes when the times do: what is remembered of segments under another name is not used.
@@ -23,5 +25,21 @@ impl Timeline for JournalTime {
 
     fn time_of(&self, _stream: &str, _payload: &[u8], journal_micros: i64) -> i64 {
         journal_micros
+    }
+}
+
+/// A fact is from its transaction time, by microseconds; a record that is no fact, from when it was written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FactTime;
+
+impl Timeline for FactTime {
+    fn name(&self) -> &str {
+        "fact"
+    }
+
+    fn time_of(&self, _stream: &str, payload: &[u8], journal_micros: i64) -> i64 {
+        // Beyond what 64 bits hold it is the last moment they do; what is not a number makes no fact.
+        Fact::from_payload(payload)
+            .map_or(journal_micros, |fact| (fact.transaction_time * 1e6).round() as i64)
     }
 }

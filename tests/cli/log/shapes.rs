@@ -238,3 +238,23 @@ fn every_key_and_every_flag_is_documented() {
         }
     }
 }
+
+#[test]
+fn verify_of_a_purged_journal_is_sound_and_says_from_where_it_compared() {
+    let data = Data::of(&claims(3));
+    for object in 0..3 {
+        data.run(&format!("append --subject a --predicate p --int {object}")).ends(0);
+        data.run("log seal").ends(0);
+    }
+    data.run("append --subject c --predicate p --object y").ends(0);
+    data.run("log cursors --remove store").ends(0);
+    data.json("log purge --keep-newest --yes").ends(0);
+    let oldest = data.json("log info").ends(0).report()["oldest"].as_u64().unwrap();
+    assert!(oldest > 0);
+    let report = data.json("verify").ends(0).report();
+    assert_eq!((&report["ok"], &report["index"]["compared_from"]), (&json!(true), &json!(oldest)));
+    assert_eq!(report["index"]["families"]["assertions"]["same"], json!(true));
+    let told = data.run("verify").ends(0).out;
+    let says = format!("from offset {oldest} on; what was purged before it the store alone knows");
+    assert!(told.contains(&says), "{told}");
+}

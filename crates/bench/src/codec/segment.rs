@@ -33,7 +33,9 @@ impl Clock for FactTime {
 /// Writes the facts, so many at once. A native one that follows another names it by its place.
 pub(crate) fn write(facts: &mut [Drawn], batch: usize) -> Outcome<Segment> {
     let (disk, clock) = (MemoryDisk::default(), Arc::new(FactTime(AtomicI64::new(1))));
-    let options = Options { segment_bytes: 4 << 30, fill_ahead: false, ..Options::default() };
+    // One segment for all of them; more than this no fact takes.
+    let segment_bytes = (facts.len() as u64 * 1_400).clamp(1 << 20, 4 << 30);
+    let options = Options { segment_bytes, fill_ahead: false, ..Options::default() };
     let (dir, on) = (Path::new("/journal"), Arc::new(disk.clone()));
     let journal = Journal::open_on(on, Arc::<FactTime>::clone(&clock), dir, options)?;
     let log = annals_journal::Log::identity(&journal);
@@ -46,14 +48,12 @@ pub(crate) fn write(facts: &mut [Drawn], batch: usize) -> Outcome<Segment> {
         clock.0.store((newest * 1e6) as i64, Ordering::Relaxed);
         // Where the records will stand is known before they are written: nobody else writes, and a cause changes no length.
         let mut at = journal.durable();
-        for number in first..end {
+        for drawn in &mut facts[first..end] {
             offsets.push(at);
-            if let (Some(before), None | Some(Cause::Fact(_))) =
-                (facts[number].follows, facts[number].fact.causation)
-            {
-                facts[number].fact.causation = Some(Cause::Fact(offsets[before]));
+            if let (Some(before), None | Some(Cause::Fact(_))) = (drawn.follows, drawn.fact.causation) {
+                drawn.fact.causation = Some(Cause::Fact(offsets[before]));
             }
-            at = Offset::new(at.get() + frame_len(&facts[number])?);
+            at = Offset::new(at.get() + frame_len(drawn)?);
         }
         let payloads: Result<Vec<Vec<u8>>, _> =
             facts[first..end].iter().map(|drawn| drawn.fact.to_payload()).collect();

@@ -202,9 +202,9 @@ fn verify(store: &dyn Store, context: &mut Context) -> Result<(), Failure> {
     let count = |what| damaged.iter().filter(|line| line.what == what).count();
     (checked.torn, checked.damaged) = (count(Fault::Torn), count(Fault::Damaged));
     if context.output.json {
-        context.output.object(&checked)?
+        context.output.object(&checked)?;
     } else {
-        context.output.line(&checked)?
+        context.output.line(&checked)?;
     }
     context.output.flush()?;
     told(&damaged, context)

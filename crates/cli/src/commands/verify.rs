@@ -123,8 +123,12 @@ fn show(report: &Report, output: &mut Output) -> Result<(), Failure> {
     }
     let Some(index) = &report.index else { return Ok(()) };
     let store = verdict(output, index.ok);
+    let from = match index.compared_from {
+        0 => String::new(),
+        from => format!(" from offset {from} on; what was purged before it the store alone knows"),
+    };
     output.line(format_args!(
-        "store    {store}  {} compared with the journal",
+        "store    {store}  {} compared with the journal{from}",
         counted(index.compared, "record")
     ))?;
     output.flush()?;

@@ -4,6 +4,7 @@ use std::io;
 
 use annals::parts::{IngestError, JournalError, StoreError};
 use annals::sessions::StoreError as SessionError;
+use annals::streams::Error as StreamsError;
 use annals::streams::queue::QueueError;
 use annals::{Error, LogError, Refusal, Repair};
 
@@ -66,6 +67,24 @@ impl From<JournalError> for Failure {
 impl From<SessionError> for Failure {
     fn from(error: SessionError) -> Self {
         Self::new(of_session_error(&error), error.to_string())
+    }
+}
+
+impl From<StreamsError> for Failure {
+    fn from(error: StreamsError) -> Self {
+        let code = match &error {
+            StreamsError::Name { .. } | StreamsError::Option { .. } => Code::Usage,
+            StreamsError::NoStream { .. } => Code::NotFound,
+            StreamsError::Foreign { .. } => Code::NoData,
+            StreamsError::Locked { .. } => Code::Locked,
+            StreamsError::Newer { .. } => Code::NewerFormat,
+            StreamsError::Settings { .. } => Code::Damaged,
+            StreamsError::Journal { source, .. } => of_journal_error(source),
+            StreamsError::Read { source, .. } => of_log_error(source),
+            StreamsError::Io { source, .. } => Code::of_io(source),
+            _ => Code::Failed,
+        };
+        Self::new(code, error.to_string())
     }
 }
 

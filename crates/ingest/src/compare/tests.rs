@@ -45,11 +45,32 @@ fn a_store_of_another_log_is_refused_not_compared() {
 }
 
 #[test]
-fn a_log_without_its_beginning_cannot_be_compared() {
+fn a_log_without_its_beginning_is_compared_from_where_it_begins_with_what_the_store_says_of_before() {
     let log = log();
-    let purged = self::log();
-    purged.purge(purged.end());
-    assert!(matches!(check(&log, &purged), Err(Error::Refused { part: "beginning", .. })));
+    let places: Vec<Offset> =
+        log.read(Offset::ZERO, ReadLimit::default()).unwrap().iter().map(|e| e.offset).collect();
+    for (i, place) in places.iter().enumerate() {
+        let purged = self::log();
+        purged.purge(*place);
+        let compared = check(&log, &purged).unwrap();
+        assert!(compared.is_same(), "from {i}: {compared:?}");
+        assert_eq!((compared.from, compared.records), (*place, (places.len() - i) as u64));
+    }
+}
+
+#[test]
+fn what_differs_behind_the_place_where_a_log_begins_is_found() {
+    let with =
+        |third| log_of([assertion("a", 1), assertion("a", 2), assertion("a", third), assertion("a", 5)]);
+    let second = with(3).read(Offset::ZERO, ReadLimit::default()).unwrap().iter().nth(1).unwrap().offset;
+    let purged = with(4);
+    purged.purge(second);
+    let compared = check(&with(3), &purged).unwrap();
+    assert!(!compared.is_same() && compared.from == second);
+    assert_eq!(compared.damaged[0].key, format!("H:{}", RecordId::of(&assertion("a", 4))));
+    let shorter = log_of([assertion("a", 1), assertion("a", 2), assertion("a", 3)]);
+    shorter.purge(second);
+    assert!(matches!(check(&with(3), &shorter), Err(Error::Refused { .. })), "the store is ahead of it");
 }
 
 #[test]

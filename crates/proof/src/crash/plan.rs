@@ -55,6 +55,9 @@ impl Plan {
         let segment_bytes =
             [5 << 10, 6 << 10, 6 << 10, 8 << 10, 12 << 10, 16 << 10, 32 << 10][rng.usize(..7)];
         let hour = rng.u32(..16) == 0;
+        // Drawn apart: whatever came to be an option later changes no history of a number.
+        let mut apart = Rng::with_seed(rng.get_seed() ^ 0x5EED);
+        let quiet = apart.u32(..4) == 0;
         Self {
             options: Options {
                 segment_bytes,
@@ -63,6 +66,8 @@ impl Plan {
                 seal: SealPolicy { age: None, bucket: if hour { Bucket::Hour } else { Bucket::None } },
                 remember_keys: [0, 2, 8, 40][rng.usize(..4)],
                 fill_ahead: true,
+                reserve_bytes: if quiet { [4 << 10, 5 << 10, 8 << 10][apart.usize(..3)] } else { 4 << 30 },
+                own_thread: !quiet,
             },
             past_cache: rng.bool(),
             size: [None, None, Some(48), Some(64), Some(200)][rng.usize(..5)],

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::chunk::Tag;
 use super::history::{History, Placed};
-use super::program::{Answer, Program, error_of};
+use super::program::{Answer, Program};
 use crate::figures::Figures;
 
 /// Who checks.
@@ -55,7 +55,7 @@ impl Oracle {
         Ok(())
     }
 
-    /// Every checksum, hash and key. What was purged cannot be compared, and that is all that may be wrong.
+    /// Every checksum, hash and key; of what was purged the store alone says it.
     pub(super) fn verify(&self, purged: bool) -> Result<(), String> {
         sound(&self.program.ask(&["verify"])?, purged)
     }
@@ -121,9 +121,8 @@ fn sound(answer: &Answer, purged: bool) -> Result<(), String> {
     let all_same = index["families"].as_object().is_some_and(|families| {
         families.len() == 4 && families.values().all(|family| family["same"] == true)
     });
-    // A journal whose beginning is gone cannot be compared with, and `verify` says so.
-    let only_purged = purged && answer.code == Some(4) && error_of(&answer.stderr).is_some();
-    if whole && all_same && (answer.code == Some(0) && said["ok"] == true || only_purged) {
+    let from_the_beginning = purged || index["compared_from"] == 0;
+    if whole && all_same && from_the_beginning && answer.code == Some(0) && said["ok"] == true {
         return Ok(());
     }
     Err(not())

@@ -52,6 +52,8 @@ pub(super) const OPTIONS: Options = Options {
     seal: annals_journal::SealPolicy { age: None, bucket: annals_journal::Bucket::None },
     remember_keys: 8,
     fill_ahead: true,
+    reserve_bytes: 4 << 30,
+    own_thread: true,
 };
 
 impl Stand {

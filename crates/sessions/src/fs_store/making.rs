@@ -50,14 +50,15 @@ pub(super) fn make(
         }
         return Err(error.into());
     }
-    if durable {
-        sync_names(layout, &dir)?;
+    if durable && let Err(error) = sync_names(layout, &dir) {
+        // It is there, and may not be after a power cut.
+        return Err(StoreError::Poisoned { path, reason: format!("its name may not be durable ({error})") });
     }
     Ok(())
 }
 
 /// Makes the names of a session's segments durable, and its own.
-pub(super) fn sync_names(layout: &Layout, dir: &Path) -> Result<(), StoreError> {
+pub(super) fn sync_names(layout: &Layout, dir: &Path) -> io::Result<()> {
     for dir in [dir, &layout.root] {
         sync_directory(dir).map_err(at("sync", dir))?;
     }

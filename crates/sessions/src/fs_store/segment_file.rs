@@ -1,7 +1,7 @@
 //! One file that is appended to: its handle, and how many entries it was found to have.
 //!
 //! ```text
-//!   lock -> is it still the file of that name? -> what others wrote since is counted -> condition -> one write -> sync -> unlock
+//!   lock -> still the file of that name? -> what others wrote is counted -> condition -> one write -> sync -> unlock
 //! ```
 //!
 //! The tally is believed as long as the file is the same one, as long as it was and unchanged since; of a file that has
@@ -33,8 +33,8 @@ pub(super) struct SegmentFile {
     counted: Option<Counted>,
     /// Why nothing more is acknowledged.
     poisoned: Option<String>,
-    /// Whether its name is known to be durable: who made it may be about to see to that.
-    named: bool,
+    /// The file whose name is known to be durable.
+    named: Option<FileId>,
 }
 
 /// Which file it is, whatever its name.
@@ -60,9 +60,21 @@ pub(super) struct Lines<'a> {
     pub(super) count: usize,
 }
 
+/// How lines are appended.
+#[derive(Clone, Copy)]
+pub(super) struct How<'a> {
+    /// Whether the file is made if it is not there.
+    pub(super) create: bool,
+    /// If they are to be durable, how the file's name is made so, too: who made it may not have come to that.
+    pub(super) durable: Option<Name<'a>>,
+}
+
+/// Makes the name of a file durable.
+type Name<'a> = &'a dyn Fn() -> Result<(), StoreError>;
+
 impl SegmentFile {
     pub(super) fn new(path: PathBuf, segment: SegmentId) -> Self {
-        Self { path, segment, open: None, counted: None, poisoned: None, named: false }
+        Self { path, segment, open: None, counted: None, poisoned: None, named: None }
     }
 
     /// Closes it; what was counted stays known.
@@ -73,18 +85,6 @@ impl SegmentFile {
     /// Whether it may be forgotten: nobody must acknowledge what follows a failed sync.
     pub(super) fn may_go(&self) -> bool {
         self.poisoned.is_none()
-    }
-
-    /// Has `sync` make its name durable, unless that was done.
-    pub(super) fn name_durably(
-        &mut self,
-        sync: impl FnOnce() -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        if !self.named {
-            sync()?;
-            self.named = true;
-        }
-        Ok(())
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -110,40 +110,44 @@ impl SegmentFile {
         &mut self,
         lines: &Lines<'_>,
         expected: Option<usize>,
-        create: bool,
-        durable: bool,
+        how: How<'_>,
     ) -> Result<usize, StoreError> {
         loop {
             if let Some(reason) = &self.poisoned {
                 return Err(StoreError::Poisoned { path: self.path.clone(), reason: reason.clone() });
             }
-            let file = self.open_to_append(create)?;
+            let (file, id) = self.open_to_append(how.create)?;
             file.lock().map_err(at("lock", &self.path))?;
-            let appended = self.append_locked(&file, lines, expected, durable);
-            let unlocked = file.unlock().map_err(at("unlock", &self.path));
-            // None: the file has lost its name while its lock was waited for.
-            if let Some(count) = appended? {
-                unlocked?;
+            // It may have lost its name since it was opened, and while its lock was waited for.
+            let is_it = fs::symlink_metadata(&self.path).is_ok_and(|found| file_id(&found) == id);
+            let appended = is_it.then(|| self.append_locked(&file, id, lines, expected, how.durable));
+            // Nobody waits for what is done: closing gives the lock back as well.
+            if file.unlock().is_err() || !is_it {
+                self.open = None;
+            }
+            if let Some(count) = appended.transpose()? {
                 return Ok(count);
             }
-            self.open = None;
         }
     }
 
     fn append_locked(
         &mut self,
         file: &File,
+        id: FileId,
         lines: &Lines<'_>,
         expected: Option<usize>,
-        durable: bool,
-    ) -> Result<Option<usize>, StoreError> {
-        if file.metadata().map_err(at("look at", &self.path))?.nlink() == 0 {
-            return Ok(None);
-        }
+        durable: Option<Name<'_>>,
+    ) -> Result<usize, StoreError> {
         let mut tally = self.catch_up(file)?;
         let found = tally.entries();
         if let Some(expected) = expected.filter(|expected| *expected != found) {
             return Err(StoreError::Conflict { segment: self.segment, expected, found });
+        }
+        // Before anything is written: if it fails, the log is as it was.
+        if let Some(name) = durable.filter(|_| self.named != Some(id)) {
+            name()?;
+            self.named = Some(id);
         }
         let seal = tally.seal();
         if !seal.is_empty() {
@@ -151,9 +155,9 @@ impl SegmentFile {
         }
         let len = self.counted.map_or(0, |counted| counted.seen.len);
         let committed = if seal.is_empty() {
-            commit(file, len, lines.bytes, durable)
+            commit(file, len, lines.bytes, durable.is_some())
         } else {
-            commit(file, len, &[seal, lines.bytes].concat(), durable)
+            commit(file, len, &[seal, lines.bytes].concat(), durable.is_some())
         };
         // Whatever happened is counted anew, unless all is well.
         self.counted = None;
@@ -169,11 +173,13 @@ impl SegmentFile {
             }
         }
         tally.wrote(seal.len(), lines.bytes.len(), lines.count);
-        let seen = Seen::of(&file.metadata().map_err(at("look at", &self.path))?);
-        if seen.len == tally.end {
-            self.counted = Some(Counted { seen, tally });
+        // Otherwise it is counted anew by the next one who asks.
+        if let Ok(found) = file.metadata()
+            && found.len() == tally.end
+        {
+            self.counted = Some(Counted { seen: Seen::of(&found), tally });
         }
-        Ok(Some(tally.entries()))
+        Ok(tally.entries())
     }
 
     /// Makes what is there durable.
@@ -205,13 +211,10 @@ impl SegmentFile {
         Ok(tally)
     }
 
-    /// The file open for appending, if it is still the one of that name.
-    fn open_to_append(&mut self, create: bool) -> Result<Arc<File>, StoreError> {
+    /// The file open for appending, and which one it is.
+    fn open_to_append(&mut self, create: bool) -> Result<(Arc<File>, FileId), StoreError> {
         if let Some((file, id)) = &self.open {
-            match fs::symlink_metadata(&self.path) {
-                Ok(found) if file_id(&found) == *id => return Ok(Arc::clone(file)),
-                _ => (self.open, self.named) = (None, false),
-            }
+            return Ok((Arc::clone(file), *id));
         }
         let mut options = OpenOptions::new();
         let file = open_plain(&self.path, options.read(true).append(true).create(create))
@@ -219,7 +222,7 @@ impl SegmentFile {
         let id = file_id(&file.metadata().map_err(at("look at", &self.path))?);
         let file = Arc::new(file);
         self.open = Some((Arc::clone(&file), id));
-        Ok(file)
+        Ok((file, id))
     }
 
     fn open_to_read(&self) -> Result<File, StoreError> {

@@ -67,6 +67,13 @@ impl Index {
         all.map(|(id, session)| (*id, session.used.load(Ordering::Acquire)))
     }
 
+    /// When a session was last used, in microseconds, if it has a segment.
+    pub(super) fn used(&self, session: SessionId) -> Option<u64> {
+        let of = self.sessions.get(&session)?;
+        let seen = of.segments.iter().any(|segment| self.found(*segment).is_some());
+        seen.then(|| of.used.load(Ordering::Acquire))
+    }
+
     /// The segments of a session, in any order.
     pub(super) fn segments(&self, session: SessionId) -> Vec<SegmentId> {
         let segments = self.sessions.get(&session).map_or(&[][..], |session| &session.segments);

@@ -168,3 +168,52 @@ fn writers_of_several_sessions_share_their_commits() {
     assert_eq!(store.journal().records() - before, (writers * (each + 1)) as u64, "all of them are durable");
     assert_eq!(store.list_sessions().unwrap().len(), writers);
 }
+
+const WORK: &str = "ANNALS_SESSIONS_TEST_JOURNAL";
+
+#[test]
+#[ignore = "the work of the process that the next test starts"]
+fn child() {
+    let Ok(work) = std::env::var(WORK) else { return };
+    let parts: Vec<&str> = work.split('\n').collect();
+    let (session, segment) = (parts[1].parse().unwrap(), parts[2].parse().unwrap());
+    let store = open(Path::new(parts[0]));
+    for n in store.read_entry_count(session, segment).unwrap().. {
+        store.append(session, segment, &entry(n)).unwrap();
+        println!("\nacknowledged {n}");
+    }
+}
+
+#[test]
+fn a_process_killed_while_it_appends_to_a_journal_has_lost_nothing_that_was_acknowledged() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    let dir = tempfile::tempdir().unwrap();
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    open(dir.path()).create_segment(session, segment, &[]).unwrap();
+    let mut least = 0;
+    for round in 0..4 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "journal_store::tests::child", "--ignored", "--nocapture"])
+            .env(WORK, format!("{}\n{session}\n{segment}", dir.path().display()))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
+            if let Some(number) = line.strip_prefix("acknowledged ") {
+                least = number.parse::<usize>().unwrap() + 1;
+                if least > round * 20 {
+                    child.kill().unwrap();
+                }
+            }
+        }
+        assert!(!child.wait().unwrap().success(), "it was killed");
+        let store = open(dir.path());
+        let entries = store.read_all(session, segment).unwrap();
+        assert!(entries.len() >= least, "{least} were acknowledged, {} are there", entries.len());
+        assert_eq!(entries, (0..entries.len()).map(entry).collect::<Vec<_>>());
+        assert!(store.findings().is_empty());
+    }
+    assert!(least > 60);
+}

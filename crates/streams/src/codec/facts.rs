@@ -9,13 +9,14 @@
 //! fact, or does not come again, is a row.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::io;
 
 use super::bytes::{Bytes, Flaw, put_varint};
 use super::ints;
 use super::packing::{Packer, Unpacker};
 use super::rows::{self, Rows};
-use crate::fact::{Fact, View};
+use crate::fact::{Fact, View, payload};
 
 mod causes;
 mod numbers;
@@ -31,6 +32,9 @@ use texts::Texts;
 /// With fewer facts than this rows are as good.
 const FEW: usize = 2;
 
+/// With so many facts of each key in the mean, one key after the other is not longer than as the log has them.
+const LONG_RUN: usize = 16;
+
 /// The payloads of a block, decoded as far as fields.
 #[derive(Debug)]
 pub(crate) struct Facts {
@@ -45,6 +49,8 @@ pub(crate) struct Facts {
     keys: Texts,
     stores: Texts,
     producers: Texts,
+    /// Of each different producer: whether it can be an agent's name.
+    names: Vec<bool>,
     derivations: Texts,
     causes: Causes,
     times: Vec<f64>,
@@ -79,8 +85,14 @@ pub(crate) fn pack(payloads: &[&[u8]], offsets: &[u64], packer: &mut Packer) -> 
     let times: Vec<f64> = facts.iter().map(|fact| fact.transaction_time).collect();
     let by_key = if order::tell(&times) { Mode::ByKey } else { Mode::ByKeyStored };
     let by_key = columns(&facts, &offsets, by_key, packer)?;
-    let as_logged = columns(&facts, &offsets, Mode::Log, packer)?;
-    out.extend_from_slice(if as_logged.len() < by_key.len() { &as_logged } else { &by_key });
+    let different: HashSet<&str> = facts.iter().map(|fact| &*fact.key).collect();
+    let as_logged = if facts.len() < different.len() * LONG_RUN {
+        Some(columns(&facts, &offsets, Mode::Log, packer)?)
+    } else {
+        None
+    };
+    let shorter = as_logged.filter(|as_logged| as_logged.len() < by_key.len());
+    out.extend_from_slice(&shorter.unwrap_or(by_key));
     Ok(Some(out))
 }
 
@@ -171,6 +183,7 @@ impl Facts {
         if !stores.is_full() || ![&stores, &producers, &derivations].iter().all(|texts| texts.is_utf8()) {
             return Err("a field that is no text");
         }
+        let names = producers.different().map(payload::is_name).collect();
         let value_bytes = bytes.size(most)?;
         let mut values = Vec::with_capacity(value_bytes.min(most));
         let value_ends = values::unpack(bytes, &order.run_of, value_bytes, &mut values, unpacker)?;
@@ -185,6 +198,7 @@ impl Facts {
             keys: unordered.keys,
             stores,
             producers,
+            names,
             derivations,
             causes,
             times,
@@ -209,6 +223,7 @@ impl Facts {
             valid_time: self.valid[row],
             schema_version: self.versions[row],
             producer: self.producers.get(row),
+            producer_names: self.producers.number(row).is_some_and(|number| self.names[number]),
             derivation: self.derivations.get(row),
         }
     }

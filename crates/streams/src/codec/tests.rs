@@ -116,6 +116,33 @@ fn verify_finds_a_plain_segment_that_is_another_one() {
 }
 
 #[test]
+fn one_form_is_encoded_from_another_and_back_to_plain() {
+    let plain = Scene::with_everything().sealed().remove(0);
+    let zstd = encoded(&plain, Codec::Zstd);
+    let shown = open(Box::new(MemoryFile::new(&zstd.bytes()))).unwrap();
+    let mut delta = Vec::new();
+    encode(&*shown, &mut delta, Codec::Delta).unwrap();
+    assert_eq!(delta, encoded(&plain, Codec::Delta).bytes());
+    verify(&*shown, &MemoryFile::new(&delta)).unwrap();
+    assert_eq!(check(&MemoryFile::new(&delta)).unwrap(), check(&zstd).unwrap());
+    assert_eq!(scene::all(&*open(Box::new(MemoryFile::new(&delta))).unwrap()), plain.bytes());
+}
+
+#[test]
+fn a_check_finds_a_block_that_does_not_verify() {
+    let file = encoded(&Scene::of_batches(&[10]).sealed()[0], Codec::Delta);
+    assert_eq!(check(&file).unwrap(), 10);
+    let mut bytes = file.bytes();
+    for at in [70, 200, bytes.len() - 100, bytes.len() - 200] {
+        bytes[at] ^= 4;
+        let error = check(&MemoryFile::new(&bytes)).unwrap_err();
+        assert!(matches!(error, CodecError::Damaged { .. }), "{error}");
+        bytes[at] ^= 4;
+    }
+    assert!(check(&MemoryFile::new(b"annalsWL")).is_err());
+}
+
+#[test]
 fn names_are_read_back() {
     for codec in Codec::ALL {
         assert_eq!(codec.to_string().parse::<Codec>().unwrap(), codec);

@@ -129,6 +129,9 @@ impl Fact {
         if fact.transaction_time.is_nan() {
             return other("it does not say when it was written");
         }
+        if fact.valid_time.is_some_and(f64::is_nan) {
+            return other("its valid time is not a number");
+        }
         Ok(fact)
     }
 

@@ -79,7 +79,14 @@ pub(crate) struct View<'a> {
     pub(crate) valid_time: Option<f64>,
     pub(crate) schema_version: i64,
     pub(crate) producer: Option<&'a [u8]>,
+    /// Whether the producer [is a name](is_name).
+    pub(crate) producer_names: bool,
     pub(crate) derivation: Option<&'a [u8]>,
+}
+
+/// Whether a producer can be an agent's name.
+pub(crate) fn is_name(producer: &[u8]) -> bool {
+    std::str::from_utf8(producer).is_ok_and(|producer| check_name("agent", producer).is_ok())
 }
 
 /// What a qualifier says.
@@ -92,12 +99,9 @@ enum Said<'a> {
 }
 
 impl<'a> View<'a> {
-    /// Whether the producer can be an agent's name.
+    /// The producer, if it is an agent's name.
     fn agent(&self) -> Option<&'a [u8]> {
-        let names = |producer: &&[u8]| {
-            std::str::from_utf8(producer).is_ok_and(|producer| check_name("agent", producer).is_ok())
-        };
-        self.producer.filter(names)
+        self.producer.filter(|_| self.producer_names)
     }
 
     /// Its qualifiers, in their order.

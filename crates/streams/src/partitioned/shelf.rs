@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use annals_journal::{Disk, Listed, Mode};
 
-use super::{MANIFEST, SETTINGS};
+use super::{ENCODED, MANIFEST, SETTINGS};
 use crate::bucket;
+use crate::codec::{self, Codec};
 use crate::root::Foreign;
-use crate::seam::{self, Codec};
 
 /// The length of a segment's name.
 const SEGMENT_LEN: usize = 20;
@@ -104,8 +104,7 @@ fn opened(disk: &dyn Disk, path: &Path, bucket: String, stored: u64) -> io::Resu
         Err(_) => return Ok(Some(Place::plain(bucket, stored))),
         Ok(file) => file,
     };
-    let (file, codec) = seam::open(file)?;
-    let plain = if codec == Codec::Plain { stored } else { file.len()? };
+    let (plain, codec) = (codec::plain_len(&*file)?, codec::codec_of(&*file)?);
     Ok(Some(Place { bucket, stored, plain, codec }))
 }
 
@@ -133,12 +132,14 @@ impl Found {
             let (segment, suffix) = ours.split_at_checked(SEGMENT_LEN).unwrap_or((ours, ""));
             match base_of(segment) {
                 Some(base) if suffix.is_empty() && name == segment => {
-                    self.segment(base, bucket.clone(), len)?
+                    self.segment(base, bucket.clone(), len)?;
                 }
                 Some(base) if suffix == MANIFEST && name == ours => {
                     self.sidecars.push((base, bucket.clone(), name));
                 }
-                Some(_) if suffix == MANIFEST => self.leftovers.push((bucket.clone(), name)),
+                Some(_) if suffix == MANIFEST || name.ends_with(ENCODED) && suffix.len() < ENCODED.len() => {
+                    self.leftovers.push((bucket.clone(), name));
+                }
                 _ => self.stranger(path.join(name), "it is no segment, and nothing that stands beside one"),
             }
         }

@@ -19,10 +19,7 @@ fn options() -> Options {
     }
 }
 
-fn journal<D: Disk + 'static>(disk: &D, clock: &ManualClock) -> (Arc<Partitioned>, Journal)
-where
-    D: Clone,
-{
+fn journal<D: Disk + Clone + 'static>(disk: &D, clock: &ManualClock) -> (Arc<Partitioned>, Journal) {
     let shown = Arc::new(Partitioned::new(Arc::new(disk.clone()), PathBuf::from("/s"), Bucket::Hour));
     let journal =
         Journal::open_on(Arc::clone(&shown) as _, Arc::new(clock.clone()), Path::new("/s"), options())
@@ -102,4 +99,49 @@ fn the_journal_sees_neither_settings_nor_manifests_nor_what_stands_in_buckets() 
     journal.close().unwrap();
     let plain = Journal::open_on(Arc::new(disk.clone()), Arc::new(SystemClock), Path::new("/s"), options());
     assert!(plain.is_err(), "without the adapter it is no journal");
+}
+
+#[test]
+fn a_manifest_that_comes_after_its_segment_was_purged_goes_with_its_bucket() {
+    let (disk, clock) = (SimDisk::new(), ManualClock::at(0));
+    let (shown, journal) = journal(&disk, &clock);
+    for _ in 0..3 {
+        journal.append("x").unwrap();
+        clock.advance(HOUR);
+    }
+    let place = shown.place(0).unwrap();
+    let sidecar = shown.path(&place, 0, MANIFEST);
+    shown.keep_beside(&place, 0);
+    assert!(disk.read_file(shown.path(&place, 0, "")).is_ok(), "it stays beside its segment");
+    // Held back until the purge has been: the bucket is not empty then.
+    disk.write_file(&sidecar, b"late").unwrap();
+    disk.write_file(sidecar.with_extension("json.tmp"), b"late").unwrap();
+    journal.apply(&journal.plan(&Keep::Segments(1)).unwrap(), annals_journal::Consent::default()).unwrap();
+    disk.remove_file(sidecar.with_extension("json.tmp")).unwrap();
+    disk.write_file(&sidecar, b"late").unwrap();
+    assert_eq!(buckets(&disk).len(), 2);
+    shown.keep_beside(&place, 0);
+    assert_eq!(buckets(&disk), ["date=1970-01-01T02"]);
+    // The clock goes back into a bucket that is gone.
+    disk.remove_dir(Path::new("/s/date=1970-01-01T01")).unwrap_err();
+    clock.set(0);
+    journal.append("in a bucket made anew").unwrap();
+    assert!(buckets(&disk).contains(&"date=1970-01-01T00".to_owned()));
+}
+
+#[test]
+fn an_encoded_file_does_not_bring_back_a_segment_that_was_purged() {
+    let (disk, clock) = (SimDisk::new(), ManualClock::at(0));
+    let (shown, journal) = journal(&disk, &clock);
+    for _ in 0..3 {
+        journal.append("x").unwrap();
+        clock.advance(HOUR);
+    }
+    let place = shown.place(0).unwrap();
+    let temporary = shown.path(&place, 0, ENCODED);
+    disk.write_file(&temporary, b"encoded").unwrap();
+    journal.apply(&journal.plan(&Keep::Segments(1)).unwrap(), annals_journal::Consent::default()).unwrap();
+    assert!(!shown.replace(0, &temporary, 7, Codec::Zstd).unwrap());
+    assert!(disk.read_file(&temporary).is_err() && shown.place(0).is_err());
+    assert_eq!(shown.count().unwrap(), 1);
 }

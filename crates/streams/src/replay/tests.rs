@@ -261,7 +261,7 @@ fn another_process_reads_the_root_while_it_is_written() {
         scene.write("a", &[second.to_string()]).unwrap();
         scene.write("new", &[second.to_string()]).unwrap();
         scene.clock.advance(7200 * SECOND);
-        while let Some(batch) = tail.next() {
+        for batch in tail.by_ref() {
             *seen.entry("a").or_default() += batch.unwrap().len();
         }
     }

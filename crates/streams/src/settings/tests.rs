@@ -13,7 +13,7 @@ fn every() -> Vec<Settings> {
         Keep::Bytes(9),
         Keep::Segments(3),
         Keep::Newest,
-        Keep::From(annals_journal::Offset::new(8)),
+        Keep::From(Offset::new(8)),
     ];
     let mut all: Vec<Settings> = syncs.into_iter().map(|sync| Settings { sync, ..base }).collect();
     all.extend(buckets.into_iter().map(|bucket| Settings { bucket, ..base }));

@@ -9,6 +9,7 @@ use super::*;
 
 mod conforming;
 mod crash;
+mod encoded;
 mod hostile;
 mod kill;
 mod opened;
@@ -122,7 +123,7 @@ fn what_was_written_to_many_streams_is_there_after_a_close_and_an_open() {
 
 #[test]
 fn segments_lie_in_the_directories_of_their_buckets_and_nothing_else_does() {
-    let mut scene = Scene::new(Options::default());
+    let mut scene = Scene::new(Options { background: false, ..Options::default() });
     scene.set("hourly", Settings { bucket: Bucket::Hour, ..Settings::default() }).unwrap();
     scene.set("flat", Settings { bucket: Bucket::None, ..Settings::default() }).unwrap();
     for _ in 0..2 {
@@ -190,7 +191,7 @@ fn a_handle_is_a_name_and_follows_its_stream_through_closes_and_opens() {
         scene.write("other", &["x"]).unwrap();
         assert!(!scene.durability().streams["followed"].open);
         stream.append(&[i.to_string()]).unwrap();
-        while let Some(batch) = tail.next() {
+        for batch in tail.by_ref() {
             seen.extend(
                 batch.unwrap().iter().map(|entry| String::from_utf8_lossy(entry.payload).into_owned()),
             );

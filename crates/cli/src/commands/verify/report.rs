@@ -35,6 +35,8 @@ pub(super) struct IndexReport {
     pub(super) ok: bool,
     /// Records of the journal that were looked up in the store.
     pub(super) compared: u64,
+    /// The offset of the first of them: what retention has removed before it only the store knows.
+    pub(super) compared_from: u64,
     /// Keys that are not as they should be, the first thousand of each check.
     pub(super) damaged: Vec<Key>,
     /// How many such keys there are.
@@ -121,7 +123,7 @@ impl IndexReport {
                 self.differing.push(format!("the journal could not be read to its end: {reason}"));
             }
             Ok(compared) => {
-                self.compared = compared.records;
+                (self.compared, self.compared_from) = (compared.records, compared.from.get());
                 self.passed = compared.passed.iter().cloned().map(Range::of).collect();
                 let families = compared.differing();
                 self.differing.extend(

@@ -44,7 +44,7 @@ fn a_generation_that_was_left_behind_is_noticed() {
 /// What `verify` answers with this in the place of that.
 fn verified(code: i32, change: impl Fn(&mut Value)) -> Answer {
     let family = json!({"log": "ab", "store": "ab", "stored": "ab", "same": true});
-    let mut said = json!({"ok": code == 0, "damaged": [], "index": {"damaged": [], "error": null, "families":
+    let mut said = json!({"ok": code == 0, "damaged": [], "index": {"compared_from": 0, "damaged": [], "error": null, "families":
         {"assertions": family, "votes": family, "epochs": family, "subjects": family}}});
     change(&mut said);
     let stderr = match code {
@@ -57,7 +57,9 @@ fn verified(code: i32, change: impl Fn(&mut Value)) -> Answer {
 #[test]
 fn what_verify_finds_is_noticed_and_a_purge_excuses_nothing_but_itself() {
     assert_eq!(sound(&verified(0, |_| {}), false), Ok(()));
-    assert_eq!(sound(&verified(4, |_| {}), true), Ok(()));
+    assert_eq!(sound(&verified(0, |said| said["index"]["compared_from"] = json!(80)), true), Ok(()));
+    assert!(sound(&verified(0, |said| said["index"]["compared_from"] = json!(80)), false).is_err());
+    assert!(sound(&verified(4, |_| {}), true).is_err());
     assert!(sound(&verified(4, |_| {}), false).is_err());
     assert!(sound(&verified(1, |_| {}), true).is_err());
     let changes: [fn(&mut Value); 5] = [

@@ -6,6 +6,7 @@
 //!   1E3                     ->  an exception: its text
 //! ```
 
+use std::collections::HashSet;
 use std::io;
 use std::io::Write as _;
 
@@ -49,9 +50,15 @@ pub(crate) struct Exceptions {
 
 /// Adds the column to `out`, in the shortest of the forms that fit.
 pub(crate) fn pack(tokens: &[&[u8]], runs: &[u32], packer: &mut Packer, out: &mut Vec<u8>) -> io::Result<()> {
-    let mut best = vec![TEXT];
-    texts::pack(tokens.iter().map(|token| Some(*token)), packer, &mut best)?;
-    if let Some(style) = style(tokens) {
+    let mut best = None;
+    let style = style(tokens);
+    // Numbers of many kinds are never shorter as texts, and packing those takes longest.
+    if style.is_none() || are_few(tokens) {
+        let mut packed = vec![TEXT];
+        texts::pack(tokens.iter().map(|token| Some(*token)), packer, &mut packed)?;
+        shorter(packed, &mut best);
+    }
+    if let Some(style) = style {
         let mut numbers = Vec::with_capacity(tokens.len());
         let exceptions = convert(tokens, &mut numbers, |token, text| {
             let number = decimal(token)?.at(style.scale)?;
@@ -76,13 +83,20 @@ pub(crate) fn pack(tokens: &[&[u8]], runs: &[u32], packer: &mut Packer, out: &mu
             shorter(packed, &mut best);
         }
     }
-    out.extend_from_slice(&best);
+    out.extend_from_slice(&best.unwrap_or_default());
     Ok(())
 }
 
-fn shorter(packed: Vec<u8>, best: &mut Vec<u8>) {
-    if packed.len() < best.len() {
-        *best = packed;
+/// Whether at most a quarter of the tokens are different ones.
+fn are_few(tokens: &[&[u8]]) -> bool {
+    let mut different = HashSet::new();
+    tokens.iter().all(|token| !different.insert(*token) || different.len() * 4 <= tokens.len())
+}
+
+/// Takes the packed one if it is shorter, or the first.
+fn shorter(packed: Vec<u8>, best: &mut Option<Vec<u8>>) {
+    if best.as_ref().is_none_or(|best| packed.len() < best.len()) {
+        *best = Some(packed);
     }
 }
 

@@ -142,3 +142,16 @@ fn late_facts_nulls_and_new_shapes_cost_what_they_are_and_no_more() {
     // One late fact, and the key of each has to be stored.
     assert!(odd < even + 800, "{odd} bytes, {even} without");
 }
+
+#[test]
+fn a_time_that_is_not_a_number_is_of_no_fact() {
+    // Infinity with one more bit: found among payloads with a flipped bit.
+    let mut assertion =
+        Fact { valid_time: Some(f64::INFINITY), ..Fact::new("s", "k", "1", 1.5) }.to_assertion().unwrap();
+    assertion.qualifiers[0].value = annals_record::Value::Float(f64::NAN);
+    let odd = annals_record::serialize_assertion(&assertion).unwrap();
+    assert_eq!(Fact::of_payload(&odd), None);
+    let mut payloads = readings(20, |_, _| {});
+    payloads.push(odd);
+    assert!(check(&payloads, &offsets(21)).is_some());
+}

@@ -119,6 +119,17 @@ impl Texts {
         Some(&self.bytes[start as usize..self.ends[number as usize] as usize])
     }
 
+    /// The number of a row's text among the different ones.
+    pub(crate) fn number(&self, row: usize) -> Option<usize> {
+        Some(self.rows[row]).filter(|number| *number != ABSENT).map(|number| number as usize)
+    }
+
+    /// All different texts.
+    pub(crate) fn different(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start as usize..*end as usize])
+    }
+
     /// The text of a row, or nothing.
     pub(crate) fn text(&self, row: usize) -> &[u8] {
         self.get(row).unwrap_or_default()
@@ -126,12 +137,7 @@ impl Texts {
 
     /// Whether all rows have a text that is UTF-8; a column of parts of texts need not be.
     pub(crate) fn is_utf8(&self) -> bool {
-        let mut start = 0;
-        self.ends.iter().all(|end| {
-            let text = &self.bytes[start as usize..*end as usize];
-            start = *end;
-            std::str::from_utf8(text).is_ok()
-        })
+        self.different().all(|text| std::str::from_utf8(text).is_ok())
     }
 
     /// Whether every row has a text.

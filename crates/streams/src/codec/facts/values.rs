@@ -120,6 +120,8 @@ pub(crate) fn unpack(
             (0..slots).map(|_| Scalars::unpack(bytes, rows.len(), most, &runs, unpacker)).collect();
         columns.push(columns_of?);
     }
+    let parts: Vec<Vec<&[u8]>> =
+        (0..shape_count).map(|number| shapes.text(number).split(|byte| *byte == SLOT).collect()).collect();
     let mut next = vec![0; shape_count];
     let mut ends = Vec::with_capacity(count);
     for number in of {
@@ -127,7 +129,7 @@ pub(crate) fn unpack(
         let row = next[number];
         next[number] += 1;
         let mut columns = columns[number].iter_mut();
-        for (i, part) in shapes.text(number).split(|byte| *byte == SLOT).enumerate() {
+        for (i, part) in parts[number].iter().enumerate() {
             if i > 0
                 && let Some(column) = columns.next()
             {

@@ -30,13 +30,13 @@ impl Roots {
         stream
     }
 
-    fn closed(&self, stream: Stream) -> tempfile::TempDir {
+    fn closed(&self, stream: &Stream) -> tempfile::TempDir {
         let (dir, streams) = self.roots.lock().unwrap().remove(&stream.identity()).unwrap();
         streams.close().unwrap();
         dir
     }
 
-    fn scribbled(&self, stream: Stream, at: Offset) -> tempfile::TempDir {
+    fn scribbled(&self, stream: &Stream, at: Offset) -> tempfile::TempDir {
         let dir = self.closed(stream);
         let segments = tree(dir.path()).into_iter().filter(|path| path.ends_with(".wal"));
         let base_of =
@@ -57,7 +57,7 @@ impl Subject for Roots {
     }
 
     fn reopen(&self, log: Stream) -> Option<Stream> {
-        Some(self.open(self.closed(log)))
+        Some(self.open(self.closed(&log)))
     }
 
     fn close(&self, log: &Stream) -> bool {
@@ -76,12 +76,12 @@ impl Subject for Roots {
     }
 
     fn damage(&self, log: Stream, at: Offset) -> Option<Stream> {
-        let dir = self.scribbled(log, at);
+        let dir = self.scribbled(&log, at);
         Some(self.open(dir))
     }
 
     fn lose(&self, log: Stream, at: Offset) -> Option<Stream> {
-        let dir = self.scribbled(log, at);
+        let dir = self.scribbled(&log, at);
         let of = dir.path().join("wal/store=%53ubject%2f1");
         let disk: Arc<dyn Disk> = Arc::new(Partitioned::new(Arc::new(RealDisk), of.clone(), Bucket::Day));
         let options = self.options.defaults.journal(64 << 10);

@@ -9,7 +9,7 @@ use crate::{Manifest, Stats, Wanted};
 
 /// Streams `age`, `newest` and `all`, named by what they keep; each has five sealed segments, one an hour, and an active one.
 fn scene() -> Scene {
-    let scene = Scene::new(Options::default());
+    let scene = Scene::new(Options { background: false, ..Options::default() });
     for (stream, keep) in
         [("age", Keep::Age(Duration::from_secs(9000))), ("newest", Keep::Newest), ("all", Keep::Everything)]
     {

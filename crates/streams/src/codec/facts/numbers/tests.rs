@@ -96,8 +96,7 @@ fn spellings_that_mean_the_same_are_not_made_one() {
 #[test]
 fn one_odd_value_does_not_cost_the_column_its_form() {
     let mut tokens: Vec<String> = (0..500).map(|i| format!("{}.{}", 20 + i % 3, i % 10)).collect();
-    let pack =
-        |tokens: &[String]| packed(&tokens.iter().map(|token| token.as_bytes()).collect::<Vec<_>>()).len();
+    let pack = |tokens: &[String]| packed(&tokens.iter().map(String::as_bytes).collect::<Vec<_>>()).len();
     let before = pack(&tokens);
     tokens[250] = "null".to_owned();
     tokens[300] = "1E3".to_owned();
