@@ -13,6 +13,7 @@ mod packed;
 mod packets;
 mod records;
 mod refusals;
+mod sessions;
 
 /// What a reading found.
 struct Whole<T> {
@@ -128,6 +129,10 @@ impl Store {
         assert!(missed > 100);
         self.write(&self.whole);
     }
+}
+
+fn taken(appended: u64, duplicates: u64) -> Taken {
+    Taken { appended, duplicates, refused: 0 }
 }
 
 /// A damaged byte costs the frame that it lies in.
