@@ -102,6 +102,11 @@ impl Partitioned {
         }
     }
 
+    /// Whether there is a segment besides the newest one, as far as is known.
+    pub(crate) fn has_sealed(&self) -> bool {
+        self.shelf().places.len() > 1
+    }
+
     /// Whether a segment was begun behind another since this was asked last.
     pub(crate) fn has_rolled(&self) -> bool {
         self.rolled.load(Ordering::Relaxed) && self.rolled.swap(false, Ordering::Relaxed)

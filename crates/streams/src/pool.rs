@@ -37,6 +37,8 @@ pub(crate) struct Entry {
     pub(crate) made: AtomicBool,
     /// With an interval: a sync is on its way.
     pub(crate) due: AtomicBool,
+    /// The root's worker was told of it once since the root was opened.
+    tended: AtomicBool,
     /// The root's worker has it on its list.
     pub(crate) noted: AtomicBool,
     /// Held by whoever encodes its segments; those that did not become smaller.
@@ -64,8 +66,6 @@ pub(crate) struct Opened {
     pub(crate) journal: Journal,
     pub(crate) disk: Arc<Partitioned>,
     pub(crate) settings: Settings,
-    /// Whether the worker was told that it is open.
-    tended: AtomicBool,
 }
 
 /// The right to use an open stream for the length of a call.
@@ -100,6 +100,7 @@ impl Entry {
             used: AtomicU64::new(0),
             made: AtomicBool::new(made),
             due: AtomicBool::new(false),
+            tended: AtomicBool::new(false),
             noted: AtomicBool::new(false),
             unworthy: Mutex::default(),
         }
@@ -173,8 +174,8 @@ impl Core {
         };
         state.leases += 1;
         drop(state);
-        if !opened.tended.swap(true, Ordering::Relaxed) && opened.settings.codec != Codec::Plain {
-            // An earlier life may have sealed what nobody encoded.
+        if !entry.tended.swap(true, Ordering::Relaxed) && opened.disk.has_sealed() {
+            // An earlier process may have sealed what nobody has looked at.
             self.note(entry);
         }
         Ok(Lease { entry: Arc::clone(entry), opened })
@@ -205,7 +206,7 @@ impl Core {
         let options = settings.journal(self.options.reserve_bytes);
         let journal = Journal::open_on(shown, Arc::clone(&self.clock), &entry.dir, options)
             .map_err(|error| Error::of(entry.name.as_str(), error))?;
-        Ok(Opened { journal, disk, settings, tended: AtomicBool::new(false) })
+        Ok(Opened { journal, disk, settings })
     }
 
     /// Closes idle streams until there is room for one more. If none is idle there will be one too many.

@@ -1,7 +1,8 @@
 //! A root that is only read: beside the process that writes it, or without one.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use annals_journal::{Clock, Disk, RealDisk, SystemClock};
 
@@ -34,6 +35,8 @@ struct Beside {
     clock: Arc<dyn Clock>,
     wal: PathBuf,
     timeline: Arc<dyn Timeline>,
+    /// Streams that were seen to be directories: a link in a stream's place is not followed.
+    known: Mutex<BTreeSet<StreamName>>,
 }
 
 impl Beside {
@@ -41,8 +44,13 @@ impl Beside {
         Survey::of(&*self.disk, &self.wal).map_err(|error| Error::io("list", &self.wal, error))
     }
 
+    /// A stream that is there.
     fn entry(&self, name: &StreamName) -> Result<Entry, Error> {
-        if !self.survey()?.names.contains(name) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.contains(name) {
+            known.extend(self.survey()?.names);
+        }
+        if !known.contains(name) {
             return Err(Error::NoStream { stream: name.to_string() });
         }
         Ok(Entry::new(name.clone(), self.wal.join(name.directory()), true))
@@ -55,8 +63,7 @@ impl Streamed for Beside {
     }
 
     fn source(&self, name: &StreamName) -> Result<Source, Error> {
-        let dir = self.wal.join(name.directory());
-        let entry = Entry::new(name.clone(), dir, true);
+        let entry = self.entry(name)?;
         match beside(&self.disk, &self.clock, &entry) {
             Ok((reader, disk)) => Ok(Source::Beside(reader, disk)),
             Err(annals_journal::Error::Missing { .. }) => Err(Error::NoStream { stream: name.to_string() }),
@@ -65,7 +72,7 @@ impl Streamed for Beside {
     }
 
     fn segment_files(&self, name: &StreamName) -> Result<u64, Error> {
-        segment_files(&self.disk, &self.wal.join(name.directory()), name)
+        segment_files(&self.disk, &self.entry(name)?.dir, name)
     }
 
     fn timeline(&self) -> &dyn Timeline {
@@ -105,7 +112,7 @@ impl Reader {
         root: &Path,
         timeline: Arc<dyn Timeline>,
     ) -> Result<Self, Error> {
-        let shelf = Beside { disk, clock, wal: root.join(WAL), timeline };
+        let shelf = Beside { disk, clock, wal: root.join(WAL), timeline, known: Mutex::default() };
         shelf.survey()?;
         Ok(Self { shelf: Arc::new(shelf) })
     }
@@ -141,7 +148,7 @@ impl Reader {
     /// # Errors
     /// [`Error::NoStream`]; [`Error::Io`].
     pub fn replay(&self, query: &Query) -> Result<Replay, Error> {
-        Replay::new(Arc::clone(&self.shelf) as Arc<dyn Streamed>, query)
+        Replay::new(Arc::clone(&self.shelf) as Arc<dyn Streamed>, query, VecDeque::new())
     }
 
     /// How many segment files one stream has, or all have.

@@ -145,7 +145,12 @@ impl fmt::Debug for Replay {
 }
 
 impl Replay {
-    pub(crate) fn new(shelf: Arc<dyn Streamed>, query: &Query) -> Result<Self, Error> {
+    /// `errors` come first.
+    pub(crate) fn new(
+        shelf: Arc<dyn Streamed>,
+        query: &Query,
+        errors: VecDeque<Error>,
+    ) -> Result<Self, Error> {
         let names = match &query.streams {
             None => shelf.names()?,
             Some(names) => {
@@ -165,7 +170,7 @@ impl Replay {
             query: query.clone(),
             lanes: Vec::with_capacity(names.len()),
             next: BinaryHeap::with_capacity(names.len()),
-            errors: VecDeque::new(),
+            errors,
             readers: VecDeque::new(),
             batch: Batch::default(),
             times: Vec::new(),

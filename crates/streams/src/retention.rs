@@ -4,12 +4,18 @@
 //!   settings.keep -> plan (dry) -> the journal's blockers, its word on clock jumps -> purge -> receipts
 //! ```
 
+use std::sync::Arc;
+
 use annals_journal::{Consent, Keep, Plan};
 
 use crate::error::Error;
 use crate::manifest::Unreadable;
+use crate::pool::Entry;
 use crate::receipts::PurgeReceipt;
 use crate::streams::Streams;
+
+/// A stream and what it keeps, or why that is not known.
+type Policy = (String, Result<Keep, Error>);
 
 /// What a stream's policy would remove now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,18 +45,18 @@ impl Streams {
     /// [`Error::NoStream`]; [`Error::Settings`]; [`Error::Journal`] if a file cannot be read.
     pub fn plan_purge(&self, stream: Option<&str>) -> Result<Vec<StreamPlan>, Error> {
         let wanted = self.with_policy(stream)?;
-        wanted.into_iter().map(|(stream, keep)| self.plan_one(&stream, &keep)).collect()
+        wanted.into_iter().map(|(stream, keep)| self.plan_one(&stream, &keep?)).collect()
     }
 
     /// Removes what the policy of one stream, or of each that has one, does not keep; returns a receipt for each segment.
     /// A stream for which that is refused (a clock that jumped, without `consent`) is listed, and keeps nobody else's.
     ///
     /// # Errors
-    /// As [`Streams::plan_purge`].
+    /// [`Error::NoStream`]; [`Error::Settings`] of a stream that was named.
     pub fn purge(&self, stream: Option<&str>, consent: Consent) -> Result<Purged, Error> {
         let mut purged = Purged::default();
         for (stream, keep) in self.with_policy(stream)? {
-            match self.purge_one(&stream, &keep, consent) {
+            match keep.and_then(|keep| self.purge_one(&stream, &keep, consent)) {
                 Ok(receipts) => purged.receipts.extend(receipts),
                 Err(error) => {
                     tracing::warn!(%stream, %error, "not purged");
@@ -75,19 +81,15 @@ impl Streams {
         Ok(StreamPlan { stream: stream.to_owned(), plan })
     }
 
-    /// One stream, or all that have a policy.
-    fn with_policy(&self, stream: Option<&str>) -> Result<Vec<(String, Keep)>, Error> {
+    /// One stream, or all that have a policy, and those of which it is not known.
+    fn with_policy(&self, stream: Option<&str>) -> Result<Vec<Policy>, Error> {
         if let Some(stream) = stream {
             let entry = self.core.existing(stream)?;
-            return Ok(vec![(stream.to_owned(), self.core.settings_of(&entry)?.keep)]);
+            return Ok(vec![(stream.to_owned(), Ok(self.core.settings_of(&entry)?.keep))]);
         }
-        let mut wanted = Vec::new();
-        for entry in self.core.all() {
-            let keep = self.core.settings_of(&entry)?.keep;
-            if keep != Keep::Everything {
-                wanted.push((entry.name.to_string(), keep));
-            }
-        }
-        Ok(wanted)
+        let keep = |entry: &Arc<Entry>| self.core.settings_of(entry).map(|settings| settings.keep);
+        let all = self.core.all();
+        let wanted = all.iter().map(|entry| (entry.name.to_string(), keep(entry)));
+        Ok(wanted.filter(|(_, keep)| !matches!(keep, Ok(Keep::Everything))).collect())
     }
 }

@@ -148,11 +148,11 @@ impl Streams {
 
     /// The records of one stream, or of all, by time, within exact bounds.
     ///
-    /// What was accepted before this call is made durable first, and is read.
+    /// What was accepted before this call is made durable first, and is read. Where that fails, and whatever else is wrong with a
+    /// stream, is an item of the replay: it goes on with what is durable, and with the other streams.
     ///
     /// # Errors
-    /// [`Error::NoStream`]; [`Error::Poisoned`] if what was accepted cannot be made durable. What else is wrong with a stream
-    /// is an item of the replay, and does not keep it from the others.
+    /// [`Error::NoStream`] of a stream that was named; [`Error::Name`]; [`Error::Closed`].
     pub fn replay(&self, query: &Query) -> Result<Replay, Error> {
         let buffered: Vec<Arc<Entry>> = match &query.streams {
             None => self.core.opened().clone(),
@@ -163,8 +163,8 @@ impl Streams {
             let settled = Source::Open(lease).settle();
             settled.map_err(|error| Error::of(entry.name.as_str(), error))
         });
-        settled.into_iter().collect::<Result<(), _>>()?;
-        Replay::new(Arc::clone(&self.core) as Arc<dyn Streamed>, query)
+        let unsettled = settled.into_iter().filter_map(Result::err).collect();
+        Replay::new(Arc::clone(&self.core) as Arc<dyn Streamed>, query, unsettled)
     }
 
     /// Makes durable everything that was accepted, of one stream or of all.

@@ -7,6 +7,7 @@ use annals_testkit::ManualClock;
 
 use super::*;
 
+mod at_once;
 mod conforming;
 mod crash;
 mod encoded;

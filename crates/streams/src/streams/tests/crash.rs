@@ -138,13 +138,15 @@ fn a_power_cut_between_any_two_steps_leaves_what_was_acknowledged() {
     for seed in 0..cases {
         let rng = &mut Rng::with_seed(seed);
         let disk = SimDisk::new();
-        disk.keep_copies(0..100_000);
+        // Between any two steps of the first life, and here and there in the others.
+        disk.keep_copies((0..100_000).step_by(if seed == 0 { 1 } else { 7 }));
         let mut told = Told::default();
         live(&disk, rng, &mut told, 60).unwrap();
         let made = disk.made();
         for (step, image) in disk.take_copies() {
-            for survival in [Survival::NOTHING, Survival::any(rng)] {
-                check(&image.crash(survival, rng), &told, step);
+            let survivals = [Survival::NOTHING, Survival::any(rng)];
+            for survival in &survivals[..if step % 3 == 0 { 2 } else { 1 }] {
+                check(&image.crash(*survival, rng), &told, step);
                 cuts += 1;
             }
             let call = made[step as usize].call;
@@ -158,7 +160,7 @@ fn a_power_cut_between_any_two_steps_leaves_what_was_acknowledged() {
     for call in ["CreateDir", "Rename", "SyncDir", "Sync", "Remove", "RemoveDir", "Write"] {
         assert!(between.contains(call), "a cut before a {call}");
     }
-    assert!(cuts > 1000, "{cuts} cuts");
+    assert!(cuts > 600, "{cuts} cuts");
 }
 
 #[test]

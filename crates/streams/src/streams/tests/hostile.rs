@@ -29,6 +29,12 @@ fn what_stands_among_the_streams_and_is_none_is_left_alone_and_told() {
         assert!(matches!(scene.set(name, Settings::default()), Err(Error::Foreign { .. })));
         assert!(scene.stream(name).is_err());
     }
+    let reader = crate::Reader::open(scene.root()).unwrap();
+    for name in ["link", "file"] {
+        assert!(matches!(reader.replay(&Query::of(name)), Err(Error::NoStream { .. })));
+        assert!(matches!(reader.segment_count(Some(name)), Err(Error::NoStream { .. })));
+        assert!(matches!(reader.manifest(Some(name)), Err(Error::NoStream { .. })));
+    }
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0, "nothing was written through the link");
     assert_eq!(fs::read_to_string(wal.join("store=file")).unwrap(), "a file");
     assert_eq!(crate::Reader::open(scene.root()).unwrap().foreign().unwrap().len(), 5);

@@ -81,7 +81,7 @@ fn run_and_kill(root: &Path, after: Duration) -> Vec<(String, u64, String)> {
 #[test]
 fn nothing_that_was_acknowledged_is_lost_when_the_process_is_killed() {
     let dir = tempfile::tempdir().unwrap();
-    let kills = std::env::var("ANNALS_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(5);
+    let kills = std::env::var("ANNALS_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(4);
     let mut rng = fastrand::Rng::new();
     let mut acknowledged = Vec::new();
     for _ in 0..kills {

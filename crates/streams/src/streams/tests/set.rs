@@ -83,6 +83,19 @@ fn settings_that_do_not_verify_stop_their_stream_alone_until_they_are_set_anew()
     let error = scene.write("a", &["y"]).unwrap_err();
     assert!(matches!(&error, Error::Settings { path: at, .. } if *at == path), "{error}");
     scene.write("b", &["y"]).unwrap();
+    scene.checkpoint(Some("b")).unwrap();
+    scene.write("b", &["z"]).unwrap();
+    scene.checkpoint(Some("b")).unwrap();
+    let purged = scene.purge(None, annals_journal::Consent::default()).unwrap();
+    assert!(
+        purged.receipts.iter().all(|receipt| receipt.store == "b") && purged.receipts.len() == 1,
+        "{purged:?}"
+    );
+    assert!(purged.refused.len() == 1 && purged.refused[0].what == "a", "{purged:?}");
+    assert!(matches!(
+        scene.purge(Some("a"), annals_journal::Consent::default()),
+        Err(Error::Settings { .. })
+    ));
     assert_eq!(scene.all(&Query::of("a")).len(), 1, "it can be read");
     scene.set("a", Settings::default()).unwrap();
     scene.write("a", &["y"]).unwrap();

@@ -103,6 +103,13 @@ fn a_sync_that_fails_stops_its_stream_alone_loudly_until_it_is_opened_anew() {
         };
         assert_eq!((disk.fired(), failed.kind()), (1, Kind::Stop), "{failed}");
         assert!(matches!(&failed, Error::Poisoned { stream, .. } if stream == "bad"), "{failed}");
+        let (held, errors): (Vec<_>, Vec<_>) =
+            streams.replay(&Query::default()).unwrap().partition(Result::is_ok);
+        assert!(held.len() >= 2, "what is durable is read, of all: {held:?}");
+        assert!(
+            errors.len() <= 1
+                && errors.iter().all(|error| error.as_ref().unwrap_err().to_string().contains("bad"))
+        );
         for stream in ["good", "third", "fourth"] {
             streams.write(stream, &["goes on"]).unwrap();
         }
