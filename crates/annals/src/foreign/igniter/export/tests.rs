@@ -17,7 +17,7 @@ fn facts() -> Vec<Fact> {
             fact
         })
         .collect();
-    facts.sort_by(|a, b| directory(&a.store).cmp(&directory(&b.store)));
+    facts.sort_by_key(|fact| directory(&fact.store));
     facts
 }
 
