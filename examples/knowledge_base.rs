@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         tally.against_voters
     );
     assert_eq!((about.len(), tally.for_voters, tally.against_voters), (1_001, 2, 1));
-    let Some(Record::Assertion(first)) = about.first().map(|stored| stored.record()).transpose()? else {
+    let Some(Record::Assertion(first)) = about.first().map(annals::Stored::record).transpose()? else {
         return Err("no assertion".into());
     };
     assert_eq!(first.epoch, Some(EpochId::of("after 2006")));

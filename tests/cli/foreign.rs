@@ -108,6 +108,17 @@ fn fact(data: &Data) -> PathBuf {
     root
 }
 
+/// Sessions as another program writes them, and what they go into.
+fn fsstore(data: &Data) -> PathBuf {
+    let (session, segment) = ("01890000-0000-7000-8000-000000000001", "01890000-0000-7000-8000-000000000002");
+    let lines = format!(
+        "{{\"kind\":\"segment_start\",\"ts\":1,\"session_id\":\"{session}\",\"config\":{{}},\"history\":[]}}\n{{\"kind\":\"turn_end\",\"ts\":4,\"turn_count\":1}}\n{{\"kind\":\"invoke\",\"ts\":5,\"trigger\":null}}\n"
+    );
+    let root = data.file("fsstore");
+    put(&root.join(format!("{session}/{segment}.jsonl")), lines.as_bytes());
+    root
+}
+
 /// The binary without a data directory.
 fn into(line: &str) -> Run {
     annals(line.split(' ')).output().unwrap().into()
@@ -151,6 +162,47 @@ fn an_imported_fact_is_an_assertion_that_can_be_asked_for() {
     assert_eq!(report["listed"][0]["kind"], "manifest");
     let asked = data.json("subject van-2").ends(0).report();
     assert_eq!((&asked["predicate"], &asked["object"]), (&Json::from("gps"), &Json::from(r#"{"n":2}"#)));
+}
+
+#[test]
+fn facts_come_out_as_the_frames_that_they_were() {
+    let data = Data::new();
+    let (root, back) = (igniter(&data), data.file("back"));
+    data.json(&format!("import --from igniter {}", root.display())).ends(0);
+    data.json(&format!("export --as json-crc32 {}", back.display())).ends(0);
+    let written = fs::read(back.join("wal/store=gps/date=flat/segment-000001.wal")).unwrap();
+    // The source left the hash out, and nothing else.
+    let hash = |n: u32| {
+        let fact = annals::streams::Fact::new("s", "k", format!("{{\"n\":{n}}}"), 0.0);
+        fact.value_hash().unwrap().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    let crm: &[u32] = &[3];
+    let gps: &[u32] = &[1, 2];
+    // Every fact says of itself that it is of the store gps, wherever it lay.
+    let expected: Vec<String> = crm
+        .iter()
+        .chain(gps)
+        .map(|n| {
+            let frame = fact_frame(*n);
+            let line = String::from_utf8(frame[4..frame.len() - 4].to_vec()).unwrap();
+            line.replace("\"value_hash\":null", &format!("\"value_hash\":\"{}\"", hash(*n)))
+        })
+        .collect();
+    let mut left = &written[..];
+    for line in expected {
+        let (len, rest) = left.split_first_chunk::<4>().unwrap();
+        let (body, rest) = rest.split_at(u32::from_be_bytes(*len) as usize);
+        assert_eq!(String::from_utf8_lossy(body), line);
+        left = &rest[4..];
+    }
+    assert!(left.is_empty());
+    let again = data.json(&format!("import --from igniter {}", back.display())).ends(0).report();
+    assert_eq!(numbers(&again, COUNTS), [3, 0, 3, 0]);
+    let refused = data.json(&format!("export --as json-crc32 {}", back.display())).ends(1);
+    assert!(refused.error()["message"].as_str().unwrap().contains("something is there"));
+    data.import(super::claims(2)).ends(0);
+    let some = data.json(&format!("export --as json-crc32 {}", data.file("some").display())).ends(3);
+    assert_eq!(objects(&some.err)[0]["other"], 2);
 }
 
 #[test]
@@ -201,6 +253,33 @@ fn frames_go_into_a_queue_and_entries_into_a_ledger_once() {
             assert_eq!(behind.next().unwrap().unwrap().iter().next().unwrap().payload, b"withdraw 3");
         }
     }
+}
+
+#[test]
+fn sessions_go_into_a_journal_and_come_out_as_files() {
+    let data = Data::new();
+    let (root, target, back) = (fsstore(&data), data.file("sessions"), data.file("back"));
+    let before = contents(&root);
+    let line = format!("import --from fsstore {} --into {} --json", root.display(), target.display());
+    assert_eq!(numbers(&into(&line).ends(0).report(), COUNTS), [3, 3, 0, 0]);
+    assert_eq!(numbers(&into(&line).ends(0).report(), COUNTS), [3, 0, 3, 0]);
+    let export = format!("sessions export {} --data {} --json", back.display(), target.display());
+    for (appended, duplicates) in [(3, 0), (0, 3)] {
+        let report = into(&export).ends(0).report();
+        assert_eq!(
+            (&report["appended"], &report["duplicates"]),
+            (&Json::from(appended), &Json::from(duplicates))
+        );
+    }
+    let dry = into(&format!("import --from fsstore {} --dry-run --json", back.display())).ends(0).report();
+    assert_eq!(numbers(&dry, COUNTS), [3, 3, 0, 0]);
+    assert_eq!(contents(&root), before);
+    // Another log under the same id is left out, and told.
+    let log = fs::read_dir(&root).unwrap().next().unwrap().unwrap().path();
+    let log = fs::read_dir(log).unwrap().next().unwrap().unwrap().path();
+    fs::write(&log, fs::read_to_string(&log).unwrap().replace("\"ts\":4", "\"ts\":7")).unwrap();
+    let run = into(&line).ends(3);
+    assert_eq!((&run.report()["refused"], &run.report()["appended"]), (&Json::from(3), &Json::from(0)));
 }
 
 #[test]

@@ -245,6 +245,9 @@ pub enum Error {
     /// A queue failed.
     #[error(transparent)]
     Queue(#[from] annals_streams::queue::QueueError),
+    /// A store of sessions failed.
+    #[error(transparent)]
+    Sessions(#[from] annals_sessions::StoreError),
     /// A file could not be read or written.
     #[error("cannot {op} {path}: {source}")]
     Io {
@@ -300,6 +303,7 @@ impl Error {
             Self::Journal(error) => error.kind(),
             Self::Log(error) => error.kind(),
             Self::Queue(error) => error.kind(),
+            Self::Sessions(error) => error.kind(),
             Self::Store(error) => error.kind(),
             Self::Ingest(error) | Self::Consumer { source: error, .. } => error.kind(),
             Self::Behind { worker, .. } => worker.as_ref().map_or(Kind::Retry, |error| error.kind()),

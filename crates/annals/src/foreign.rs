@@ -4,7 +4,7 @@
 //!   directory -> files, links not followed -> frames that verify -> items, each with its place
 //!                                             `- what does not: a loss, with file, offset, bytes and reason
 //!                                                the search goes on behind it, to the next frame that verifies
-//!   items -> a journal | a queue | a ledger, each once however often it is taken
+//!   items -> a journal | a queue | a ledger | a store of sessions, each once however often it is taken
 //! ```
 //!
 //! FO1: nothing in the foreign directory is written, made, renamed or locked. FO2: every byte of a data file is either kept
@@ -29,6 +29,7 @@ mod queue;
 mod reading;
 mod receipt;
 mod root;
+pub mod sessions;
 pub mod stemedb;
 
 pub use journal::OwnRecords;
@@ -69,6 +70,8 @@ pub struct Taken {
     pub appended: u64,
     /// How many stood there already.
     pub duplicates: u64,
+    /// How many were not appended, for something else stands where they belong. Each such place is told as a loss.
+    pub refused: u64,
 }
 
 #[cfg(test)]

@@ -60,7 +60,9 @@ impl Codecs {
         }
         std::io::stdout().write_all(table(&rows).as_bytes())?;
         if let Some(path) = &self.svg {
-            std::fs::write(path, svg::draw(&panels(&rows), "Bytes a fact", "other forms of the same facts"))?;
+            let legend = "Bytes a fact. Blue: sealed segments of Annals, nothing lost. Violet: JSON with its CRC. \
+                          Grey: a codec that drops fields.";
+            std::fs::write(path, svg::draw_with(&panels(&rows), "Bytes a fact", legend))?;
         }
         Ok(())
     }
@@ -110,10 +112,13 @@ fn panels(rows: &[Measured]) -> Vec<Panel> {
             bars.extend(row.compact_delta.map(|bytes| bar("compact_delta", Side::Limit, bytes)));
             bars.push(bar("zstd", Side::Ours, row.zstd.bytes));
             bars.push(bar("delta", Side::Ours, row.delta.bytes));
-            Panel { heading: format!("{}, {ids}: bytes a fact", row.history), bars }
+            Panel { heading: format!("{}, {ids}", row.history), bars }
         })
         .collect()
 }
 
 /// The codecs that make another file.
 const CODECS: [Codec; 2] = [Codec::Zstd, Codec::Delta];
+
+#[cfg(test)]
+mod tests;

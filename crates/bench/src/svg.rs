@@ -66,6 +66,15 @@ pub(crate) const STYLE: &str = "text{font:11px ui-sans-serif,system-ui,sans-seri
 
 /// All panels as one picture of `what`, whose violet bars are of `peers`.
 pub(crate) fn draw(panels: &[Panel], what: &str, peers: &str) -> String {
+    let legend = format!(
+        "Bars are medians, lines the least and the most of the repetitions. \
+         Blue: Annals. Violet: {peers}. Grey: limits, which promise less."
+    );
+    draw_with(panels, what, &legend)
+}
+
+/// All panels as one picture of `what`, with `legend` below.
+pub(crate) fn draw_with(panels: &[Panel], what: &str, legend: &str) -> String {
     let (mut body, mut top) = (String::new(), GAP);
     for line in panels.chunks(COLUMNS) {
         for (column, panel) in line.iter().enumerate() {
@@ -75,10 +84,6 @@ pub(crate) fn draw(panels: &[Panel], what: &str, peers: &str) -> String {
         top += HEAD + tallest as f64 * BAR_STEP + GAP;
     }
     let (width, height) = (GAP * 2.0 + COLUMNS as f64 * PANEL_WIDTH, top);
-    let legend = format!(
-        "Bars are medians, lines the least and the most of the repetitions. \
-         Blue: Annals. Violet: {peers}. Grey: limits, which promise less."
-    );
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {:.0}\" width=\"{width:.0}\" \
          role=\"img\" aria-label=\"{what}\">\n<style>{STYLE}</style>\n{body}\

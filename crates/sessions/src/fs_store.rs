@@ -33,6 +33,7 @@ mod segment_file;
 
 use layout::Layout;
 use places::Places;
+pub use segment_file::read_lines;
 use segment_file::{How, Lines, SegmentFile};
 
 /// So many files are kept open for appending; the others are opened again when they are appended to.

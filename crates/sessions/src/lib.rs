@@ -47,7 +47,7 @@ pub mod store;
 
 pub use error::StoreError;
 pub use event_trace::TraceEntry;
-pub use fs_store::{FsOptions, FsStore, FsSync};
+pub use fs_store::{FsOptions, FsStore, FsSync, read_lines};
 pub use id::{IdError, SegmentId, SessionId};
 pub use journal_store::JournalStore;
 pub use line::MAX_LINE_BYTES;

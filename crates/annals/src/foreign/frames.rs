@@ -73,7 +73,7 @@ impl Frames {
             Look::Sound(len) => Ok(Piece::Frame { at, len }),
             Look::Broken(len, reason) => {
                 let behind = at + len;
-                if behind == self.pages.len() || matches!(self.look(format, behind)?, Look::Sound(_)) {
+                if behind == self.pages.len() || self.believes(format, behind)? {
                     return Ok(Piece::Gap { at, len, reason });
                 }
                 self.search(format, at, reason)
@@ -110,14 +110,20 @@ impl Frames {
                 );
                 return Ok(Piece::Gap { at, len: self.pages.len() - at, reason });
             }
-            if let Look::Sound(len) = self.look(format, to)?
-                && (!format.nests(to) || self.follows(format, to + len)?)
-            {
+            if self.believes(format, to)? {
                 break;
             }
             to += 1;
         }
         Ok(Piece::Gap { at, len: to.min(self.pages.len()) - at, reason })
+    }
+
+    /// Whether the frame that verifies here, behind damage, is one of the file and no copy within another one.
+    fn believes(&mut self, format: &impl Decode, at: u64) -> io::Result<bool> {
+        match self.look(format, at)? {
+            Look::Sound(len) => Ok(!format.nests(at) || self.follows(format, at + len)?),
+            _ => Ok(false),
+        }
     }
 
     /// Whether a frame may well have ended here.

@@ -27,7 +27,10 @@ use crate::error::Error;
 
 mod batch;
 mod document;
+mod export;
 mod json;
+
+pub use export::Writer;
 
 use batch::Chain;
 

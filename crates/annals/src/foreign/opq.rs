@@ -5,7 +5,7 @@
 //!   frame                     [head: 88, 72 or 64 bytes][payload][signature: 32][CRC-32 of head and payload: u32 BE]
 //! ```
 //!
-//! The header is a structure as its compiler laid it out: [`header`] knows the layouts.
+//! The header is a structure as its compiler laid it out, in one of three layouts: `docs/import.md`.
 
 use std::io;
 use std::path::Path;

@@ -18,6 +18,8 @@ pub enum Format {
     Stemedb,
     /// The write-ahead log of an event store: [`crate::foreign::fact`].
     Fact,
+    /// Sessions as files: [`crate::foreign::sessions`].
+    FsStore,
 }
 
 impl Format {
@@ -29,6 +31,7 @@ impl Format {
             Self::Opq => "opq",
             Self::Stemedb => "stemedb",
             Self::Fact => "fact",
+            Self::FsStore => "fsstore",
         }
     }
 }

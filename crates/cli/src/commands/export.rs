@@ -6,9 +6,12 @@
 //! P2: what cannot be written as a line is counted, never left out in silence.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use annals::{Log, RecordId};
+use annals::foreign::igniter::Writer;
+use annals::streams::Fact;
+use annals::{Log, Record, RecordId};
 use serde::Serialize;
 
 use super::Context;
@@ -27,15 +30,32 @@ Examples:
   annals export | zstd > all.jsonl.zst
   annals export | annals --data elsewhere import -
   annals export --as-of @2026-11-20T08:00Z > then.jsonl
+  annals export --as json-crc32 ./ledger
 
 The journal is read without a lock, up to where it ends when the export begins, or up to --as-of. Each record comes \
 once, where it stands first, with its id, which `import` checks. Records that have no JSON form (the \
 application's own types, and what cannot be decoded) are counted on stderr and left out; then the \
 exit code is 3. A damaged range is named on stderr and passed; then it is 4. So is a hole, a range that a salvage has \
-listed as lost; that is no failure.")]
+listed as lost; that is no failure.
+
+With --as json-crc32, facts are written to DIR/wal/store=…/date=flat/; assertions that say more than a fact, votes and epochs \
+are counted as `other` and left out.")]
 pub(crate) struct Args {
     #[command(flatten)]
     past: Past,
+    /// Writes facts below DIR, as another system reads them, and not lines
+    #[arg(long = "as", value_name = "FORM", requires = "dir")]
+    form: Option<Form>,
+    /// The directory for --as: new, or empty
+    #[arg(value_name = "DIR", requires = "form")]
+    dir: Option<PathBuf>,
+}
+
+/// What else facts are written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    /// A partitioned fact store with a JSON frame for each fact
+    JsonCrc32,
 }
 
 /// What was exported, and what was not.
@@ -45,6 +65,8 @@ struct Report {
     duplicates: u64,
     application: u64,
     undecodable: u64,
+    /// Records that are no facts, where facts are written.
+    other: u64,
     next: u64,
 }
 
@@ -55,6 +77,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     let (from, end) = (bounds.oldest, args.past.offset_beside(&reader)?.unwrap_or(bounds.durable));
     let all = end.get().saturating_sub(from.get());
     let mut progress = Progress::of_bytes(Some(all));
+    let mut facts = args.dir.as_ref().filter(|_| args.form.is_some()).map(Writer::create).transpose()?;
     let mut walk = LogWalk::new(&reader, from);
     let mut report = Report { next: end.get(), ..Report::default() };
     // 32 bytes for each record: a journal knows what it holds only by reading it.
@@ -68,6 +91,17 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
                         Said::Undecodable(_) => report.undecodable += 1,
                         Said::Record(_) if !seen.insert(entry.id) => report.duplicates += 1,
                         Said::Record(record) => {
+                            if let Some(facts) = &mut facts {
+                                match fact_of(&record) {
+                                    Some(fact) => facts.write(&fact, reader.identity(), entry.offset)?,
+                                    None => {
+                                        report.other += 1;
+                                        continue;
+                                    }
+                                }
+                                report.exported += 1;
+                                continue;
+                            }
                             context.output.line(record.to_json_at(Some(entry.id), Some(entry.offset)))?;
                             report.exported += 1;
                         }
@@ -83,9 +117,20 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     }
     drop(progress);
     context.output.flush()?;
+    if let Some(facts) = facts {
+        facts.finish()?;
+    }
     tell(&report, context.output.json);
     walk.end()?;
     left_out(&report)
+}
+
+/// The fact that a record says, if it says one and nothing else.
+fn fact_of(record: &Record) -> Option<Fact> {
+    match record {
+        Record::Assertion(assertion) => Fact::from_assertion(assertion).ok(),
+        _ => None,
+    }
 }
 
 fn tell(report: &Report, json: bool) {
@@ -102,7 +147,13 @@ fn tell(report: &Report, json: bool) {
 }
 
 fn left_out(report: &Report) -> Result<(), Failure> {
-    let Report { application, undecodable, .. } = report;
+    let Report { application, undecodable, other, .. } = report;
+    if *other > 0 {
+        let message = format!("{} left out, for they say what no fact says", counted(*other, "record"));
+        return Err(
+            Failure::new(Code::Rejected, message).with_help("`annals export` without --as writes them")
+        );
+    }
     if application + undecodable == 0 {
         return Ok(());
     }

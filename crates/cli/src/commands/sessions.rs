@@ -1,8 +1,10 @@
 //! `annals sessions`: conversations kept by `annals-sessions`, as files or in a journal: listed, shown, checked, forked.
 //!
-//!   --data DIR -> the store that lies there -> list | segments | show | restore | fork | verify
+//!   --data DIR -> the store that lies there -> list | segments | show | restore | fork | export | verify
 //!
 //! SE1: what cannot be read is told of, on stderr and by exit code 4, and what can be is shown all the same.
+
+use std::path::PathBuf;
 
 use annals::sessions::{
     DamagedLine, Fault, LogEntry, Order, SegmentId, SegmentOrigin, SessionId, Store, StoreError, fork,
@@ -15,6 +17,7 @@ use crate::escape::Shown;
 use crate::exit::{Code, Failure};
 use crate::output;
 
+mod export;
 mod line;
 
 use line::{Checked, Forked, SegmentLine, SessionLine, Unread};
@@ -30,6 +33,7 @@ Examples:
   annals sessions restore SEGMENT --json              the state that its entries lead to
   annals sessions fork SEGMENT --turn 2               a new segment of the session, as it was after turn 2
   annals sessions fork SEGMENT                        a new session, from where this one stands
+  annals sessions export ./files                      every session as JSON lines
   annals sessions verify                              reads everything
 
 --data names the root of `{session}/{segment}.jsonl`, or the journal that holds the sessions. Files may be in use by \
@@ -63,6 +67,12 @@ enum Command {
     },
     /// Forks a segment: at a turn within its session, or as it stands into a new one
     Fork(Fork),
+    /// Writes all sessions as files `{session}/{segment}.jsonl` below a directory, with their traces
+    Export {
+        /// The directory; it is made if nothing is there, and what stands there is left as it is
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
     /// Reads every entry of every session, and every trace
     Verify,
 }
@@ -101,6 +111,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
         Command::Show { segment } => show(&*store, *segment, context),
         Command::Restore { segment } => restored(&*store, *segment, context),
         Command::Fork(args) => forked(&*store, args, context),
+        Command::Export { dir } => export::run(&*store, dir, context),
         Command::Verify => verify(&*store, context),
     }
 }

@@ -66,15 +66,7 @@ impl From<JournalError> for Failure {
 
 impl From<SessionError> for Failure {
     fn from(error: SessionError) -> Self {
-        let code = match &error {
-            SessionError::Journal(error) => of_journal_error(error),
-            SessionError::Io(error) => Code::of_io(error),
-            SessionError::Locked { .. } => Code::Locked,
-            SessionError::NotFound(_) => Code::NotFound,
-            SessionError::Corrupt { .. } => Code::Damaged,
-            _ => Code::Failed,
-        };
-        Self::new(code, error.to_string())
+        Self::new(of_session_error(&error), error.to_string())
     }
 }
 
@@ -173,6 +165,7 @@ fn code_of(error: &Error) -> Code {
         Error::NewerFormat { .. } => Code::NewerFormat,
         Error::Journal(error) => of_journal_error(error),
         Error::Log(error) => of_log_error(error),
+        Error::Sessions(error) => of_session_error(error),
         Error::Queue(QueueError::Journal(error)) => of_journal_error(error),
         Error::Queue(QueueError::Unread { source, .. }) => of_log_error(source),
         Error::Store(error) => of_store_error(error),
@@ -200,6 +193,17 @@ fn of_journal_error(error: &JournalError) -> Code {
         JournalError::NoCursor { .. } => Code::NotFound,
         JournalError::CursorName { .. } | JournalError::Option { .. } => Code::Usage,
         JournalError::Full { .. } => Code::Full,
+        _ => Code::Failed,
+    }
+}
+
+fn of_session_error(error: &SessionError) -> Code {
+    match error {
+        SessionError::Journal(error) => of_journal_error(error),
+        SessionError::Io(error) => Code::of_io(error),
+        SessionError::Locked { .. } => Code::Locked,
+        SessionError::NotFound(_) => Code::NotFound,
+        SessionError::Corrupt { .. } => Code::Damaged,
         _ => Code::Failed,
     }
 }

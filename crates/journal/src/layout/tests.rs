@@ -100,3 +100,37 @@ fn a_frame_at_another_place_is_none() {
     assert_eq!(home.take(Offset::ZERO, &[0; 64]), Found::Other);
     assert_eq!(Home::read(&bytes[..100]), None);
 }
+
+#[test]
+fn a_frame_whose_words_do_not_follow_from_its_body_is_kept_as_it_is() {
+    let home = Home { log: LogId::from_bytes([3; 16]), term: Term::FIRST, base: Offset::ZERO };
+    let place = frame::Place { log: home.log, term: home.term, offset: Offset::ZERO };
+    let body = b"a body";
+    let id = *RecordId::of(body).as_bytes();
+    let found = |word: u32, words: &[u8; 32], body: &[u8]| {
+        let bytes = frame::encode(word, words, body, &place);
+        match home.take(Offset::ZERO, &bytes) {
+            Found::Piece(piece, whole) => {
+                let mut again = Vec::new();
+                home.lay(Offset::ZERO, &[piece], &mut again);
+                assert_eq!((&again, whole), (&bytes, bytes.len()));
+                true
+            }
+            Found::Other => false,
+            found => panic!("{found:?}"),
+        }
+    };
+    assert!(found(body.len() as u32, &id, body));
+    assert!(!found(body.len() as u32, &[0; 32], body), "another hash under a checksum that holds");
+    let commit = Commit { batch_start: Offset::ZERO, durable_upto: Offset::ZERO, time_micros: 7, records: 0 };
+    assert!(found(frame::COMMIT_WORD, &commit.words(), b""));
+    let mut words = commit.words();
+    words[31] = 1;
+    assert!(!found(frame::COMMIT_WORD, &words, b""), "four bytes that are zeros in every version so far");
+    for kind in [1, 3, 4, 5, 6] {
+        let word = 1 << 31 | kind << 28 | body.len() as u32;
+        assert!(found(word, &id, body), "kind {kind}");
+        assert!(!found(word, &[0; 32], body), "kind {kind}");
+    }
+    assert!(!found(1 << 31 | 7 << 28 | body.len() as u32, &id, body), "only a newer version can read it");
+}

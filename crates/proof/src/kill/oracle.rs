@@ -113,7 +113,8 @@ fn tidy(listed: &[Value]) -> Result<(), String> {
 }
 
 fn sound(answer: &Answer, purged: bool) -> Result<(), String> {
-    let not = || format!("not sound: {answer:?}");
+    let Answer { code, lines, stderr } = answer;
+    let not = || format!("not sound: {code:?}, {lines:?}, {stderr}");
     let said = answer.lines.first().ok_or_else(not)?;
     let index = &said["index"];
     let empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);

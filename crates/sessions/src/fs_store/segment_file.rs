@@ -259,6 +259,19 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Reading<T>> {
     Ok(collector.end(&tally))
 }
 
+/// Reads a segment's log, or its trace, from a file that is open already: entries are [`LogEntry`](crate::LogEntry) or
+/// [`TraceEntry`](crate::TraceEntry). Nothing is locked, made or written, so what a writer is just appending shows as torn.
+/// `path` is what damage is told of.
+///
+/// # Errors
+/// What the file says.
+pub fn read_lines<T: DeserializeOwned>(path: &Path, file: impl io::Read) -> io::Result<Reading<T>> {
+    let mut collector = Collector::new(path);
+    let mut tally = Tally::default();
+    scan(&mut BufReader::with_capacity(256 << 10, file), &mut tally, &mut |line| collector.show(line))?;
+    Ok(collector.end(&tally))
+}
+
 /// With the file locked against writers: what one is just writing, or taking back, is no damage.
 fn shared<T, E: From<io::Error>>(
     path: &Path,

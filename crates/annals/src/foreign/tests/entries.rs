@@ -114,18 +114,18 @@ fn a_ledger_takes_entries_and_checkpoints_in_their_order_once() {
     let ledger = Ledger::open(target.path(), room).unwrap();
     let before = standing(store.path());
     let part = into_ledger(open(store.path()).unwrap(), &ledger, |_, taken| taken.appended < 2).unwrap();
-    assert_eq!(part, Taken { appended: 2, duplicates: 0 }, "it was stopped");
+    assert_eq!(part, taken(2, 0), "it was stopped");
     let rest = into_ledger(open(store.path()).unwrap(), &ledger, |_, _| true).unwrap();
-    assert_eq!(rest, Taken { appended: 4, duplicates: 2 });
+    assert_eq!(rest, taken(4, 2));
     for _ in 0..2 {
         let again = into_ledger(open(store.path()).unwrap(), &ledger, |_, _| true).unwrap();
-        assert_eq!(again, Taken { appended: 0, duplicates: 6 });
+        assert_eq!(again, taken(0, 6));
     }
     assert_eq!(ledger.latest_checkpoint().unwrap().unwrap().body, b"really");
     // It goes on where it stopped.
     fs::write(store.path().join("1"), [entry(7, b"a", false), entry(8, b"c", false)].concat()).unwrap();
     let more = into_ledger(open(store.path()).unwrap(), &ledger, |_, _| true).unwrap();
-    assert_eq!(more, Taken { appended: 2, duplicates: 6 });
+    assert_eq!(more, taken(2, 6));
     let mut found = Vec::new();
     for batch in ledger.replay(ReplayFrom::Oldest).unwrap() {
         found.extend(batch.unwrap().iter().map(|entry| entry.payload.to_vec()));

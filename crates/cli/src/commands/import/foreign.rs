@@ -7,14 +7,17 @@
 //!   receipt -> report, exit code 3 if something could not be taken
 //! ```
 //!
-//! I7: the foreign directory is read and nothing else. I8: `read` is `appended` + `duplicates`, where the import ended by itself.
+//! I7: the foreign directory is read and nothing else. I8: `read` is `appended` + `duplicates` + `refused`, where the import
+//! ended by itself.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use annals::foreign::sessions::into_sessions;
 use annals::foreign::{self, Foreign, Found, Receipt, Taken, into_ledger, into_queue};
 use annals::ledger::{Ledger, LedgerOptions};
+use annals::sessions::{JournalStore, Store, open_store};
 use annals::streams::queue::{Queue, QueueOptions};
 use annals::{Offset, journal::SyncPolicy};
 
@@ -44,6 +47,8 @@ pub(crate) enum Origin {
     Stemedb,
     /// The write-ahead log of an event store: files named by numbers
     Fact,
+    /// Sessions as files: `{session}/{segment}.jsonl`
+    Fsstore,
 }
 
 impl Origin {
@@ -53,6 +58,7 @@ impl Origin {
             Self::Opq => "opq",
             Self::Stemedb => "stemedb",
             Self::Fact => "fact",
+            Self::Fsstore => "fsstore",
         }
     }
 
@@ -118,7 +124,21 @@ pub(super) fn run(origin: Origin, args: &Args, context: &mut Context) -> Result<
             let closed = ledger.close().map_err(Failure::from);
             taken.and(closed)
         }
+        Origin::Fsstore => {
+            let mut logs = foreign::sessions::open(&args.file)?;
+            if args.dry_run {
+                return import.rehearse(logs, context);
+            }
+            let store = sessions(context.place.path())?;
+            import.take(&mut logs, context, |logs, watch| into_sessions(logs, &*store, watch))
+        }
     }
+}
+
+/// The store of sessions in `dir`: what lies there, or else a new one in a journal.
+fn sessions(dir: &Path) -> Result<Box<dyn Store>, Failure> {
+    let is_empty = std::fs::read_dir(dir).map_or(true, |mut entries| entries.next().is_none());
+    if is_empty { Ok(Box::new(JournalStore::open(dir)?)) } else { Ok(open_store(dir)?) }
 }
 
 /// An import under way.
@@ -176,26 +196,20 @@ impl<'a> Import<'a> {
             last = taken;
             self.watch(found, taken, context)
         });
-        let ended = match &taken {
-            Ok(_) if context.interrupt.asked() => Ended::Interrupted,
-            Ok(_) => Ended::AtTheEnd,
-            Err(_) => Ended::Failed(Failure::new(Code::Failed, "")),
+        let (taken, ended) = match taken {
+            Ok(taken) if context.interrupt.asked() => (taken, Ended::Interrupted),
+            Ok(taken) => (taken, Ended::AtTheEnd),
+            Err(error) => (last, Ended::Failed(error.into())),
         };
-        match taken {
-            Ok(taken) => self.finish(reading.receipt(), taken, None, None, ended, context),
-            Err(error) => {
-                let ended = Ended::Failed(error.into());
-                self.finish(reading.receipt(), last, None, None, ended, context)
-            }
-        }
+        self.finish(reading.receipt(), taken, None, None, ended, context)
     }
 
     /// Reads everything, and takes nothing.
     fn rehearse<R: Foreign>(mut self, mut reading: R, context: &mut Context) -> Result<(), Failure> {
         self.begin(&reading, context);
         let (mut taken, mut ended) = (Taken::default(), Ended::AtTheEnd);
-        for found in reading.by_ref() {
-            taken.appended += u64::from(matches!(found, Found::Item(_)));
+        while let Some(found) = reading.next() {
+            taken.appended = reading.receipt().items;
             if !self.watch(&found, taken, context) {
                 ended = Ended::Interrupted;
                 break;
@@ -243,12 +257,15 @@ fn verdict(receipt: &Receipt, taken: Taken, ended: Ended) -> Result<(), Failure>
         }
         Ended::AtTheEnd => {}
     }
-    if receipt.is_complete() {
+    if receipt.is_complete() && taken.refused == 0 {
         return Ok(());
     }
     let message = match receipt.losses {
+        0 if taken.refused > 0 => {
+            format!("{} refused: something else stands there", counted(taken.refused, "item"))
+        }
         0 => "something of what was taken had to be left out".to_owned(),
-        losses => format!("{} could not be taken: {}", counted(losses, "stretch"), Size(receipt.lost_bytes)),
+        losses => format!("{} could not be taken: {}", counted(losses, "range"), Size(receipt.lost_bytes)),
     };
     Err(Failure::new(Code::Rejected, message)
         .with_help("the foreign directory is as it was; docs/import.md says what each loss and note means"))

@@ -56,11 +56,8 @@ fn all_that_comes_of_a_block_is_bounded_by_what_it_shows() {
     let packed = Packer::new(LEVEL).unwrap().packed(&[7; 100_000]).unwrap();
     let mut unpacker = Unpacker::new().unwrap();
     unpacker.allow(0);
-    let mut times = 0;
-    while unpacker.unpack(&mut Bytes::new(&packed), 100_000).is_ok() {
-        times += 1;
-    }
-    assert_eq!(times, MOST_BESIDE / 100_000);
+    let mut once = || unpacker.unpack(&mut Bytes::new(&packed), 100_000).is_ok();
+    assert_eq!((0..100).filter(|_| once()).count(), MOST_BESIDE / 100_000);
     unpacker.allow(100_000);
     assert!(unpacker.unpack(&mut Bytes::new(&packed), 100_000).is_ok());
 }

@@ -133,7 +133,7 @@ where
                 add(to, Accepted { payload, id })
             });
             match added {
-                Ok(places) => taken = Taken { appended: places.appended, duplicates: places.duplicates },
+                Ok(places) => taken = of(places),
                 Err(failure) => return Ended::Failed(failure),
             }
         }
@@ -152,6 +152,9 @@ fn finish(
     ended: Ended,
     context: &mut Context,
 ) -> Result<(), Failure> {
-    let taken = Taken { appended: places.appended, duplicates: places.duplicates };
-    import.finish(reading.receipt(), taken, places.first, next, ended, context)
+    import.finish(reading.receipt(), of(places), places.first, next, ended, context)
+}
+
+fn of(places: Places) -> Taken {
+    Taken { appended: places.appended, duplicates: places.duplicates, refused: 0 }
 }

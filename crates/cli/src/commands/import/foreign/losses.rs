@@ -48,7 +48,7 @@ impl Losses {
     /// Says how many were not told one by one.
     pub(super) fn tell_rest(&self) {
         if !self.json && self.count > TOLD {
-            let more = counted(self.count - TOLD, "stretch");
+            let more = counted(self.count - TOLD, "range");
             output::say(format_args!("… and {more} more; --json tells all of them"));
         }
     }

@@ -27,6 +27,7 @@ struct Keys<'a> {
     read: u64,
     appended: u64,
     duplicates: u64,
+    refused: u64,
     files: u64,
     bytes: u64,
     kept_bytes: u64,
@@ -76,10 +77,13 @@ impl Report<'_> {
             output.paint.bold(Count(taken.appended)),
             counted(taken.duplicates, "duplicate"),
         ))?;
+        if taken.refused > 0 {
+            output.line(format_args!("{} refused", counted(taken.refused, "item")))?;
+        }
         if receipt.losses > 0 {
             output.line(format_args!(
                 "{} lost, {} of {}",
-                counted(receipt.losses, "stretch"),
+                counted(receipt.losses, "range"),
                 Size(receipt.lost_bytes),
                 Size(receipt.bytes)
             ))?;
@@ -117,6 +121,7 @@ impl Report<'_> {
             read: receipt.items,
             appended: taken.appended,
             duplicates: taken.duplicates,
+            refused: taken.refused,
             files: receipt.files,
             bytes: receipt.bytes,
             kept_bytes: receipt.kept_bytes,
