@@ -148,6 +148,9 @@ fn damage_of_the_index_is_left_to_a_rebuild() {
 fn without_a_store_what_only_it_could_restore_is_lost() {
     let (data, _) = data();
     fs::remove_dir_all(data.path().join("store")).unwrap();
+    // By itself that is no damage: the next open makes it.
+    let said = data.json("heal --yes").ends(0).report();
+    assert!(said["store"]["error"].as_str().unwrap().contains("store"), "{said}");
     damage_journal(&data, 3);
     let run = data.json("heal --yes").ends(4);
     let said = run.report();

@@ -82,6 +82,9 @@ pub struct StoreHealed {
     pub unreadable: bool,
     /// The generation that was built in its place.
     pub rebuilt: Option<String>,
+    /// Whether there is none: it was not made yet, or thrown away. The next open makes it from the journal, which is whole, so
+    /// nothing of it is damaged.
+    pub absent: bool,
 }
 
 impl Healed {
@@ -106,7 +109,7 @@ impl StoreHealed {
     /// Whether nothing of the store is left damaged.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.damaged_total == 0 && self.sums_hold && self.unusable.is_none()
+        self.absent || self.damaged_total == 0 && self.sums_hold && self.unusable.is_none()
     }
 }
 
@@ -127,7 +130,7 @@ pub fn heal(dir: &Path, apply: bool, progress: &mut dyn FnMut(HealStep, u64, u64
         Err(Error::Store(annals_storage::Error::Locked { holder, .. })) => {
             return Err(Error::Locked { path: directory.root().to_owned(), holder });
         }
-        opened => opened.map_err(|error| error.to_string()),
+        opened => opened,
     };
     if let Ok(store) = &store {
         belongs(&directory.journal(), store)?;
@@ -135,7 +138,11 @@ pub fn heal(dir: &Path, apply: bool, progress: &mut dyn FnMut(HealStep, u64, u64
     progress(HealStep::Journal, 0, 0);
     let (journal, lock) = heal_journal(&directory, store.as_deref().ok(), apply, lock)?;
     let healed = match store {
-        Err(reason) => StoreHealed { unusable: Some(reason), ..StoreHealed::default() },
+        Err(error) => StoreHealed {
+            absent: journal.whole && matches!(error, Error::Store(annals_storage::Error::Missing { .. })),
+            unusable: Some(error.to_string()),
+            ..StoreHealed::default()
+        },
         Ok(store) => {
             let reader = Reader::inspect(directory.journal())?;
             let healed = heal_store(&reader, &store, apply, progress)?;

@@ -204,7 +204,8 @@ fn hl4_the_store_of_another_journal_is_refused_and_a_directory_in_use_named() {
     assert!(matches!(refused, Error::Locked { .. }), "{refused}");
     drop(held);
     let healed = heal(four.path(), true, &mut |_, _, _| {}).unwrap();
-    assert!(healed.store.unusable.is_some());
+    assert!(healed.store.absent && healed.store.unusable.is_some());
+    assert!(healed.is_all(), "a store that was not made yet is no damage");
 }
 
 #[test]
