@@ -56,7 +56,7 @@ pub(crate) struct Global {
 /// One job each.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Appends all records of a file
+    /// Appends all records of a file, or of another system's store
     Import(import::Args),
     /// Appends one record
     Append(Box<append::Args>),

@@ -26,7 +26,7 @@ pub(super) struct Set {
     #[arg(value_name = "STREAM")]
     stream: String,
     /// The form of sealed segments: plain, zstd, delta
-    #[arg(long, value_name = "CODEC", value_parser = codec)]
+    #[arg(long, value_name = "CODEC", value_parser = str::parse::<Codec>)]
     codec: Option<Codec>,
     /// When an append is durable: always, on-demand, every N records, or within a time such as 200ms
     #[arg(long, value_name = "POLICY", value_parser = sync)]
@@ -87,11 +87,6 @@ pub(super) struct Purge {
     /// It is meant
     #[arg(long)]
     yes: bool,
-}
-
-fn codec(text: &str) -> Result<Codec, String> {
-    let known = Codec::ALL.into_iter().find(|codec| codec.name() == text);
-    known.ok_or_else(|| "plain, zstd or delta is expected".to_owned())
 }
 
 fn sync(text: &str) -> Result<SyncPolicy, String> {

@@ -1,7 +1,6 @@
 //! `annals streams replay`: records of one stream or of many, by time.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use annals::journal::RealDisk;
@@ -17,6 +16,7 @@ use crate::exit::{Code, Failure};
 use crate::measure;
 use crate::number::counted;
 use crate::output;
+use crate::render::hex;
 
 /// Which records.
 #[derive(Debug, clap::Args)]
@@ -124,12 +124,4 @@ fn show(
         record.offset,
         Shown(&shown)
     ))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut hex, byte| {
-        // A string takes whatever is written to it.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
