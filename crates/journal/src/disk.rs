@@ -251,3 +251,6 @@ pub fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     disk.rename(&temporary, path)?;
     path.parent().map_or(Ok(()), |dir| disk.sync_dir(dir))
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,7 +63,7 @@ bugs! {
     PurgePastCursors = "purge-past-cursors",
     /// A store's cursor is committed before the index that it covers.
     CursorBeforeIndex = "cursor-before-index",
-    /// The index is committed and its content never synced.
+    /// A layer is folded into the index before it is in content.
     IndexBeforeContent = "index-before-content",
     /// A cursor is not compared with the log's identity.
     CursorWithoutLog = "cursor-without-log",

@@ -92,6 +92,14 @@ pub(crate) enum Home {
 #[must_use]
 pub(crate) struct Folded(());
 
+impl Folded {
+    /// The proof of nothing: what a seeded bug has in its hands.
+    pub(crate) fn before_content() -> Self {
+        assert!(seeded::is_on(Bug::IndexBeforeContent), "S1: the index never comes first");
+        Self(())
+    }
+}
+
 /// Proof that content is durable; without it the cursor does not become so (S2).
 #[must_use]
 pub(crate) struct Synced(());
@@ -221,7 +229,7 @@ impl Content {
 
     /// Makes every batch so far survive a power cut.
     pub(crate) fn persist(&self) -> Result<Synced, Error> {
-        if seeded::is_on(Bug::IndexBeforeContent) || !self.unsynced.swap(false, Ordering::AcqRel) {
+        if !self.unsynced.swap(false, Ordering::AcqRel) {
             return Ok(Synced(()));
         }
         let synced = self.database.persist(PersistMode::SyncAll).map(|()| Synced(()));

@@ -12,7 +12,7 @@ use annals_record::{Cursor, Offset};
 
 use crate::Error;
 use crate::chunk::Chunk;
-use crate::content::{Content, Pinned};
+use crate::content::{Content, Folded, Pinned};
 use crate::cursor_bytes::Reach;
 use crate::identity::StoreId;
 use crate::index::{Index, IndexReader};
@@ -261,9 +261,14 @@ impl Core {
             let reach = self.reach_beyond(Some(cursor)).unwrap_or(cursor);
             let held = layer.held();
             let mut between = || self.sync_rows();
+            if seeded::is_on(Bug::IndexBeforeContent) {
+                self.index.fold(&Folded::before_content(), &held, &cursor, &mut between)?;
+            }
             let folded = self.content.fold(&held, &reach, &mut between)?;
             self.named.store(true, Ordering::Release);
-            self.index.fold(&folded, &held, &cursor, &mut between)?;
+            if !seeded::is_on(Bug::IndexBeforeContent) {
+                self.index.fold(&folded, &held, &cursor, &mut between)?;
+            }
         }
         let mut state = self.lock();
         (state.layers.frozen, state.frozen, state.folded) = (None, None, Some(*end));

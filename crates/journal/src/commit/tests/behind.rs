@@ -1,5 +1,7 @@
 //! What is asked for while something else is on its way, or has left something to do.
 
+use annals_record::{Batch, Log as _, ReadLimit};
+
 use super::*;
 
 const DURABLE: AppendOptions<'_> = AppendOptions { durable: true, next: None, key: None };
@@ -75,4 +77,17 @@ fn a_key_that_was_told_accepted_is_not_taken_back() {
     full.store(true, Ordering::SeqCst);
     commit.lead(Leader::Thread);
     assert!(matches!(in_time(&appended), Err(Error::Poisoned { .. })));
+}
+
+#[test]
+fn i5_what_is_written_and_not_synced_is_read_by_nobody() {
+    let (_dir, _gate, journal) = open(Options { sync: SyncPolicy::OnDemand, ..Options::default() });
+    let accepted = journal.append(vec![7; WRITE_AT]).unwrap();
+    spin_until(|| journal.durability().written >= accepted.next);
+    let mut batch = Batch::default();
+    journal.read_into(Offset::ZERO, ReadLimit::default(), &mut batch).unwrap();
+    assert!(batch.is_empty() && journal.durable() == Offset::ZERO);
+    journal.sync().unwrap();
+    journal.read_into(Offset::ZERO, ReadLimit::default(), &mut batch).unwrap();
+    assert_eq!(batch.len(), 1);
 }

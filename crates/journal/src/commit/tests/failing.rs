@@ -313,3 +313,24 @@ fn p2_a_key_whose_append_fails_pushes_no_older_one_out() {
     assert_eq!(keyed("one").unwrap()[0].offset, first[0].offset);
     assert_eq!(journal.records(), 2);
 }
+
+#[test]
+fn i6_a_sync_that_fails_once_is_not_tried_again() {
+    for sync in [SyncPolicy::OnDemand, SyncPolicy::Every(1000)] {
+        let (disk, asked) = (Memory::new(), Arc::new(AtomicU64::new(0)));
+        let journal = open_on(&disk, Options { sync, ..Options::default() });
+        let accepted = journal.append(vec![7; WRITE_AT]).unwrap();
+        spin_until(|| journal.durability().written >= accepted.next);
+        let syncs = Arc::clone(&asked);
+        disk.rule(move |call, path| {
+            let is_meant = call == Call::Sync && path.to_string_lossy().ends_with(".wal");
+            let is_first = is_meant && syncs.fetch_add(1, SeqCst) == 0;
+            if is_first { Err(io::Error::from_raw_os_error(5)) } else { Ok(()) }
+        });
+        assert!(matches!(journal.append_with(&["b"], &KEPT), Err(Error::Poisoned { .. })), "{sync:?}");
+        assert_eq!(asked.load(SeqCst), 1, "{sync:?}: how often it was synced");
+        assert!(matches!(journal.sync(), Err(Error::Poisoned { .. })));
+        assert!(matches!(journal.append("c"), Err(Error::Poisoned { .. })));
+        assert_eq!((asked.load(SeqCst), journal.durable()), (1, Offset::ZERO), "{sync:?}");
+    }
+}

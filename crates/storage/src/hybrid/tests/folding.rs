@@ -158,3 +158,28 @@ fn s2_a_checkpoint_up_to_what_is_folded_never_makes_a_half_folded_layer_durable(
         assert_eq!(contents(&store).0.subjects, 6000);
     }
 }
+
+#[test]
+fn s1_a_layer_that_content_refuses_is_in_no_index() {
+    let scene = everything();
+    let store = scene.open();
+    scene.apply(&store, 0..9);
+    store.fold().unwrap();
+    store.checkpoint().unwrap();
+    scene.apply(&store, 9..20);
+    // fjall finds no place for another table.
+    let keyspaces = scene.dir.path().join("store").join(CONTENT_DIR).join("keyspaces");
+    let tables: Vec<_> =
+        fs::read_dir(&keyspaces).unwrap().map(|entry| entry.unwrap().path().join("tables")).collect();
+    let away = |path: &Path| path.with_file_name("away");
+    tables.iter().for_each(|path| fs::rename(path, away(path)).unwrap());
+    assert!(store.fold().is_err(), "content took it all the same");
+    assert_eq!(store.core.index.read().unwrap().folded().unwrap(), Some(scene.cursor(9)));
+    tables.iter().for_each(|path| fs::rename(away(path), path).unwrap());
+    kill(store);
+
+    let store = scene.open();
+    assert_eq!(store.cursor().unwrap(), Some(scene.cursor(9)));
+    scene.apply(&store, 9..20);
+    assert_eq!(contents(&store), contents(&everything().filled()));
+}
