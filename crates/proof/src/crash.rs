@@ -7,6 +7,7 @@
 
 mod counts;
 mod flips;
+mod foreign;
 mod image;
 pub(crate) mod life;
 pub(crate) mod plan;

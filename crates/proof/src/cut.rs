@@ -8,6 +8,7 @@
 
 mod base;
 mod oracle;
+mod order;
 mod process;
 mod records;
 mod scenario;
@@ -54,7 +55,17 @@ pub(crate) struct Cut {
 }
 
 impl Cut {
+    /// Cuts the power.
     pub(crate) fn run(&self) -> Outcome<Verdict> {
+        self.all(Way::Cut)
+    }
+
+    /// Cuts nothing, and holds the order of writes, syncs and names against the rules.
+    pub(crate) fn account(&self) -> Outcome<Verdict> {
+        self.all(Way::Account)
+    }
+
+    fn all(&self, way: Way) -> Outcome<Verdict> {
         if !Path::new("/dev/fuse").exists() {
             return without_fuse();
         }
@@ -67,6 +78,7 @@ impl Cut {
         let prefix = format!("annals-proof-{}-", std::process::id());
         let room = tempfile::Builder::new().prefix(&prefix).tempdir_in(&self.room)?;
         let trial = Cuts {
+            way,
             annals: annals.clone(),
             keep: self.keep.clone(),
             tell: self.tell,
@@ -115,8 +127,18 @@ fn remove_leftovers(room: &Path) {
     }
 }
 
+/// What is done with a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// It is played, with its cuts.
+    Cut,
+    /// The commands of its first life run to their ends.
+    Account,
+}
+
 /// The trial.
 struct Cuts {
+    way: Way,
     annals: PathBuf,
     keep: Option<PathBuf>,
     tell: bool,
@@ -126,7 +148,10 @@ struct Cuts {
 
 impl Trial for Cuts {
     fn name(&self) -> &'static str {
-        "cut"
+        match self.way {
+            Way::Cut => "cut",
+            Way::Account => "order",
+        }
     }
 
     fn block(&self) -> u64 {
@@ -144,7 +169,10 @@ impl Trial for Cuts {
         let room = room.map_err(|error| error.to_string())?;
         let stage =
             Stage::new(&self.annals, room.path(), bases.of(scenario.base), &scenario, self.keep.is_some());
-        let outcome = stage.and_then(|stage| stage.play(figures));
+        let outcome = stage.and_then(|stage| match self.way {
+            Way::Cut => stage.play(figures),
+            Way::Account => stage.account(figures),
+        });
         match (&outcome, &self.keep) {
             (Err(_), Some(keep)) => {
                 let to = keep.join(format!("number-{number}"));

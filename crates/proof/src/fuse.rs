@@ -26,7 +26,7 @@ pub(crate) use mount::{Mounted, detach_leftovers};
 pub(crate) use plain::{lay_down, take_up};
 pub(crate) use power::{Cut, Power};
 pub(crate) use survival::Survival;
-pub(crate) use tree::Kept;
+pub(crate) use tree::{Kept, Unkept};
 
 #[cfg(test)]
 mod tests;

@@ -45,6 +45,9 @@ enum Command {
     Crash(run::Run),
     #[cfg(target_os = "linux")]
     Cut(cut::Cut),
+    /// Run the same commands to their ends, and see after each that everything was synced, names and all, in the right order.
+    #[cfg(target_os = "linux")]
+    Order(cut::Cut),
     /// Kill the real binary while it works, many times on one directory, and see that nothing acknowledged is lost.
     Kill(kill::Args),
     /// Let every call of every operation fail once, in every way, and see that nobody hangs and nothing is lost.
@@ -59,6 +62,8 @@ fn main() -> ExitCode {
         Command::Crash(run) => run.all(&crash::Crash, &[]),
         #[cfg(target_os = "linux")]
         Command::Cut(cut) => cut.run(),
+        #[cfg(target_os = "linux")]
+        Command::Order(cut) => cut.account(),
         Command::Kill(args) => args.run(),
         Command::Sweep(run) => sweep::Sweep::new().map_err(Into::into).and_then(|sweep| run.all(&sweep, &[])),
         Command::Report(report) => report.run(),

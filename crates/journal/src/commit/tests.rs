@@ -13,6 +13,7 @@ mod failing;
 mod hammer;
 #[cfg(feature = "tokio")]
 mod hashed;
+mod late;
 
 /// What a disk holds up: the next sync or durable write of a segment stops here until it is let go.
 #[derive(Debug, Default)]

@@ -21,6 +21,8 @@ pub(crate) struct Counts {
     pub(crate) torn: u64,
     pub(crate) purges: u64,
     pub(crate) keys: u64,
+    /// Cursors of another log that were put there, and refused.
+    pub(crate) foreign_cursors: u64,
     /// Damage: how often, how often it was told, how often it hit nothing that counts, and how often it fell into the
     /// window that is named: in the last group, or in what the last sync of another policy covered.
     pub(crate) flips: u64,
@@ -48,6 +50,7 @@ impl Counts {
             ("torn", self.torn),
             ("purges", self.purges),
             ("keys", self.keys),
+            ("foreign_cursors", self.foreign_cursors),
             ("flips", self.flips),
             ("flips_told", self.flips_told),
             ("flips_harmless", self.flips_harmless),

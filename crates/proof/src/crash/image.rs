@@ -8,10 +8,10 @@ use annals_testkit::{SimDisk, Survival};
 use fastrand::Rng;
 
 use super::counts::Counts;
-use super::flips;
 use super::life::{Life, Point, open, open_reader};
 use super::plan::Plan;
 use super::promise::{Promise, hold};
+use super::{flips, foreign};
 
 /// So many crashes come in a row at most, those in the middle of a recovery apart.
 const DEEPEST: u32 = 3;
@@ -103,6 +103,10 @@ impl Images<'_> {
         self.look_into(&journal, &promise)?;
         if self.rng.u32(..4) == 0 {
             self.go_on(&journal, image, &mut promise)?;
+        }
+        if self.rng.u32(..16) == 0 {
+            self.counts.foreign_cursors += 1;
+            foreign::refused(&journal, image)?;
         }
         // What closing does is cut as well, at its first step.
         image.cut_power_after(0);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::base::Made;
 use super::oracle;
+use super::order;
 use super::process::{Ended, Process};
 use super::scenario::{Life, Moment, Scenario, Step};
 use super::truth::Truth;
@@ -67,6 +68,27 @@ impl<'s> Stage<'s> {
         let judged =
             oracle::judge(self.annals, &self.plain, &self.out, &self.truth, scenario.restored, figures);
         judged.map_err(|what| format!("what is left: {what}"))
+    }
+
+    /// Runs the commands of its first life one after the other, and judges after each what a power cut could still take.
+    pub(super) fn account(mut self, figures: &mut Figures) -> Result<(), String> {
+        let power = Arc::new(Power::new(&self.kept, None));
+        let mounted =
+            Mounted::new(Arc::clone(&power), &self.mount).map_err(|error| format!("mounting: {error}"))?;
+        let mut outcome = Ok(());
+        for step in &self.scenario.lives[0].steps {
+            figures.add(&format!("command_{}", step.name()), 1);
+            outcome =
+                self.step(*step, &power, None, false).and_then(|_| order::judge(&power.unkept(), figures));
+            outcome = outcome.map_err(|what| format!("{step:?}: {what}"));
+            if outcome.is_err() {
+                break;
+            }
+        }
+        figures.add("changes", power.changes());
+        power.cut_now();
+        mounted.end().map_err(|error| format!("unmounting: {error}"))?;
+        outcome
     }
 
     fn live(&mut self, index: usize, life: &Life, figures: &mut Figures) -> Result<(), String> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::fault::{Call, Fault, Trouble};
 use super::survival::Survival;
-use super::tree::{Kept, Tree};
+use super::tree::{Kept, Tree, Unkept};
 
 /// When the power goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +156,11 @@ impl Power {
         let held = std::mem::take(&mut self.lock().held);
         // Outside of the lock: each is answered as it is dropped.
         drop(held);
+    }
+
+    /// What the power would take if it went now.
+    pub(crate) fn unkept(&self) -> Unkept {
+        self.lock().tree.unkept()
     }
 
     /// What the disk has, as drawn.

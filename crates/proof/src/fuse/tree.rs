@@ -6,6 +6,8 @@
 //! T1: a name is kept once its directory was synced after it was made, and gone once it was synced after that.
 //! T2: a rename is one change, in one directory or in two.
 //! T3: a sync of a file keeps its bytes and no name.
+//!
+//! Apart from what survives, it says what a power cut could take at this moment: [`Tree::unkept`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -67,6 +69,19 @@ pub(crate) struct Tree {
     modes: BTreeMap<u64, u16>,
     pending: Vec<Change>,
     next: u64,
+    /// Names that were given, by a rename, to files whose bytes were not kept.
+    hollow: Vec<String>,
+}
+
+/// What a power cut could take.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unkept {
+    /// Files that got their name by a rename before their bytes were kept: such a name may be of nothing. Since the beginning.
+    pub(crate) hollow: Vec<String>,
+    /// Names that are there and not kept.
+    pub(crate) names: Vec<String>,
+    /// Files with bytes that are not kept.
+    pub(crate) files: Vec<String>,
 }
 
 /// What a disk has of a file system, by paths.
@@ -85,8 +100,13 @@ impl Default for Tree {
 impl Tree {
     /// What a disk has, as a mount finds it.
     pub(crate) fn of(kept: &Kept) -> Self {
-        let mut tree =
-            Self { nodes: BTreeMap::new(), modes: BTreeMap::new(), pending: Vec::new(), next: ROOT };
+        let mut tree = Self {
+            nodes: BTreeMap::new(),
+            modes: BTreeMap::new(),
+            pending: Vec::new(),
+            next: ROOT,
+            hollow: Vec::new(),
+        };
         // Two names of one file have become two files: nobody who opens anew can tell, but by the space they take.
         tree.plant(kept, ROOT);
         tree
@@ -231,11 +251,44 @@ impl Tree {
         if (dir, name) == (to_dir, to_name) {
             return Ok(());
         }
+        if self.file(number).is_ok_and(|file| file.is_dirty()) {
+            self.hollow.push(self.path(to_dir, to_name));
+        }
         self.change(Change(vec![(dir, name.to_owned(), None), (to_dir, to_name.to_owned(), Some(number))]));
         if let Some(Node::Dir(moved)) = self.nodes.get_mut(&number) {
             moved.parent = to_dir;
         }
         Ok(())
+    }
+
+    /// Where a name stands, from the topmost directory on.
+    fn path(&self, dir: u64, name: &OsStr) -> String {
+        let (mut path, mut number) = (name.to_string_lossy().into_owned(), dir);
+        while number != ROOT {
+            let Ok(Dir { parent, .. }) = self.dir(number) else { break };
+            let Ok(above) = self.dir(*parent) else { break };
+            let Some((name, _)) = above.seen.iter().find(|(_, of)| **of == number) else { break };
+            path = format!("{}/{path}", name.to_string_lossy());
+            number = *parent;
+        }
+        path
+    }
+
+    /// What a power cut could take now, each by its path.
+    pub(crate) fn unkept(&self) -> Unkept {
+        let mut unkept = Unkept { hollow: self.hollow.clone(), ..Unkept::default() };
+        for (number, node) in &self.nodes {
+            let Node::Dir(dir) = node else { continue };
+            for (name, of) in &dir.seen {
+                if dir.kept.get(name) != Some(of) {
+                    unkept.names.push(self.path(*number, name));
+                }
+                if matches!(self.nodes.get(of), Some(Node::File(file)) if file.is_dirty()) {
+                    unkept.files.push(self.path(*number, name));
+                }
+            }
+        }
+        unkept
     }
 
     /// Keeps a directory's names as they are. A change that concerns another directory too is kept whole (T2), and there what
