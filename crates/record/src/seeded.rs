@@ -63,7 +63,7 @@ bugs! {
     PurgePastCursors = "purge-past-cursors",
     /// A store's cursor is committed before the index that it covers.
     CursorBeforeIndex = "cursor-before-index",
-    /// A layer is folded into the index before it is in content.
+    /// The index is committed, with its cursor, before content has what it speaks of.
     IndexBeforeContent = "index-before-content",
     /// A cursor is not compared with the log's identity.
     CursorWithoutLog = "cursor-without-log",

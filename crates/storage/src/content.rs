@@ -92,17 +92,15 @@ pub(crate) enum Home {
 #[must_use]
 pub(crate) struct Folded(());
 
-impl Folded {
-    /// The proof of nothing: what a seeded bug has in its hands.
-    pub(crate) fn before_content() -> Self {
-        assert!(seeded::is_on(Bug::IndexBeforeContent), "S1: the index never comes first");
-        Self(())
-    }
-}
-
 /// Proof that content is durable; without it the cursor does not become so (S2).
 #[must_use]
 pub(crate) struct Synced(());
+
+/// Proofs of nothing: what a seeded bug has in its hands.
+pub(crate) fn unproven() -> (Folded, Synced) {
+    assert!(seeded::is_on(Bug::IndexBeforeContent), "S1, S2: the index never comes first");
+    (Folded(()), Synced(()))
+}
 
 /// Writes that take effect together.
 pub(crate) struct ContentBatch {

@@ -12,7 +12,7 @@ use annals_record::{Cursor, Offset};
 
 use crate::Error;
 use crate::chunk::Chunk;
-use crate::content::{Content, Folded, Pinned};
+use crate::content::{self, Content, Pinned};
 use crate::cursor_bytes::Reach;
 use crate::identity::StoreId;
 use crate::index::{Index, IndexReader};
@@ -262,7 +262,9 @@ impl Core {
             let held = layer.held();
             let mut between = || self.sync_rows();
             if seeded::is_on(Bug::IndexBeforeContent) {
-                self.index.fold(&Folded::before_content(), &held, &cursor, &mut between)?;
+                let (folded, synced) = content::unproven();
+                self.index.fold(&folded, &held, &cursor, &mut between)?;
+                self.index.checkpoint(&synced, &[], end)?;
             }
             let folded = self.content.fold(&held, &reach, &mut between)?;
             self.named.store(true, Ordering::Release);
