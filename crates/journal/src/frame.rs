@@ -20,6 +20,7 @@ pub(crate) const COMMIT: usize = HEADER;
 const CONTROL: u32 = 1 << 31;
 const KIND_SHIFT: u32 = 28;
 const LEN_MASK: u32 = (1 << KIND_SHIFT) - 1;
+const _: () = assert!(MAX_PAYLOAD == LEN_MASK as usize, "the largest body has a length word");
 /// The first four bytes of every commit frame: what a scan looks for when it resynchronises.
 pub(crate) const COMMIT_WORD: u32 = CONTROL;
 

@@ -438,3 +438,6 @@ pub(crate) fn is_ours(name: &str) -> bool {
         || named == backup::receipt::FILE_NAME
         || segment::base_of(named).is_some()
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,6 +55,26 @@ fn a_kind_that_is_not_known_is_skipped_only_where_the_format_says_so() {
 }
 
 #[test]
+fn length_words_are_what_the_format_says() {
+    use ControlKind as K;
+    let kinds = [K::Commit, K::Checkpoint, K::Seal, K::Audit, K::Pad, K::Key];
+    for (kind, number) in kinds.into_iter().zip(0..) {
+        let word = control_word(kind, 5);
+        assert_eq!(word, 0x8000_0005 + number * 0x1000_0000, "{kind:?}");
+        assert_eq!(is_seal_word(word), kind == ControlKind::Seal, "{kind:?}");
+    }
+    assert!(!is_seal_word(5) && !is_seal_word(0x2000_0005));
+    assert_eq!(body_len(u32::MAX), MAX_PAYLOAD);
+}
+
+#[test]
+fn a_commit_frame_has_no_body() {
+    let commit = Commit { batch_start: HERE.offset, durable_upto: Offset::ZERO, time_micros: 1, records: 1 };
+    assert!(verifies(&encode(COMMIT_WORD, &commit.words(), b"", &HERE), &HERE));
+    assert!(!verifies(&encode(COMMIT_WORD | 3, &commit.words(), b"abc", &HERE), &HERE));
+}
+
+#[test]
 fn zeros_are_an_end_and_a_part_of_a_frame_asks_for_the_rest() {
     assert!(matches!(parse(&[0; 64], &HERE), Parsed::Zeros));
     assert!(matches!(parse(&[0; 7], &HERE), Parsed::Zeros));
