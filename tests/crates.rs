@@ -27,7 +27,10 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ),
     ("annals-cli", &["annals"]),
     ("annals-testkit", &["annals-journal", "annals-record"]),
-    ("annals-hostile", &["annals-cli", "annals-journal", "annals-record", "annals-testkit"]),
+    (
+        "annals-hostile",
+        &["annals-cli", "annals-journal", "annals-record", "annals-streams", "annals-testkit"],
+    ),
     (
         "annals-bench",
         &["annals", "annals-ingest", "annals-journal", "annals-record", "annals-storage", "annals-streams"],

@@ -8,6 +8,8 @@
 //! A target is an ordinary function. `fuzz/` gives it to libFuzzer, which needs a nightly compiler; the tests here replay
 //! `corpus/` and `regressions/` and draw inputs from seeds on the stable one.
 
+#[cfg(feature = "cli")]
+pub mod encoded;
 pub mod every_byte;
 pub mod forge;
 pub mod frames;
@@ -46,6 +48,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "payloads", run: payloads::run, draw: payloads::draw, share: 100 },
     Target { name: "sidecars", run: sidecars::run, draw: sidecars::draw, share: 50 },
     Target { name: "recovery", run: recovery::run, draw: recovery::draw, share: 5 },
+    #[cfg(feature = "cli")]
+    Target { name: "encoded", run: encoded::run, draw: encoded::draw, share: 10 },
     #[cfg(feature = "cli")]
     Target { name: "imports", run: imports::run, draw: imports::draw, share: 20 },
     #[cfg(feature = "cli")]

@@ -75,6 +75,12 @@ fn payloads_are_records_or_refused() {
 
 #[test]
 #[cfg(feature = "cli")]
+fn encoded_segments_show_what_they_say_or_an_error() {
+    check("encoded");
+}
+
+#[test]
+#[cfg(feature = "cli")]
 fn imports_take_records_and_nothing_else() {
     check("imports");
 }
