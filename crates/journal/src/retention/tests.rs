@@ -7,12 +7,13 @@ use annals_record::{Kind, Log, LogError};
 
 use super::*;
 use crate::clock::Clock;
-use crate::disk::RealDisk;
+use crate::disk::{Disk, RealDisk};
 use crate::options::Options;
 use crate::purged::Purged;
 use crate::receipts::ReceiptQuery;
-use crate::segment;
+use crate::segment::{self, HEADER_LEN};
 use crate::tail::Tail;
+use crate::{NoRefill, salvage};
 
 mod clocks;
 mod faults;
@@ -415,4 +416,33 @@ fn readers_beside_a_writer_that_rolls_and_purges_see_all_once_in_order_or_a_gap(
         receipts.purged.windows(2).all(|two| two[0].base == two[1].end),
         "one receipt each, newest first"
     );
+}
+
+#[test]
+fn r4_a_segment_whose_seal_is_lost_is_held_by_whoever_has_not_read_what_is_left_of_it() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), Arc::new(Hands::default()));
+    let journal = open(dir.path(), &clock).unwrap();
+    journal.append("left").unwrap();
+    let lost = journal.append("lost").unwrap();
+    journal.seal().unwrap();
+    let next = journal.append("next").unwrap();
+    journal.close().unwrap();
+    // The second group and the seal are gone, and nothing proves what they were.
+    let path = dir.path().join(segment::file_name(Offset::ZERO));
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[HEADER_LEN as usize + lost.offset.get() as usize..].fill(0xff);
+    fs::write(&path, bytes).unwrap();
+    let (disk, hands): (Arc<dyn Disk>, Arc<dyn Clock>) = (Arc::new(RealDisk), Arc::clone(&clock) as _);
+    let plan = salvage::plan(&disk, dir.path(), &NoRefill).unwrap();
+    let report = salvage::apply(&disk, hands, dir.path(), Options::default(), &NoRefill, &plan).unwrap();
+    assert!(!report.lost.is_empty(), "{report:?}");
+
+    let journal = open(dir.path(), &clock).unwrap();
+    let mut worker = journal.cursor_at("worker", Offset::ZERO).unwrap();
+    let plan = journal.plan(&Keep::Segments(1)).unwrap();
+    assert!(plan.purge.is_empty(), "{plan:?}");
+    assert!(plan.blocked[0].by.iter().any(|by| matches!(by, Blocker::Cursor { .. })), "{plan:?}");
+    worker.advance(next.next, None).unwrap();
+    let plan = journal.plan(&Keep::Segments(1)).unwrap();
+    assert_eq!(plan.purge[0].base, Offset::ZERO);
 }
