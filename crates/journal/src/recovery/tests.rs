@@ -2,7 +2,17 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::commit::memory::Memory;
-use crate::{RealDisk, SystemClock};
+use crate::segment::HEADER_LEN;
+use crate::{Journal, NoRefill, RealDisk, SystemClock, salvage};
+
+#[derive(Debug)]
+struct Noon;
+
+impl Clock for Noon {
+    fn now_micros(&self) -> i64 {
+        43_200_000_000
+    }
+}
 
 #[test]
 fn an_identity_is_a_random_uuid() {
@@ -44,4 +54,41 @@ fn a_journal_is_made_where_none_was_and_not_where_one_is_lost() {
         assert_eq!(matches!(&made, Err(Error::Damaged(_))), is_lost, "{made:?}");
         assert_eq!(made.is_ok(), !is_lost, "{made:?}");
     }
+}
+
+#[test]
+fn a_salvage_is_told_of_once_in_the_log_itself_and_names_what_it_gave_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let open =
+        || Journal::open_on(Arc::new(RealDisk), Arc::new(Noon), dir.path(), Options::default()).unwrap();
+    let journal = open();
+    let first = journal.append("lost").unwrap();
+    journal.append("left").unwrap();
+    journal.close().unwrap();
+    let path = dir.path().join(segment::file_name(Offset::ZERO));
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = (HEADER_LEN + first.offset.get()) as usize;
+    bytes[at..at + 48].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let plan = salvage::plan(&disk, dir.path(), &NoRefill).unwrap();
+    let report =
+        salvage::apply(&disk, Arc::new(Noon), dir.path(), Options::default(), &NoRefill, &plan).unwrap();
+    let lost: Vec<&Hole> = report.lost.iter().collect();
+    assert!(!lost.is_empty());
+    let told = audit_body(Noon.now_micros(), &lost, &[]);
+    let count = || -> usize {
+        let files = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
+        let segments = files.filter(|path| path.extension().is_some_and(|extension| extension == "wal"));
+        let told =
+            |path: PathBuf| std::fs::read(path).unwrap().windows(told.len()).filter(|at| *at == told).count();
+        segments.map(told).sum()
+    };
+    assert_eq!(count(), 1);
+    let end = open().durable();
+    assert_eq!((open().durable(), count()), (end, 1), "it is told again");
+    // Nor once something stands behind it.
+    open().append("more").unwrap();
+    let end = open().durable();
+    assert_eq!((open().durable(), count()), (end, 1), "it is told again");
 }
