@@ -109,7 +109,14 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path, known: &[Arc<Segment>]) -> Resul
         };
         let all = bases.clone();
         bases.retain(|base| *base >= beginning.base);
-        if let (Some(oldest), true) = (oldest, bases.is_empty()) {
+        if let (Some(purged_to), true) = (oldest, bases.is_empty()) {
+            // All that was listed may have been purged since, behind a segment that was born since: what the next list
+            // lacks, with the same purge behind it, is lost.
+            if tried < Some(oldest) {
+                tried = Some(oldest);
+                continue;
+            }
+            let oldest = purged_to;
             let durable = watermark::any_mark(disk, dir).ok().flatten().map_or(oldest, |mark| mark.durable);
             let detail = format!("every segment is missing; the log was purged up to {oldest} only");
             let len = durable.get().saturating_sub(oldest.get());

@@ -402,10 +402,14 @@ fn walk(file: &dyn DiskFile, head: &Head) -> io::Result<Vec<Entry>> {
         else {
             break;
         };
+        // First of all, for what is out of its place has no offset.
+        if plain_pos != plain {
+            break;
+        }
         let first = head.offset(plain_pos);
         let entry =
             Entry { plain_pos, file_pos: pos, first, plain_len, body_len, records, form, times: (0, 0) };
-        if plain_pos != plain || entry.range().end > head.plain_len || entry.file_end() > len {
+        if entry.range().end > head.plain_len || entry.file_end() > len {
             break;
         }
         (plain, pos) = (entry.range().end, entry.file_end());

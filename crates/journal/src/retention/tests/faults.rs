@@ -131,3 +131,64 @@ fn a_newer_record_of_purges_is_left_alone() {
     journal.close().unwrap();
     assert!(matches!(open(dir.path(), &clock), Err(Error::NewerFormat { found: 2, known: 1, .. })));
 }
+
+/// A disk whose first look at the record of purges comes late: before it, the writer rolls and purges all that was listed.
+#[derive(Debug)]
+struct Overtaken {
+    disk: RealDisk,
+    overtake: std::sync::Mutex<Option<Journal>>,
+}
+
+impl Disk for Overtaken {
+    fn create_dir(&self, path: &Path) -> std::io::Result<()> {
+        self.disk.create_dir(path)
+    }
+
+    fn list(&self, path: &Path) -> std::io::Result<Vec<crate::disk::Listed>> {
+        self.disk.list(path)
+    }
+
+    fn open(&self, path: &Path, mode: crate::disk::Mode) -> std::io::Result<Box<dyn crate::disk::DiskFile>> {
+        if path.ends_with(crate::purged::FILE_NAME)
+            && let Some(journal) = self.overtake.lock().unwrap().take()
+        {
+            journal.seal().unwrap();
+            journal.append("behind").unwrap();
+            journal.apply(&journal.plan(&Keep::Newest).unwrap(), Consent::default()).unwrap();
+            journal.seal().unwrap();
+            journal.append("behind that").unwrap();
+            let plan = journal.plan(&Keep::Newest).unwrap();
+            assert!(!journal.apply(&plan, Consent::default()).unwrap().is_empty());
+        }
+        self.disk.open(path, mode)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> std::io::Result<()> {
+        self.disk.remove(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> std::io::Result<()> {
+        self.disk.sync_dir(path)
+    }
+
+    fn lock(&self, path: &Path, holder: &str) -> std::io::Result<Box<dyn crate::disk::Held>> {
+        self.disk.lock(path, holder)
+    }
+}
+
+#[test]
+fn r2_a_reader_whom_a_purge_overtakes_while_it_looks_takes_nothing_for_lost() {
+    let scene = Scene::new(3);
+    scene.purge(Keep::Segments(2));
+    let overtake = std::sync::Mutex::new(Some(scene.journal.clone()));
+    let disk = Arc::new(Overtaken { disk: RealDisk, overtake });
+    let clock = Arc::clone(&scene.clock) as Arc<dyn Clock>;
+    let reader = Reader::open_on(Arc::clone(&disk) as Arc<dyn Disk>, clock, scene.dir.path()).unwrap();
+    assert!(disk.overtake.lock().unwrap().is_none(), "nobody overtook");
+    let gap = read_all(reader, Offset::ZERO).unwrap_err();
+    assert!(matches!(gap, LogError::Gap { .. }), "{gap}");
+}
