@@ -81,7 +81,13 @@ fn a_file_that_cannot_be_opened_is_not_missing() {
     assert_eq!(any_mark(&disk, dir).map_err(raised), Err(Some(5)));
     assert_eq!(mark_of(&disk, dir, LOG).map_err(raised), Err(Some(5)));
     assert_eq!(Slots::open(&disk, dir, LOG).map_err(raised).err(), Some(Some(5)));
-    disk.rule(|_, _| Ok(()));
+    // Nor is it made anew by a writer who could not open it once.
+    let failed = std::sync::atomic::AtomicBool::new(false);
+    disk.rule(move |call, _| {
+        let fails = call == Call::Open && !failed.swap(true, Ordering::SeqCst);
+        if fails { Err(io::Error::from_raw_os_error(5)) } else { Ok(()) }
+    });
+    assert_eq!(Slots::open(&disk, dir, LOG).map_err(raised).err(), Some(Some(5)));
     assert_eq!(any_mark(&disk, dir).unwrap(), Some(mark(100)));
 }
 
