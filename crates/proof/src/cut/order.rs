@@ -9,8 +9,9 @@ use crate::figures::Figures;
 use crate::fuse::Unkept;
 
 /// What may be gone with the power, by the end of its name: who holds a lock; how far a store was seen, which may lag
-/// (`storage`, `seen.rs`); how far a build has come, which says so itself where it says too much (`bulk/note.rs`).
-const NOBODYS_LOSS: [&str; 4] = ["/LOCK", ".lock", "/store.seen", "/bulk/note"];
+/// (`storage`, `seen.rs`); how far a build has come, which says so itself where it says too much (`bulk/note.rs`); a segment's file
+/// that was made ahead and is not needed yet.
+const NOBODYS_LOSS: [&str; 5] = ["/LOCK", ".lock", "/store.seen", "/bulk/note", "/next.wal.tmp"];
 
 /// Judges what is not kept.
 pub(super) fn judge(unkept: &Unkept, figures: &mut Figures) -> Result<(), String> {
