@@ -59,13 +59,13 @@ stress *arguments:
 deny:
     cargo deny check bans licenses sources
 
-# Hostile bytes at one target of crates/hostile: frames, payloads, sidecars, recovery, encoded, imports or lines, for so many seconds, in
+# Hostile bytes at one target of crates/hostile: frames, payloads, sidecars, recovery, encoded, foreign, imports or lines, for so many seconds, in
 # the background of everything else. Needs a nightly compiler and cargo-fuzz; without a sanitizer, for nothing here is unsafe.
 fuzz target seconds="60" *arguments:
     cargo test -q -p annals-hostile --lib draws_are_written -- --ignored
     mkdir -p target/hostile/{{target}}
     CARGO_TARGET_DIR=$PWD/target/fuzz nice -n 19 cargo +nightly fuzz run --fuzz-dir crates/hostile/fuzz --sanitizer none \
-        {{ if target =~ "encoded|imports|lines" { "--features cli" } else { "" } }} {{target}} target/hostile/{{target}} crates/hostile/corpus/{{target}} \
+        {{ if target =~ "encoded|foreign|imports|lines" { "--features cli" } else { "" } }} {{target}} target/hostile/{{target}} crates/hostile/corpus/{{target}} \
         -- -max_total_time={{seconds}} -max_len=4096 -timeout=30 -malloc_limit_mb=256 -print_final_stats=1 {{arguments}}
 
 # Every byte of a log of 1 MiB flipped, and every length cut; can be stopped and gone on with.

@@ -29,7 +29,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("annals-testkit", &["annals-journal", "annals-record"]),
     (
         "annals-hostile",
-        &["annals-cli", "annals-journal", "annals-record", "annals-streams", "annals-testkit"],
+        &["annals", "annals-cli", "annals-journal", "annals-record", "annals-streams", "annals-testkit"],
     ),
     (
         "annals-bench",

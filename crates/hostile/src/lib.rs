@@ -11,6 +11,8 @@
 #[cfg(feature = "cli")]
 pub mod encoded;
 pub mod every_byte;
+#[cfg(feature = "cli")]
+pub mod foreign;
 pub mod forge;
 pub mod frames;
 #[cfg(feature = "cli")]
@@ -50,6 +52,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "recovery", run: recovery::run, draw: recovery::draw, share: 5 },
     #[cfg(feature = "cli")]
     Target { name: "encoded", run: encoded::run, draw: encoded::draw, share: 10 },
+    #[cfg(feature = "cli")]
+    Target { name: "foreign", run: foreign::run, draw: foreign::draw, share: 10 },
     #[cfg(feature = "cli")]
     Target { name: "imports", run: imports::run, draw: imports::draw, share: 20 },
     #[cfg(feature = "cli")]

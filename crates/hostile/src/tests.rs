@@ -81,6 +81,12 @@ fn encoded_segments_show_what_they_say_or_an_error() {
 
 #[test]
 #[cfg(feature = "cli")]
+fn foreign_stores_give_what_verifies_and_tell_the_rest() {
+    check("foreign");
+}
+
+#[test]
+#[cfg(feature = "cli")]
 fn imports_take_records_and_nothing_else() {
     check("imports");
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::commit::memory::Memory;
 use crate::segment::HEADER_LEN;
-use crate::{Journal, NoRefill, RealDisk, SystemClock, salvage};
+use crate::{AppendOptions, Journal, NoRefill, RealDisk, SystemClock, salvage};
 
 #[derive(Debug)]
 struct Noon;
@@ -91,4 +91,106 @@ fn a_salvage_is_told_of_once_in_the_log_itself_and_names_what_it_gave_up() {
     open().append("more").unwrap();
     let end = open().durable();
     assert_eq!((open().durable(), count()), (end, 1), "it is told again");
+}
+
+/// A journal of three segments, closed: a checkpoint in the first, a key in the second, words in each; and its files.
+fn three(dir: &Path) -> (Vec<PathBuf>, Offset, Offset) {
+    let journal = Journal::open_on(Arc::new(RealDisk), Arc::new(Noon), dir, Options::default()).unwrap();
+    journal.append_batch(&["one", "two"]).unwrap();
+    let checkpoint = journal.checkpoint("here", true).unwrap().offset;
+    let keyed = AppendOptions { key: Some(b"once"), ..AppendOptions::default() };
+    let key = journal.append_with(&["three"], &keyed).unwrap()[0].offset;
+    journal.seal().unwrap();
+    journal.append("four").unwrap();
+    let files = journal.status().segments.into_iter().map(|segment| segment.path).collect();
+    journal.close().unwrap();
+    (files, checkpoint, key)
+}
+
+fn salvaged(dir: &Path) -> salvage::SalvageReport {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let plan = salvage::plan(&disk, dir, &NoRefill).unwrap();
+    salvage::apply(&disk, Arc::new(Noon), dir, Options::default(), &NoRefill, &plan).unwrap()
+}
+
+fn header_of(path: &Path) -> SegmentHeader {
+    SegmentHeader::decode(&std::fs::read(path).unwrap()[..HEADER_LEN as usize]).unwrap()
+}
+
+#[test]
+fn a_log_whose_newest_part_is_lost_goes_on_with_all_that_is_known_from_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let (files, checkpoint, key) = three(dir.path());
+    let lost = header_of(&files[2]);
+    std::fs::remove_file(&files[2]).unwrap();
+    let report = salvaged(dir.path());
+    let [hole] = &report.lost[..] else { panic!("{:?}", report.lost) };
+    let born = dir.path().join(segment::file_name(hole.end()));
+    let expected = SegmentHeader {
+        term: hole.term,
+        term_start: hole.end(),
+        base: hole.end(),
+        checkpoint: Some(checkpoint),
+        keys: Some(key),
+        ..lost.clone()
+    };
+    assert_eq!(header_of(&born), expected);
+    assert!(hole.term > lost.term && lost.records_before >= 3);
+
+    // What was acknowledged behind the hole and is missing then is damage, and no reason to begin there again.
+    let journal = Journal::open(dir.path()).unwrap();
+    journal.append("five").unwrap();
+    let durable = journal.durable();
+    journal.close().unwrap();
+    std::fs::remove_file(&born).unwrap();
+    let journal = Journal::open(dir.path()).unwrap();
+    let damage = journal.report().damage.clone().unwrap();
+    assert_eq!(damage.offset.get() + damage.len, durable.get());
+    assert!(!born.exists());
+}
+
+#[test]
+fn a_segment_that_begins_at_an_empty_hole_is_not_born_again_when_its_header_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let (files, ..) = three(dir.path());
+    let header = header_of(&files[2]);
+    let hole = |len| Hole {
+        offset: header.base,
+        len,
+        reason: "the segment is missing".to_owned(),
+        kept: None,
+        at_micros: 0,
+        term: next_term(header.term),
+        sealed: true,
+    };
+    let behind = |len| {
+        Holes::new(vec![hole(len)]).replace(&RealDisk, dir.path(), header.log).unwrap();
+        Survey::of(&RealDisk, dir.path(), 0).unwrap().behind
+    };
+    std::fs::remove_file(dir.path().join(watermark::FILE_NAME)).unwrap();
+    std::fs::OpenOptions::new().write(true).open(&files[2]).unwrap().set_len(100).unwrap();
+    assert_eq!(behind(0), None);
+    // One that is lost whole is another thing, and so is one that is missing behind a seal.
+    assert_eq!(behind(64).unwrap().base.get(), header.base.get() + 64);
+    std::fs::remove_file(&files[2]).unwrap();
+    assert_eq!(behind(0).unwrap().base, header.base);
+    // Neither seals nor holes are needed to see that nothing is behind.
+    std::fs::remove_file(dir.path().join(holes::FILE_NAME)).unwrap();
+    assert_eq!(Survey::of(&RealDisk, dir.path(), 0).unwrap().behind, None);
+}
+
+#[test]
+fn a_newest_segment_without_a_header_is_damage_from_its_beginning_to_the_watermark() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path()).unwrap();
+    journal.append("one").unwrap();
+    journal.seal().unwrap();
+    journal.append("two").unwrap();
+    let (durable, last) = (journal.durable(), journal.status().segments.pop().unwrap());
+    journal.close().unwrap();
+    std::fs::OpenOptions::new().write(true).open(&last.path).unwrap().set_len(100).unwrap();
+    let journal = Journal::open(dir.path()).unwrap();
+    let damage = journal.report().damage.clone().unwrap();
+    assert!(last.base > Offset::ZERO && damage.detail.contains("header"), "{damage:?}");
+    assert_eq!((damage.offset, damage.offset.get() + damage.len), (last.base, durable.get()));
 }
