@@ -4,6 +4,7 @@
 
 #[cfg(feature = "tokio")]
 use std::sync::Arc;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use annals_record::{Appended, Offset, RecordId, Term};
 
@@ -20,8 +21,13 @@ use crate::load::{Digest, Frames};
 use crate::options::AppendOptions;
 use crate::status::Reach;
 
-/// A batch of so many bytes is hashed by two threads: the second costs what hashing a tenth of it does.
-const SHARED_FROM: u64 = 512 << 10;
+/// A batch of so many bytes is hashed by two threads: the second costs what hashing 50 KiB does.
+const SHARED_FROM: u64 = 128 << 10;
+/// Looked at once: to ask costs as much as a thread.
+static HAS_TWO_CORES: LazyLock<bool> =
+    LazyLock::new(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1));
+/// Two threads share it in so many pieces.
+const PIECES: usize = 8;
 
 impl Journal {
     /// Appends one record and returns once it is durable, or as [`Options::sync`](crate::Options::sync) says.
@@ -196,26 +202,40 @@ impl Journal {
     }
 }
 
-/// The digests of a batch, by two threads if it is large.
+/// The digests of a batch, by two threads if it is large: each takes the next piece until none is left, so neither waits for
+/// the other for longer than a piece takes, whenever the second one comes to run.
 fn digests(payloads: &[&[u8]], bytes: u64) -> Vec<Digest> {
-    let of = |payloads: &[&[u8]]| {
-        let mut ids = Vec::with_capacity(payloads.len());
-        content::ids(payloads, &mut ids);
-        payloads.iter().zip(ids).map(|(payload, id)| Digest::of_record(id, payload)).collect::<Vec<_>>()
-    };
-    let two = bytes >= SHARED_FROM && std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
-    if !two {
-        return of(payloads);
-    }
-    let (mine, other) = payloads.split_at(payloads.len() / 2);
-    std::thread::scope(|scope| match std::thread::Builder::new().spawn_scoped(scope, || of(other)) {
-        Ok(others) => {
-            let mut digests = of(mine);
-            digests.extend(others.join().unwrap_or_else(|_| of(other)));
-            digests
+    let two = bytes >= SHARED_FROM && *HAS_TWO_CORES;
+    let piece = match payloads.len().div_ceil(PIECES) {
+        _ if !two => payloads.len(),
+        // Small ones fill lanes.
+        share if bytes <= (payloads.len() * frame::padded(content::CHUNK)) as u64 => {
+            share.next_multiple_of(content::LANES)
         }
-        Err(_) => of(payloads),
-    })
+        share => share,
+    };
+    let mut digests = vec![Digest::UNKNOWN; payloads.len()];
+    let pieces = Mutex::new(payloads.chunks(piece).zip(digests.chunks_mut(piece)));
+    let work = || {
+        let mut ids = Vec::with_capacity(piece);
+        loop {
+            let next = pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((payloads, digests)) = next else { return };
+            ids.clear();
+            content::ids(payloads, &mut ids);
+            for ((digest, payload), id) in digests.iter_mut().zip(payloads).zip(&ids) {
+                *digest = Digest::of_record(*id, payload);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        if two {
+            // If there is none to be had the first does all of it.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    digests
 }
 
 /// A payload's length, if a frame can hold it.

@@ -17,7 +17,7 @@ use blake3::platform::Platform;
 const BLOCK: usize = 64;
 pub(crate) const CHUNK: usize = 1024;
 /// The most lanes any processor has.
-const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 /// Fewer payloads than this are hashed one by one.
 const FEW: usize = 3;
 

@@ -194,3 +194,41 @@ fn a_newest_segment_without_a_header_is_damage_from_its_beginning_to_the_waterma
     assert!(last.base > Offset::ZERO && damage.detail.contains("header"), "{damage:?}");
     assert_eq!((damage.offset, damage.offset.get() + damage.len), (last.base, durable.get()));
 }
+
+#[test]
+fn without_segments_the_watermark_says_which_log_it_was_if_anything_was_durable() {
+    for (durable, is_lost) in [(0, false), (8, true)] {
+        let (disk, dir) = (Memory::new(), Path::new("/log"));
+        let log = LogId::from_bytes([1; 16]);
+        let (mut slots, _) = Slots::open(&disk, dir, log).unwrap();
+        let mark = Mark { log, term: Term::FIRST, durable: Offset::new(durable), clean: false };
+        slots.publish_durably(&mark).unwrap();
+        match log_of(&disk, dir, &[]) {
+            Ok(found) => assert!(is_lost && found == log),
+            Err(error) => assert!(!is_lost && matches!(error, Error::Missing { .. }), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_torn_tail_is_kept_to_its_last_byte_and_no_further_and_what_was_temporary_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path()).unwrap();
+    journal.append("one").unwrap();
+    journal.seal().unwrap();
+    journal.append("two").unwrap();
+    let (durable, last) = (journal.durable(), journal.status().segments.pop().unwrap());
+    journal.close().unwrap();
+    let at = (HEADER_LEN + durable.get() - last.base.get()) as usize;
+    let mut bytes = std::fs::read(&last.path).unwrap();
+    bytes.resize(at + 5000, 0);
+    bytes[at..at + 100].fill(0xaa);
+    std::fs::write(&last.path, bytes).unwrap();
+    let left = dir.path().join("0000000000000000.wal.tmp");
+    std::fs::write(&left, b"half").unwrap();
+    let journal = Journal::open(dir.path()).unwrap();
+    let torn = journal.report().torn.clone().unwrap();
+    assert_eq!((torn.offset, torn.bytes), (durable, 100));
+    assert!(std::fs::read(&torn.quarantine).unwrap().ends_with(&[0xaa; 100]));
+    assert!(!left.exists());
+}
