@@ -21,8 +21,8 @@ use crate::load::{Digest, Frames};
 use crate::options::AppendOptions;
 use crate::status::Reach;
 
-/// A batch of so many bytes is hashed by two threads: the second costs what hashing 50 KiB does.
-const SHARED_FROM: u64 = 128 << 10;
+/// A batch of so many bytes is hashed by two threads: the second costs what hashing a tenth of it does.
+const SHARED_FROM: u64 = 512 << 10;
 /// Looked at once: to ask costs as much as a thread.
 static HAS_TWO_CORES: LazyLock<bool> =
     LazyLock::new(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1));

@@ -128,8 +128,8 @@ impl InTheWay {
         });
         match (&segment.header, &segment.flaw) {
             _ if is_listed => {}
+            // A seal that is lost is such a flaw.
             (Err(reason), _) | (_, Some(reason)) => damaged(reason),
-            _ if segment.next.is_some() && segment.seal.is_none() => damaged("it has no seal"),
             _ => {}
         }
         if segment.next.is_none() {

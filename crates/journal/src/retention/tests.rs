@@ -281,6 +281,49 @@ fn what_is_in_the_way_is_named() {
 }
 
 #[test]
+fn a_segment_that_has_lost_its_seal_is_damaged_and_stays() {
+    let scene = Scene::new(4);
+    let mut bytes = fs::read(scene.file(1)).unwrap();
+    let len = bytes.len();
+    bytes[len - 20] ^= 1;
+    fs::write(scene.file(1), bytes).unwrap();
+    let scene = scene.reopen();
+    let plan = scene.journal.plan(&Keep::Segments(1)).unwrap();
+    assert_eq!(plan.purge.len(), 1);
+    assert!(matches!(plan.blocked[0].by[..], [Blocker::Damaged { .. }]), "{plan:?}");
+}
+
+#[test]
+fn a_checkpoint_that_begins_a_segment_is_not_in_the_way_of_the_one_before() {
+    let scene = Scene::new(2);
+    let end = scene.journal.seal().unwrap();
+    let checkpoint = scene.journal.checkpoint("here", false).unwrap();
+    assert_eq!(checkpoint.offset, end);
+    assert_eq!(goes(&scene, Keep::Segments(1)), 2);
+}
+
+#[test]
+fn an_empty_segment_is_not_held_by_whoever_has_read_all_before_it() {
+    let scene = Scene::new(2);
+    scene.journal.seal().unwrap();
+    let Scene { dir, clock, journal } = scene;
+    let newest = journal.status().segments.pop().unwrap();
+    journal.close().unwrap();
+    // Torn before anything was written: the empty segment is sealed, and another one begins.
+    let mut bytes = fs::read(&newest.path).unwrap();
+    bytes.truncate(HEADER_LEN as usize);
+    bytes.extend([0xaa; 64]);
+    fs::write(&newest.path, bytes).unwrap();
+    let journal = open(dir.path(), &clock).unwrap();
+    let torn = journal.report().torn.clone().unwrap();
+    let cursor = journal.cursor_at("worker", records_end(1)).unwrap();
+    assert_eq!(torn.offset, newest.base);
+    let plan = journal.plan(&Keep::Segments(1)).unwrap();
+    assert_eq!((plan.purge.len(), plan.oldest_after), (3, records_end(1)), "{plan:?}");
+    drop(cursor);
+}
+
+#[test]
 fn the_latest_checkpoint_and_all_behind_it_stay() {
     let scene = Scene::new(3);
     let checkpoints: Vec<Offset> = (3..7)
@@ -350,6 +393,12 @@ fn a_plan_that_does_not_fit_any_more_removes_nothing() {
     assert_eq!(scene.purge(Keep::Segments(4)).len(), 1);
     let error = scene.journal.apply(&plan, Consent::default()).unwrap_err();
     assert!(matches!(error, Error::StalePlan { .. }), "{error}");
+    // Whatever is in the way of others.
+    drop(scene.reader().cursor_at("late", base(2)).unwrap());
+    assert_eq!(scene.journal.plan(&plan.keep).unwrap().blocked.len(), 1);
+    let error = scene.journal.apply(&plan, Consent::default()).unwrap_err();
+    assert!(matches!(error, Error::StalePlan { .. }), "{error}");
+    scene.journal.remove_cursor("late").unwrap();
     let other = Scene::new(5).journal.plan(&Keep::Segments(2)).unwrap();
     let error = scene.journal.apply(&other, Consent::default()).unwrap_err();
     assert!(matches!(error, Error::StalePlan { .. }), "{error}");
