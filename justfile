@@ -83,7 +83,5 @@ miri:
 
 # Mutants of the files on which durability rests, or of those named: each is tried by unit tests and by trials. Needs
 # cargo-mutants; goes on where it was. For example: just mutants watermark retention/apply
-mutants *files="frame commit watermark recovery retention retention/planning retention/apply":
-    CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=$PWD/.ci/mutant cargo mutants -p annals-journal \
-        {{ prepend("-f crates/journal/src/", append(".rs", files)) }} \
-        --profile mutants --features tokio --test-package annals-journal --baseline skip --timeout 900 --iterate -o target/mutants -- --lib
+mutants *arguments:
+    .ci/mutants --trees 2 {{arguments}}

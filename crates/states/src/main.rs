@@ -7,7 +7,7 @@ use std::time::Instant;
 use annals_states::{Bounds, Mistake, Pipeline};
 use clap::{Parser, ValueEnum};
 use serde_json::json;
-use stateright::{Checker as _, Expectation, Model as _};
+use stateright::{Checker, Expectation, Model as _};
 
 /// The command line.
 #[derive(Parser)]
@@ -19,6 +19,9 @@ struct Cli {
     /// One line of JSON.
     #[arg(long)]
     json: bool,
+    /// Depth first: takes a fraction of the memory, and the way to what it finds is not the shortest.
+    #[arg(long)]
+    depth_first: bool,
     /// How many threads look.
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -39,7 +42,16 @@ fn main() -> ExitCode {
         Config::Full => Bounds::FULL,
     };
     let begun = Instant::now();
-    let checker = Pipeline::new(bounds).checker().threads(cli.threads).spawn_bfs().join();
+    let search = Pipeline::new(bounds).checker().threads(cli.threads);
+    if cli.depth_first {
+        told(&cli, &search.spawn_dfs().join(), begun)
+    } else {
+        told(&cli, &search.spawn_bfs().join(), begun)
+    }
+}
+
+/// Says what the search came to.
+fn told(cli: &Cli, checker: &impl Checker<Pipeline>, begun: Instant) -> ExitCode {
     let (seconds, found) = (begun.elapsed().as_secs_f64(), checker.discoveries());
     let mut out = std::io::stdout().lock();
     let mut holds = true;

@@ -232,3 +232,33 @@ fn a_torn_tail_is_kept_to_its_last_byte_and_no_further_and_what_was_temporary_go
     assert!(std::fs::read(&torn.quarantine).unwrap().ends_with(&[0xaa; 100]));
     assert!(!left.exists());
 }
+
+#[test]
+fn what_is_listed_as_lost_beyond_the_end_of_the_file_keeps_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path()).unwrap();
+    journal.append("one").unwrap();
+    let second = journal.append("two").unwrap();
+    let (durable, last) = (journal.durable(), journal.status().segments.pop().unwrap());
+    journal.close().unwrap();
+    let log = header_of(&last.path).log;
+    // The salvage was cut off once it had decided, and the watermark is gone, too.
+    let len = HEADER_LEN + second.offset.get() + 8;
+    std::fs::OpenOptions::new().write(true).open(&last.path).unwrap().set_len(len).unwrap();
+    std::fs::remove_file(dir.path().join(watermark::FILE_NAME)).unwrap();
+    let hole = Hole {
+        offset: second.offset,
+        len: durable.get() - second.offset.get(),
+        reason: "cut off".to_owned(),
+        kept: None,
+        at_micros: 0,
+        term: next_term(Term::FIRST),
+        sealed: false,
+    };
+    Holes::new(vec![hole]).replace(&RealDisk, dir.path(), log).unwrap();
+    let journal = Journal::open(dir.path()).unwrap();
+    assert_eq!(journal.report().damage, None);
+    let third = journal.append("three").unwrap();
+    assert!(third.offset > durable, "{third:?}");
+    assert_eq!(journal.records(), 2);
+}
