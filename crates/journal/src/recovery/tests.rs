@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::commit::memory::Memory;
-use crate::segment::HEADER_LEN;
+use crate::segment::{APPENDS_END, HEADER_LEN};
 use crate::{AppendOptions, Journal, NoRefill, RealDisk, SystemClock, salvage};
 
 #[derive(Debug)]
@@ -261,4 +261,28 @@ fn what_is_listed_as_lost_beyond_the_end_of_the_file_keeps_its_place() {
     let third = journal.append("three").unwrap();
     assert!(third.offset > durable, "{third:?}");
     assert_eq!(journal.records(), 2);
+}
+
+#[test]
+fn a_header_that_says_more_than_a_log_may_hold_is_appended_to_by_nobody() {
+    for (base, is_full) in [(APPENDS_END - 4096, false), (APPENDS_END, true)] {
+        let dir = tempfile::tempdir().unwrap();
+        let base = Offset::new(base);
+        let header = SegmentHeader {
+            log: LogId::from_bytes([3; 16]),
+            term: Term::FIRST,
+            term_start: base,
+            base,
+            chain: [0; 32],
+            records_before: 0,
+            created_micros: 0,
+            checkpoint: None,
+            keys: None,
+        };
+        std::fs::write(dir.path().join(segment::file_name(base)), header.encode()).unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        let outcome = journal.append("x");
+        let refused = matches!(outcome, Err(Error::TooLarge { what: "a log", .. }));
+        assert_eq!((outcome.is_ok(), refused), (!is_full, is_full), "{outcome:?}");
+    }
 }
