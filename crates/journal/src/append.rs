@@ -202,40 +202,40 @@ impl Journal {
     }
 }
 
-/// The digests of a batch, by two threads if it is large: each takes the next piece until none is left, so neither waits for
-/// the other for longer than a piece takes, whenever the second one comes to run.
+/// The digests of a batch, by two threads if it is large: each takes the next piece until none is left, so the first goes on
+/// alone for as long as the second has not come to run.
 fn digests(payloads: &[&[u8]], bytes: u64) -> Vec<Digest> {
-    let two = bytes >= SHARED_FROM && *HAS_TWO_CORES;
-    let piece = match payloads.len().div_ceil(PIECES) {
-        _ if !two => payloads.len(),
-        // Small ones fill lanes.
-        share if bytes <= (payloads.len() * frame::padded(content::CHUNK)) as u64 => {
-            share.next_multiple_of(content::LANES)
-        }
-        share => share,
-    };
     let mut digests = vec![Digest::UNKNOWN; payloads.len()];
+    if bytes < SHARED_FROM || !*HAS_TWO_CORES {
+        digest(payloads, &mut digests);
+        return digests;
+    }
+    let share = payloads.len().div_ceil(PIECES);
+    // Small ones fill lanes.
+    let small = bytes <= (payloads.len() * frame::padded(content::CHUNK)) as u64;
+    let piece = if small { share.next_multiple_of(content::LANES) } else { share };
     let pieces = Mutex::new(payloads.chunks(piece).zip(digests.chunks_mut(piece)));
+    let next = || pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
     let work = || {
-        let mut ids = Vec::with_capacity(piece);
-        loop {
-            let next = pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((payloads, digests)) = next else { return };
-            ids.clear();
-            content::ids(payloads, &mut ids);
-            for ((digest, payload), id) in digests.iter_mut().zip(payloads).zip(&ids) {
-                *digest = Digest::of_record(*id, payload);
-            }
+        while let Some((payloads, digests)) = next() {
+            digest(payloads, digests);
         }
     };
     std::thread::scope(|scope| {
-        if two {
-            // If there is none to be had the first does all of it.
-            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
-        }
+        // If there is none to be had the first does all of it.
+        let _ = std::thread::Builder::new().spawn_scoped(scope, work);
         work();
     });
     digests
+}
+
+/// Puts down the digest of each payload.
+fn digest(payloads: &[&[u8]], digests: &mut [Digest]) {
+    let mut ids = Vec::with_capacity(payloads.len());
+    content::ids(payloads, &mut ids);
+    for ((digest, payload), id) in digests.iter_mut().zip(payloads).zip(ids) {
+        *digest = Digest::of_record(id, payload);
+    }
 }
 
 /// A payload's length, if a frame can hold it.
@@ -251,3 +251,6 @@ fn check_len(payload: &[u8]) -> Result<usize, Error> {
 pub(crate) fn receipt(offset: Offset, term: Term, id: RecordId, payload: usize) -> Appended {
     Appended { offset, next: Offset::new(offset.get() + frame::padded(payload) as u64), id, term }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::commit::memory::Memory;
 use crate::segment::{APPENDS_END, HEADER_LEN};
-use crate::{AppendOptions, Journal, NoRefill, RealDisk, SystemClock, salvage};
+use crate::{AppendOptions, Journal, NoRefill, RealDisk, SegmentStatus, SystemClock, salvage};
 
 #[derive(Debug)]
 struct Noon;
@@ -107,6 +107,17 @@ fn three(dir: &Path) -> (Vec<PathBuf>, Offset, Offset) {
     (files, checkpoint, key)
 }
 
+/// A journal of two segments with a word each, closed: how much of it is durable, and the newest segment.
+fn two(dir: &Path) -> (Offset, SegmentStatus) {
+    let journal = Journal::open(dir).unwrap();
+    journal.append("one").unwrap();
+    journal.seal().unwrap();
+    journal.append("two").unwrap();
+    let newest = (journal.durable(), journal.status().segments.pop().unwrap());
+    journal.close().unwrap();
+    newest
+}
+
 fn salvaged(dir: &Path) -> salvage::SalvageReport {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let plan = salvage::plan(&disk, dir, &NoRefill).unwrap();
@@ -182,12 +193,7 @@ fn a_segment_that_begins_at_an_empty_hole_is_not_born_again_when_its_header_is_l
 #[test]
 fn a_newest_segment_without_a_header_is_damage_from_its_beginning_to_the_watermark() {
     let dir = tempfile::tempdir().unwrap();
-    let journal = Journal::open(dir.path()).unwrap();
-    journal.append("one").unwrap();
-    journal.seal().unwrap();
-    journal.append("two").unwrap();
-    let (durable, last) = (journal.durable(), journal.status().segments.pop().unwrap());
-    journal.close().unwrap();
+    let (durable, last) = two(dir.path());
     std::fs::OpenOptions::new().write(true).open(&last.path).unwrap().set_len(100).unwrap();
     let journal = Journal::open(dir.path()).unwrap();
     let damage = journal.report().damage.clone().unwrap();
@@ -213,12 +219,7 @@ fn without_segments_the_watermark_says_which_log_it_was_if_anything_was_durable(
 #[test]
 fn a_torn_tail_is_kept_to_its_last_byte_and_no_further_and_what_was_temporary_goes() {
     let dir = tempfile::tempdir().unwrap();
-    let journal = Journal::open(dir.path()).unwrap();
-    journal.append("one").unwrap();
-    journal.seal().unwrap();
-    journal.append("two").unwrap();
-    let (durable, last) = (journal.durable(), journal.status().segments.pop().unwrap());
-    journal.close().unwrap();
+    let (durable, last) = two(dir.path());
     let at = (HEADER_LEN + durable.get() - last.base.get()) as usize;
     let mut bytes = std::fs::read(&last.path).unwrap();
     bytes.resize(at + 5000, 0);
