@@ -208,8 +208,7 @@ impl GroupCommit {
             }
             return Ok(Attempt::Placed(Placed { first, term, ticket: None, number }, role));
         }
-        stage.load.waiting += 1;
-        stage.load.durable = true;
+        stage.waits();
         let role = self.role(stage, waits, true);
         let ticket = Some(Arc::clone(&stage.ticket));
         Ok(Attempt::Placed(Placed { first, term, ticket, number }, role))
@@ -229,8 +228,7 @@ impl GroupCommit {
             stage.load.accepted = true;
             return Attempt::Placed(Placed { first, term, ticket: None, number: 0 }, Role::Follow);
         }
-        stage.load.waiting += 1;
-        stage.load.durable = true;
+        stage.waits();
         let role = self.role(stage, waits, true);
         Attempt::Placed(Placed { first, term, ticket, number: 0 }, role)
     }
@@ -248,8 +246,7 @@ impl GroupCommit {
                 stage.sync_is_due = false;
                 return Ok(());
             }
-            stage.load.waiting += 1;
-            stage.load.durable = true;
+            stage.waits();
             let role = self.role(stage, Waits::Thread, true);
             (Arc::clone(&stage.ticket), role)
         };

@@ -51,6 +51,7 @@ mod cursors;
 pub mod disk;
 pub mod dump;
 mod error;
+mod fill;
 mod frame;
 mod groups;
 mod holes;

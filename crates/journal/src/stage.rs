@@ -6,12 +6,12 @@
 //! nobody else is expected, its first arrival once a sync's time has passed since the last sync.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use annals_record::Offset;
 
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::fill::Fill;
 use crate::frame::{self, Commit};
 use crate::keys::Keys;
 use crate::load::{Frames, Load};
@@ -25,8 +25,6 @@ use crate::ticket::Ticket;
 const LARGE_GROUP: usize = 128 << 10;
 /// Larger groups than this gain less by zeros that were written before than those cost.
 const ZEROS_TO: usize = 96 << 10;
-/// So many groups are not waited for at most, after waits that were in vain.
-const MOST_SKIPPED: u32 = 64;
 
 /// Who writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,62 +68,6 @@ pub(crate) struct Stage {
     options: Options,
     clock: Arc<dyn Clock>,
     pub(crate) fill: Fill,
-}
-
-/// Whether and how long a group waits for those who were in the last one: they are likely to come again at once.
-#[derive(Debug)]
-pub(crate) struct Fill {
-    /// How many are expected.
-    want: u32,
-    /// Not waiting any more from here on.
-    until: Instant,
-    /// Somebody waits, or has waited, for the filling group.
-    waits: bool,
-    /// Groups that are not waited for.
-    skip: u32,
-    backoff: u32,
-}
-
-impl Fill {
-    fn new() -> Self {
-        Self { want: 1, until: Instant::now(), waits: false, skip: 0, backoff: 1 }
-    }
-
-    /// A sync ended that took `took`: it released some, and more had queued by then.
-    pub(crate) fn expect(&mut self, released: u32, queued: u32, now: Instant, took: Duration) {
-        self.want = released + queued;
-        self.until = now + took;
-        self.skip = self.skip.saturating_sub(1);
-    }
-
-    /// Until when a group that `waiting` are in is to wait for more.
-    fn wait_until(&self, waiting: u32, now: Instant) -> Option<Instant> {
-        (waiting < self.want && self.skip == 0 && now < self.until).then_some(self.until)
-    }
-
-    /// Somebody waits for the filling group.
-    pub(crate) fn waits(&mut self) {
-        self.waits = true;
-    }
-
-    /// Whether everybody expected has come.
-    pub(crate) fn is_filled(&self, waiting: u32) -> bool {
-        waiting >= self.want
-    }
-
-    /// A group goes: after a wait that was in vain the next ones are not waited for, more of them each time; fewer after
-    /// one that was not. A group that nobody had to wait for says nothing.
-    pub(crate) fn goes(&mut self, waiting: u32) {
-        if !std::mem::take(&mut self.waits) {
-            return;
-        }
-        if self.is_filled(waiting) {
-            self.backoff = (self.backoff / 2).max(1);
-        } else {
-            self.backoff = (self.backoff * 2).min(MOST_SKIPPED);
-            self.skip = self.backoff;
-        }
-    }
 }
 
 impl Stage {
@@ -197,6 +139,13 @@ impl Stage {
             self.last_record = Some(self.load.end());
         }
         first
+    }
+
+    /// One more waits for the filling group to be durable.
+    pub(crate) fn waits(&mut self) {
+        self.load.waiting += 1;
+        self.load.durable = true;
+        self.fill.comes();
     }
 
     /// Until when the filling group is to wait for more. A large one takes the disk so long that it is better written

@@ -13,22 +13,55 @@ use std::task::Waker;
 use annals_record::RecordId;
 
 use crate::error::Error;
-use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sync::{Instant, Mutex, word};
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::sync::{Instant, Mutex, core, word};
 
 const WAITING: u32 = 0;
 const OFFERED: u32 = 1;
 const OVER: u32 = 2;
 
-/// One per group. Its word is what threads sleep on: a wake-up of one group touches nobody of another.
+/// Threads that run on different cores sleep apart, on as many: more cores share.
+const CORES: usize = 4;
+
+/// One per group: a wake-up of one group touches nobody of another.
 #[derive(Debug, Default)]
 pub(crate) struct Ticket {
-    word: AtomicU32,
-    sleepers: AtomicU32,
+    state: AtomicU32,
+    sleepers: [Sleepers; CORES],
     outcome: OnceLock<Result<(), Error>>,
     /// The ids of the group's records, one after the other, if whoever led it has hashed some of them.
     ids: OnceLock<Box<[u8]>>,
     tasks: Mutex<Vec<Waker>>,
+}
+
+/// Those who went to sleep on the same core. To wake a thread takes as long as what most do once they are awake, so at the
+/// end each core's first wakes the others, all cores beside each other.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Sleepers {
+    /// What they sleep on. Changes when they are to look at the ticket.
+    word: AtomicU32,
+    count: AtomicU32,
+    all_called: AtomicBool,
+}
+
+impl Sleepers {
+    /// Lets so many of them look at the ticket; false if there are none.
+    fn call(&self, most: u32) -> bool {
+        if self.count.load(Ordering::SeqCst) == 0 {
+            return false;
+        }
+        self.word.fetch_add(1, Ordering::SeqCst);
+        word::wake(&self.word, most);
+        true
+    }
+
+    /// Lets all of them look at it, once.
+    fn call_all(&self) {
+        if !self.all_called.swap(true, Ordering::SeqCst) {
+            self.call(u32::MAX >> 1);
+        }
+    }
 }
 
 /// Why a sleeper woke.
@@ -42,7 +75,7 @@ pub(crate) enum Woken {
 impl Ticket {
     /// What became of the group, once it is known.
     pub(crate) fn outcome(&self) -> Option<&Result<(), Error>> {
-        if self.word.load(Ordering::Acquire) == OVER { self.outcome.get() } else { None }
+        if self.state.load(Ordering::Acquire) == OVER { self.outcome.get() } else { None }
     }
 
     /// The id of a record by its number in the group, if it was hashed with the group and the group is over.
@@ -60,16 +93,20 @@ impl Ticket {
 
     /// Sleeps until the group is over, the lead is offered, or `until` has come.
     pub(crate) fn sleep(&self, until: Option<Instant>) -> Woken {
-        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        let beside = &self.sleepers[core() % CORES];
+        beside.count.fetch_add(1, Ordering::SeqCst);
         let woken = loop {
-            match self.word.load(Ordering::SeqCst) {
-                OVER => break Woken::Over,
+            // Before the look at the state: what changes after it is told by another word.
+            let word = beside.word.load(Ordering::SeqCst);
+            match self.state.load(Ordering::SeqCst) {
+                OVER => {
+                    beside.call_all();
+                    break Woken::Over;
+                }
                 OFFERED => {
-                    if self
-                        .word
-                        .compare_exchange(OFFERED, WAITING, Ordering::SeqCst, Ordering::SeqCst)
-                        .is_ok()
-                    {
+                    let taken =
+                        self.state.compare_exchange(OFFERED, WAITING, Ordering::SeqCst, Ordering::SeqCst);
+                    if taken.is_ok() {
                         break Woken::ToLead;
                     }
                 }
@@ -78,29 +115,40 @@ impl Ticket {
                     if left.is_some_and(|left| left.is_zero()) {
                         break Woken::TimedOut;
                     }
-                    word::wait(&self.word, WAITING, left);
+                    word::wait(&beside.word, word, left);
                 }
             }
         };
-        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+        beside.count.fetch_sub(1, Ordering::SeqCst);
         woken
     }
 
     /// Wakes one sleeper to lead the group.
     pub(crate) fn offer(&self) {
-        if self.word.compare_exchange(WAITING, OFFERED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-            word::wake(&self.word, 1);
+        if self.state.compare_exchange(WAITING, OFFERED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            // On another core it does not wait for this thread. Whoever is counted later sees the offer before it sleeps.
+            let (far, near) = self.far_and_near();
+            let _ = far.chain([near]).any(|sleepers| sleepers.call(1));
         }
+    }
+
+    /// Those who sleep on other cores, and those on this one.
+    fn far_and_near(&self) -> (impl Iterator<Item = &Sleepers>, &Sleepers) {
+        let here = core() % CORES;
+        let far = (1..CORES).map(move |distance| &self.sleepers[(here + distance) % CORES]);
+        (far, &self.sleepers[here])
     }
 
     /// Says what became of the group, and wakes everybody.
     pub(crate) fn complete(&self, outcome: Result<(), Error>) {
         let first = self.outcome.set(outcome).is_ok();
         assert!(first, "I10: a group ended twice");
-        self.word.store(OVER, Ordering::SeqCst);
-        if self.sleepers.load(Ordering::SeqCst) > 0 {
-            word::wake(&self.word, u32::MAX >> 1);
+        self.state.store(OVER, Ordering::SeqCst);
+        let (far, near) = self.far_and_near();
+        for sleepers in far {
+            sleepers.call(1);
         }
+        near.call_all();
         wake_all(std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner)));
     }
 
@@ -109,7 +157,7 @@ impl Ticket {
     #[cfg(feature = "tokio")]
     pub(crate) fn wake_later(&self, waker: &Waker) -> bool {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.word.load(Ordering::SeqCst) == OVER {
+        if self.state.load(Ordering::SeqCst) == OVER {
             return false;
         }
         if !tasks.last().is_some_and(|last| last.will_wake(waker)) {

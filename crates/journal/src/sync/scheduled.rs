@@ -26,6 +26,11 @@ pub(crate) fn draw(most: u64) -> u64 {
     shuttle::rand::thread_rng().next_u64() % most
 }
 
+/// The number of the core that this runs on: one of two.
+pub(crate) fn core() -> usize {
+    draw(2) as usize
+}
+
 /// Others may go on here.
 pub(crate) fn switch() {
     thread::sleep(Duration::ZERO);
