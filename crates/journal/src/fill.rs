@@ -2,8 +2,8 @@
 //!
 //!   sync ends -> expect -> comes, comes, ... -> is filled -> goes
 //!
-//! All of them in one group, as long as they come again in less time than a sync takes: one sync is for all. Where that
-//! takes them longer the disk would rest meanwhile, so they go in two halves: one comes while the other is written.
+//! All of them go in one group if they come again in less time than a sync takes: one sync is for all. If it takes them
+//! longer the disk would rest meanwhile, and they go in two halves: one comes while the other is written.
 
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use crate::sync::Instant;
 const MOST_SKIPPED: u32 = 64;
 /// Fewer than this are not halved.
 const HALVES_FROM: u32 = 16;
+/// How many times count in a mean: one that was long because others had the cores decides nothing by itself.
+const MEAN_OF: u32 = 16;
 
 /// Whom the filling group waits for.
 #[derive(Debug)]
@@ -29,13 +31,16 @@ pub(crate) struct Fill {
     /// Half of them are expected in each group.
     halves: bool,
     last: Sync,
+    /// How long a sync takes, of late.
+    sync: Duration,
+    /// How long it takes all of them to come again, of late.
+    back: Duration,
 }
 
 /// The last sync, and who has come since.
 #[derive(Debug)]
 struct Sync {
     ended: Instant,
-    took: Duration,
     /// How many it released.
     released: u32,
     /// How many had come for the next one by then.
@@ -44,29 +49,38 @@ struct Sync {
     came: u32,
 }
 
+impl Sync {
+    /// How many there are, by what is known.
+    fn all(&self) -> u32 {
+        self.released + self.queued
+    }
+}
+
 impl Fill {
     pub(crate) fn new() -> Self {
         let now = Instant::now();
-        let last = Sync { ended: now, took: Duration::ZERO, released: 0, queued: 0, came: 0 };
-        Self { want: 1, until: now, waits: false, skip: 0, backoff: 1, halves: false, last }
+        let last = Sync { ended: now, released: 0, queued: 0, came: 0 };
+        let (sync, back) = (Duration::ZERO, Duration::ZERO);
+        Self { want: 1, until: now, waits: false, skip: 0, backoff: 1, halves: false, last, sync, back }
     }
 
     /// A sync ended that took `took`: it released some, and more had queued by then.
     pub(crate) fn expect(&mut self, released: u32, queued: u32, now: Instant, took: Duration) {
-        self.last = Sync { ended: now, took, released, queued, came: 0 };
-        let all = released + queued;
+        self.last = Sync { ended: now, released, queued, came: 0 };
+        self.sync = mean(self.sync, took);
+        let all = self.last.all();
         self.want = if self.halves && all >= HALVES_FROM { all.div_ceil(2) } else { all };
         self.until = now + took;
         self.skip = self.skip.saturating_sub(1);
     }
 
-    /// Somebody comes. Once all who were released have come it is known how long that takes.
+    /// Somebody comes. Once as many have come as were released it is known how long that takes.
     pub(crate) fn comes(&mut self) {
-        let last = &mut self.last;
-        last.came += 1;
-        let all = last.released + last.queued;
-        if last.came == last.released && all >= HALVES_FROM {
-            self.halves = last.ended.elapsed() * all / last.released > last.took;
+        self.last.came += 1;
+        let Sync { ended, released, came, .. } = self.last;
+        if came == released && self.last.all() >= HALVES_FROM {
+            self.back = mean(self.back, ended.elapsed() * self.last.all() / released);
+            self.halves = self.back > self.sync;
         }
     }
 
@@ -99,3 +113,12 @@ impl Fill {
         }
     }
 }
+
+/// The mean of the last few, with one more.
+fn mean(before: Duration, now: Duration) -> Duration {
+    (before * (MEAN_OF - 1) + now) / MEAN_OF
+}
+
+#[cfg(test)]
+#[cfg(not(shuttle))]
+mod tests;
