@@ -1,7 +1,8 @@
 //! An append of a task: queued at once, answered by its group.
 //!
 //!   append_async -> placed -> the group's ticket, with the ids of what its leader hashed -> ready
-//!               `-> no room -> woken when there is -> placed
+//!               `-> no room -> queued -> placed by whoever makes room
+//!                          `-> too much is queued -> placed when it is polled and there is room
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,12 +12,16 @@ use std::task::{Context, Poll};
 use annals_record::Appended;
 
 use crate::append::receipt;
-use crate::commit::{Ask, Attempt, GroupCommit, Waits};
+use crate::commit::{Ask, Attempt, GroupCommit, Placed, Waits};
 use crate::content;
 use crate::error::Error;
 use crate::load::{Digest, Frames};
 use crate::options::SyncPolicy;
+use crate::queue::Place;
 use crate::ticket::Ticket;
+
+/// So many records are hashed at once while others wait to place theirs: they fill the lanes, for a few microseconds.
+const HASHED_AHEAD: usize = 64;
 
 /// What [`crate::Journal::append_async`] gives: ready once the record is durable, or as the journal's policy says.
 #[must_use = "an append is answered by its future"]
@@ -33,6 +38,13 @@ enum State<P> {
         payload: P,
         digest: Option<Digest>,
         bytes: usize,
+        ticket: Arc<Ticket>,
+    },
+    /// It is placed before this ticket is over, or that of the next roll.
+    Queued {
+        place: Place,
+        digest: Option<Digest>,
+        len: usize,
         ticket: Arc<Ticket>,
     },
     Placed {
@@ -77,15 +89,30 @@ fn place<P: AsRef<[u8]>>(
     let digests = digest.as_ref().map(std::slice::from_ref);
     let frames = Frames { payloads: &[bytes_of], digests, control: None, bytes };
     match commit.attempt(&frames, Ask::default(), Waits::Task) {
-        Ok(Attempt::Placed(placed, _)) => {
-            let id = digest.unwrap_or(Digest::UNKNOWN).id;
-            let unhashed = digest.is_none().then_some(placed.number);
-            let appended = receipt(placed.first, placed.term, id, bytes_of.len());
-            State::Placed { appended, ticket: placed.ticket, unhashed }
-        }
+        Ok(Attempt::Placed(at, _)) => placed(at, digest, bytes_of.len()),
+        Ok(Attempt::Queued(place, ticket)) => State::Queued { place, digest, len: bytes_of.len(), ticket },
         Ok(Attempt::Wait(ticket, _)) => State::Unplaced { payload, digest, bytes, ticket },
         Err(error) => State::Failed(error),
     }
+}
+
+/// Hashes what has gathered in the filling group, instead of only waiting for the one before it: its leader would do it while
+/// the disk rests.
+fn hash_ahead(commit: &GroupCommit) {
+    loop {
+        let mut stage = commit.lock();
+        if stage.load.unhashed() < HASHED_AHEAD {
+            break;
+        }
+        stage.load.hash(HASHED_AHEAD);
+    }
+}
+
+/// What is left to wait for.
+fn placed<P>(at: Placed, digest: Option<Digest>, len: usize) -> State<P> {
+    let id = digest.unwrap_or(Digest::UNKNOWN).id;
+    let unhashed = digest.is_none().then_some(at.number);
+    State::Placed { appended: receipt(at.first, at.term, id, len), ticket: at.ticket, unhashed }
 }
 
 impl<P: AsRef<[u8]> + Unpin> Future for Appending<P> {
@@ -93,9 +120,12 @@ impl<P: AsRef<[u8]> + Unpin> Future for Appending<P> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            if let State::Placed { ticket: Some(ticket), .. } | State::Unplaced { ticket, .. } = &self.state
+            if let State::Placed { ticket: Some(ticket), .. }
+            | State::Queued { ticket, .. }
+            | State::Unplaced { ticket, .. } = &self.state
                 && ticket.wake_later(context.waker())
             {
+                hash_ahead(&self.commit);
                 return Poll::Pending;
             }
             match std::mem::replace(&mut self.state, State::Over) {
@@ -113,6 +143,13 @@ impl<P: AsRef<[u8]> + Unpin> Future for Appending<P> {
                         return Poll::Ready(Err(error.clone()));
                     }
                     self.state = place(&self.commit, payload, digest, bytes);
+                }
+                State::Queued { place, digest, len, .. } => {
+                    self.state = match self.commit.place_of(&place) {
+                        Ok(Ok(at)) => placed(at, digest, len),
+                        Ok(Err(error)) => State::Failed(error),
+                        Err(ticket) => State::Queued { place, digest, len, ticket },
+                    };
                 }
                 State::Failed(error) => return Poll::Ready(Err(error)),
                 State::Over => return Poll::Ready(Err(Error::Closed)),

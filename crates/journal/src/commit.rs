@@ -23,6 +23,8 @@ use crate::keys::{Key, Known};
 use crate::lead::Leader;
 use crate::load::{Frames, Load};
 use crate::options::{Options, SyncPolicy};
+#[cfg(feature = "tokio")]
+use crate::queue::Place;
 use crate::segment::APPENDS_END;
 use crate::source::Source;
 use crate::spare::Spare;
@@ -37,6 +39,7 @@ use crate::writer::Writer;
 pub(crate) const WRITE_AT: usize = 1 << 20;
 /// Whoever would make it more than this waits for it to be written.
 const HOLD_AT: usize = 8 << 20;
+
 /// What an append asks for beyond its frames.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ask<'a> {
@@ -65,6 +68,9 @@ pub(crate) enum Attempt {
     Placed(Placed, Role),
     /// There is no room before this ticket is over.
     Wait(Arc<Ticket>, Role),
+    /// The same, of a task: it is placed before the ticket is over, or that of the next roll.
+    #[cfg(feature = "tokio")]
+    Queued(Place, Arc<Ticket>),
 }
 
 /// What is left to do for whoever placed something. A word, as all that goes with it: a byte among words is handed on in
@@ -141,6 +147,8 @@ impl GroupCommit {
                     return Ok(placed);
                 }
                 Attempt::Wait(ticket, role) => self.see_through(Some(&*ticket), role)?,
+                #[cfg(feature = "tokio")]
+                Attempt::Queued(..) => unreachable!("a thread waits for room by itself"),
             }
         }
     }
@@ -173,6 +181,12 @@ impl GroupCommit {
         check_places(stage)?;
         if !stage.has_room(frames.bytes) {
             let role = self.role(stage, waits, false);
+            #[cfg(feature = "tokio")]
+            if waits == Waits::Task
+                && let Some(place) = stage.queue.push(frames)
+            {
+                return Ok(Attempt::Queued(place, Arc::clone(&stage.room)));
+            }
             return Ok(Attempt::Wait(Arc::clone(&stage.room), role));
         }
         if stage.lead != Lead::Idle && stage.load.len() >= HOLD_AT {
@@ -181,6 +195,18 @@ impl GroupCommit {
             stage.sleepers += u32::from(waits == Waits::Thread);
             return Ok(Attempt::Wait(ticket, role));
         }
+        self.place(stage, frames, ask, waits).map(|(placed, role)| Attempt::Placed(placed, role))
+    }
+
+    /// Places an append that there is room for.
+    #[inline(always)]
+    pub(crate) fn place(
+        self: &Arc<Self>,
+        stage: &mut Stage,
+        frames: &Frames<'_>,
+        ask: Ask<'_>,
+        waits: Waits,
+    ) -> Result<(Placed, Role), Error> {
         let must_wait = self.must_wait(stage, ask.durable, frames.payloads.len());
         let is_much = stage.load.len() + frames.bytes >= WRITE_AT && stage.lead == Lead::Idle;
         let starts_interval = self.interval().filter(|_| !stage.sync_is_due);
@@ -206,12 +232,12 @@ impl GroupCommit {
                 stage.sync_is_due = true;
                 self.keeper.sync_in(interval);
             }
-            return Ok(Attempt::Placed(Placed { first, term, ticket: None, number }, role));
+            return Ok((Placed { first, term, ticket: None, number }, role));
         }
         stage.waits();
         let role = self.role(stage, waits, true);
         let ticket = Some(Arc::clone(&stage.ticket));
-        Ok(Attempt::Placed(Placed { first, term, ticket, number }, role))
+        Ok((Placed { first, term, ticket, number }, role))
     }
 
     /// Answers an append whose key came before: it waits as the first one would, had it come now.
@@ -354,8 +380,8 @@ impl GroupCommit {
             stage = self.lock();
         }
         // A journal that stops does not roll: who waits for room, or for a seal, gets none.
-        let room = std::mem::take(&mut stage.room);
         let stopped = stage.stopped.clone().unwrap_or(Error::Closed);
+        let room = stage.refuse(&stopped);
         drop(stage);
         room.complete(Err(stopped));
         lock(&self.writer).take()
@@ -397,7 +423,7 @@ fn check_expected(stage: &Stage, expected: Offset) -> Result<(), Error> {
 
 /// A log ends before sums of its places could overflow: only a header that somebody else has made says one so long.
 #[inline]
-fn check_places(stage: &Stage) -> Result<(), Error> {
+pub(crate) fn check_places(stage: &Stage) -> Result<(), Error> {
     let end = stage.load.end().get();
     if end < APPENDS_END {
         return Ok(());

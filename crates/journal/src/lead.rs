@@ -65,7 +65,7 @@ impl GroupCommit {
             let mut work = self.lock().take(durable_upto, self.clock.now_micros(), spent);
             leading.ticket = Some(Arc::clone(&work.ticket));
             if let Some((load, _)) = &mut work.load
-                && let Some(ids) = load.hash()
+                && let Some(ids) = load.hash_all()
             {
                 work.ticket.keep_ids(ids);
             }
@@ -147,7 +147,7 @@ impl GroupCommit {
         let queued = stage.abandon();
         // Nor will there be room for anybody.
         stage.full = false;
-        let room = std::mem::take(&mut stage.room);
+        let room = stage.refuse(&reason);
         drop(guard);
         queued.complete(Err(reason.clone()));
         room.complete(Err(reason));
@@ -155,7 +155,7 @@ impl GroupCommit {
     }
 
     /// Seals the active segment and begins the next one.
-    fn roll(&self) {
+    fn roll(self: &Arc<Self>) {
         let keys = std::mem::take(&mut self.lock().keys);
         let mut writer = lock(&self.writer);
         let outcome = writer.as_mut().map_or(Err(Error::Closed), |writer| {
@@ -165,19 +165,25 @@ impl GroupCommit {
         });
         let poison = writer.as_ref().and_then(|writer| writer.poison.clone());
         drop(writer);
-        let mut stage = self.lock();
+        let mut guard = self.lock();
+        let stage = &mut *guard;
         stage.keys = keys;
-        let room = std::mem::take(&mut stage.room);
-        // After a failure that left no trace the next append finds the segment full again.
-        stage.full = false;
-        let outcome = outcome.map(|load| {
-            self.written.fetch_max(load.start.get(), Ordering::AcqRel);
-            stage.rolled(load);
-        });
         if let Some(poison) = poison {
             stage.stopped.get_or_insert(poison);
         }
-        drop(stage);
+        // After a failure that left no trace the next append finds the segment full again.
+        stage.full = false;
+        let (room, outcome) = match outcome {
+            Ok(load) => {
+                self.written.fetch_max(load.start.get(), Ordering::AcqRel);
+                stage.rolled(load);
+                #[cfg(feature = "tokio")]
+                self.place_queued(stage);
+                (std::mem::take(&mut stage.room), Ok(()))
+            }
+            Err(error) => (stage.refuse(&error), Err(error)),
+        };
+        drop(guard);
         room.complete(outcome);
     }
 
@@ -258,7 +264,7 @@ impl Drop for Leading<'_> {
             let mut stage = self.commit.lock();
             stage.stopped.get_or_insert_with(|| abandoned.clone());
             stage.lead = Lead::Idle;
-            (stage.abandon(), std::mem::take(&mut stage.room))
+            (stage.abandon(), stage.refuse(&abandoned))
         };
         self.commit.idle.notify_all();
         let mine = self.ticket.take();

@@ -67,6 +67,8 @@ mod mend;
 mod options;
 mod purged;
 pub mod quarantine;
+#[cfg(feature = "tokio")]
+mod queue;
 mod reader;
 mod receipts;
 mod recovery;

@@ -82,6 +82,8 @@ pub(crate) struct Load {
     /// How many acknowledged bytes of its first block go before it. They stand here only once it is written.
     lead_in: usize,
     unhashed: Vec<Unhashed>,
+    /// How many of those are hashed by now.
+    hashed: usize,
     pub(crate) start: Offset,
     pub(crate) records: u32,
     pub(crate) payload_bytes: u64,
@@ -134,6 +136,7 @@ impl Load {
             blocks,
             lead_in,
             unhashed,
+            hashed: 0,
             start,
             records: 0,
             payload_bytes: 0,
@@ -199,26 +202,35 @@ impl Load {
         first
     }
 
-    /// Hashes what was laid down unhashed, many payloads beside each other, and fills in their heads. Returns the ids of
-    /// all its records, one after the other, if there was something to do.
-    pub(crate) fn hash(&mut self) -> Option<&[u8]> {
-        if self.unhashed.is_empty() {
-            return None;
-        }
+    /// How many of its records are still to be hashed.
+    pub(crate) fn unhashed(&self) -> usize {
+        self.unhashed.len() - self.hashed
+    }
+
+    /// Hashes the first `most` of what was laid down unhashed and is not yet hashed, many payloads beside each other, and
+    /// fills in their heads.
+    pub(crate) fn hash(&mut self, most: usize) {
+        let end = self.unhashed.len().min(self.hashed.saturating_add(most));
+        let records = &self.unhashed[self.hashed..end];
+        self.hashed = end;
         let (ids, _) = self.ids.as_chunks_mut::<ID>();
         let bytes = self.blocks.as_slice();
-        let bodies = self.unhashed.iter().map(|record| &bytes[record.at + frame::HEADER..][..record.len]);
-        content::each(bodies, |i, id| ids[self.unhashed[i].number] = id);
+        let bodies = records.iter().map(|record| &bytes[record.at + frame::HEADER..][..record.len]);
+        content::each(bodies, |i, id| ids[records[i].number] = id);
         let start = self.start.get() - self.lead_in as u64;
         let bytes = self.blocks.as_mut_slice();
-        for &Unhashed { at, len, number } in &self.unhashed {
+        for &Unhashed { at, len, number } in records {
             let (head, behind) = bytes[at..].split_at_mut(frame::HEADER);
             let bulk = crc::bulk_of(len as u32, &ids[number], &behind[..len]);
             let crc = self.stamp.placed(bulk, Offset::new(start + at as u64));
             head.copy_from_slice(&frame::head(len as u32, crc, &ids[number]));
         }
-        self.unhashed.clear();
-        Some(&self.ids)
+    }
+
+    /// Hashes all of it. Returns the ids of all its records, one after the other, if any came unhashed.
+    pub(crate) fn hash_all(&mut self) -> Option<&[u8]> {
+        self.hash(usize::MAX);
+        (!self.unhashed.is_empty()).then_some(&*self.ids)
     }
 
     fn lay(&mut self, word: u32, digest: &Digest, body: &[u8]) {
@@ -253,7 +265,7 @@ impl Load {
     /// The blocks to write: `lead_in` is what stands before the group in its first block, and `zeros` more bytes of zeros
     /// go behind the last one. To be called last.
     pub(crate) fn blocks(&mut self, lead_in: &[u8], zeros: usize) -> &[u8] {
-        assert!(self.unhashed.is_empty(), "F1: a record without its checksum in the group at {}", self.start);
+        assert!(self.unhashed() == 0, "F1: a record without its checksum in the group at {}", self.start);
         assert!(lead_in.len() == self.lead_in, "I4: {} bytes before {}", lead_in.len(), self.start);
         self.blocks.as_mut_slice()[..lead_in.len()].copy_from_slice(lead_in);
         let len = self.blocks.len().next_multiple_of(BLOCK);

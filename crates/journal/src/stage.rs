@@ -16,6 +16,8 @@ use crate::frame::{self, Commit};
 use crate::keys::Keys;
 use crate::load::{Frames, Load};
 use crate::options::Options;
+#[cfg(feature = "tokio")]
+use crate::queue::Queue;
 use crate::seal;
 use crate::segment::HEADER_LEN;
 use crate::sync::Instant;
@@ -47,6 +49,9 @@ pub(crate) struct Stage {
     pub(crate) full: bool,
     /// Completed when there is room again: when the segment is rolled.
     pub(crate) room: Arc<Ticket>,
+    /// Appends of tasks that wait for it. If there are any, the segment is full.
+    #[cfg(feature = "tokio")]
+    pub(crate) queue: Queue,
     pub(crate) stopped: Option<Error>,
     pub(crate) keys: Keys,
     /// How many threads of the filling group sleep, so that one of them can be called to lead.
@@ -85,6 +90,8 @@ impl Stage {
             lead: Lead::Idle,
             full: false,
             room: Arc::default(),
+            #[cfg(feature = "tokio")]
+            queue: Queue::default(),
             stopped: None,
             keys,
             sleepers: 0,
@@ -203,6 +210,16 @@ impl Stage {
         self.sleepers = 0;
         (self.load.waiting, self.load.durable) = (0, false);
         std::mem::take(&mut self.ticket)
+    }
+
+    /// There will be no room: whoever waits for it is told so, by the ticket that is returned.
+    pub(crate) fn refuse(
+        &mut self,
+        #[cfg_attr(not(feature = "tokio"), expect(unused))] error: &Error,
+    ) -> Arc<Ticket> {
+        #[cfg(feature = "tokio")]
+        self.queue.refuse(error);
+        std::mem::take(&mut self.room)
     }
 
     /// A new segment: there is room again.
