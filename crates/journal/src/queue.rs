@@ -107,7 +107,3 @@ impl GroupCommit {
         place.get().cloned().ok_or_else(|| Arc::clone(&stage.room))
     }
 }
-
-#[cfg(test)]
-#[cfg(not(shuttle))]
-mod tests;

@@ -14,6 +14,8 @@ mod hammer;
 #[cfg(feature = "tokio")]
 mod hashed;
 mod late;
+#[cfg(feature = "tokio")]
+mod queued;
 
 /// What a disk holds up: the next sync or durable write of a segment stops here until it is let go.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use annals_record::Appended;
+use annals_record::{Appended, Offset};
 
 use super::book::Asked;
 use super::explore::{Seen, explore};
@@ -84,6 +84,76 @@ fn tasks(fault: Option<(Fault, u64)>, seen: &Seen) {
     }));
     join_all(threads);
     site.end();
+}
+
+/// Three appends in flight of each of two callers, who wait for the oldest: there is room for all in no segment.
+fn flights(fault: Option<(Fault, u64)>, seen: &Seen) {
+    let sync = if draw(4) == 0 { lazy() } else { SyncPolicy::Always };
+    let site = Site::new(options(sync), fault, seen);
+    let mut threads: Vec<_> = (0..2)
+        .map(|who| {
+            let site = Arc::clone(&site);
+            apart(move || fly(&site, who))
+        })
+        .collect();
+    let other = Arc::clone(&site);
+    threads.push(apart(move || match draw(4) {
+        0 => drop(other.close()),
+        1 => drop(other.plainly(8, 0, 1400)),
+        _ => {}
+    }));
+    join_all(threads);
+    site.end();
+}
+
+fn fly(site: &Site, who: u64) {
+    let flying: Vec<_> = (0..3)
+        .map(|what| {
+            let payload = payload(who, what, 0, 1400);
+            let number = site.asks(Asked::new(vec![payload.clone()]));
+            let future = site.journal.append_async(payload);
+            if site.journal.core.commit.lock().queue.next().is_some() {
+                site.seen.count("queued");
+            }
+            (number, future)
+        })
+        .collect();
+    let mut last = Offset::ZERO;
+    for (number, future) in flying {
+        let Some(came) = run(future, draw(6) == 0) else {
+            site.seen.count("dropped");
+            continue;
+        };
+        if let Ok(appended) = &came {
+            assert!(last <= appended.offset, "{} was begun after {last}", appended.offset);
+            last = appended.next;
+        }
+        site.answered(number, came.map(|appended| vec![appended]), false);
+    }
+}
+
+#[test]
+fn flights_that_no_segment_holds_arrive_in_order() {
+    let all = ["queued", "dropped", "acknowledged", "told closed"];
+    explore("flights that no segment holds", 1, &all, |seen| flights(None, seen));
+}
+
+#[test]
+fn flights_on_a_disk_that_breaks_are_told() {
+    let all = ["queued", "broken", "told poisoned"];
+    explore("flights on a disk that breaks", 1, &all, |seen| flights(Some((Fault::Breaks, 20)), seen));
+}
+
+#[test]
+fn flights_on_a_disk_that_fills_up_are_told() {
+    let all = ["queued", "full", "told full"];
+    explore("flights on a disk that fills up", 1, &all, |seen| flights(Some((Fault::Fills, 10)), seen));
+}
+
+#[test]
+fn flights_on_a_disk_that_panics_are_told() {
+    let all = ["queued", "panicked", "told poisoned"];
+    explore("flights on a disk that panics", 1, &all, |seen| flights(Some((Fault::Panics, 20)), seen));
 }
 
 #[test]
