@@ -185,7 +185,7 @@ struct Holds(crate::Journal);
 
 impl Wake for Holds {
     fn wake(self: Arc<Self>) {
-        assert!(self.0.durable() > annals_record::Offset::ZERO);
+        assert!(self.0.durable() > Offset::ZERO);
     }
 }
 

@@ -70,3 +70,30 @@ fn a_task_that_waits_for_nobody_is_told_its_id_at_once() {
         }
     }
 }
+
+#[test]
+fn a_task_that_waits_hashes_what_has_gathered_meanwhile() {
+    let (_dir, gate, journal) = open(Options::default());
+    gate.arm();
+    let one = journal.clone();
+    let first = apart(move || one.append("held up"));
+    gate.wait_until_reached();
+    let payloads: Vec<Vec<u8>> = (0..200_usize).map(|i| vec![i as u8; LENGTHS[i % LENGTHS.len()]]).collect();
+    let mut tasks: Vec<_> = payloads.iter().map(|payload| Box::pin(journal.append_async(payload))).collect();
+    let unhashed = || journal.core.commit.lock().load.unhashed();
+    // Two of twelve lengths are hashed by those who append.
+    let before = unhashed();
+    assert!(before > 160, "{before}");
+    let waits =
+        std::pin::Pin::new(&mut tasks[0]).poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+    assert!(waits.is_pending());
+    assert!(unhashed() < 64, "as long as they fill the lanes");
+    gate.let_go();
+    in_time(&first).unwrap();
+    for (payload, task) in payloads.iter().zip(tasks) {
+        assert_eq!(wait(task).unwrap().id, RecordId::of(payload));
+    }
+    let verified = journal.verify(&mut |_, _| {}).unwrap();
+    assert!(verified.is_ok(), "{verified:?}");
+    assert_eq!(verified.records, 201);
+}
