@@ -67,9 +67,11 @@ impl Fill {
     /// A sync ended that took `took`: it released some, and more had queued by then.
     pub(crate) fn expect(&mut self, released: u32, queued: u32, now: Instant, took: Duration) {
         self.last = Sync { ended: now, released, queued, came: 0 };
-        self.sync = mean(self.sync, took);
-        let all = self.last.all();
-        self.want = if self.halves && all >= HALVES_FROM { all.div_ceil(2) } else { all };
+        self.want = self.last.all();
+        if self.want >= HALVES_FROM {
+            self.sync = mean(self.sync, took);
+            self.want = if self.halves { self.want.div_ceil(2) } else { self.want };
+        }
         self.until = now + took;
         self.skip = self.skip.saturating_sub(1);
     }

@@ -229,8 +229,11 @@ impl Load {
 
     /// Hashes all of it. Returns the ids of all its records, one after the other, if any came unhashed.
     pub(crate) fn hash_all(&mut self) -> Option<&[u8]> {
+        if self.unhashed.is_empty() {
+            return None;
+        }
         self.hash(usize::MAX);
-        (!self.unhashed.is_empty()).then_some(&*self.ids)
+        Some(&self.ids)
     }
 
     fn lay(&mut self, word: u32, digest: &Digest, body: &[u8]) {

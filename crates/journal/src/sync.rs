@@ -15,7 +15,7 @@ pub(crate) use std::{
 
 #[cfg(test)]
 #[cfg(shuttle)]
-pub(crate) use scheduled::{Condvar, Instant, Mutex, MutexGuard, RwLock, atomic, core, thread};
+pub(crate) use scheduled::{Condvar, Instant, Mutex, MutexGuard, RwLock, atomic, this_core, thread};
 
 #[cfg(test)]
 #[cfg(shuttle)]
@@ -24,12 +24,12 @@ pub(crate) mod word;
 
 /// The number of the core that this runs on, or ran on a moment ago.
 #[cfg(all(not(all(test, shuttle)), target_os = "linux"))]
-pub(crate) fn core() -> usize {
+pub(crate) fn this_core() -> usize {
     rustix::thread::sched_getcpu()
 }
 
 /// All cores are one where they cannot be told apart.
 #[cfg(all(not(all(test, shuttle)), not(target_os = "linux")))]
-pub(crate) fn core() -> usize {
+pub(crate) fn this_core() -> usize {
     0
 }

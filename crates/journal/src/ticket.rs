@@ -14,7 +14,7 @@ use annals_record::RecordId;
 
 use crate::error::Error;
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use crate::sync::{Instant, Mutex, core, word};
+use crate::sync::{Instant, Mutex, this_core, word};
 
 const WAITING: u32 = 0;
 const OFFERED: u32 = 1;
@@ -37,7 +37,6 @@ pub(crate) struct Ticket {
 /// Those who went to sleep on the same core. To wake a thread takes as long as what most do once they are awake, so at the
 /// end each core's first wakes the others, all cores beside each other.
 #[derive(Debug, Default)]
-#[repr(align(64))]
 struct Sleepers {
     /// What they sleep on. Changes when they are to look at the ticket.
     word: AtomicU32,
@@ -46,9 +45,13 @@ struct Sleepers {
 }
 
 impl Sleepers {
+    fn are_some(&self) -> bool {
+        self.count.load(Ordering::SeqCst) > 0
+    }
+
     /// Lets so many of them look at the ticket; false if there are none.
     fn call(&self, most: u32) -> bool {
-        if self.count.load(Ordering::SeqCst) == 0 {
+        if !self.are_some() {
             return false;
         }
         self.word.fetch_add(1, Ordering::SeqCst);
@@ -93,7 +96,7 @@ impl Ticket {
 
     /// Sleeps until the group is over, the lead is offered, or `until` has come.
     pub(crate) fn sleep(&self, until: Option<Instant>) -> Woken {
-        let beside = &self.sleepers[core() % CORES];
+        let beside = &self.sleepers[this_core() % CORES];
         beside.count.fetch_add(1, Ordering::SeqCst);
         let woken = loop {
             // Before the look at the state: what changes after it is told by another word.
@@ -134,7 +137,7 @@ impl Ticket {
 
     /// Those who sleep on other cores, and those on this one.
     fn far_and_near(&self) -> (impl Iterator<Item = &Sleepers>, &Sleepers) {
-        let here = core() % CORES;
+        let here = this_core() % CORES;
         let far = (1..CORES).map(move |distance| &self.sleepers[(here + distance) % CORES]);
         (far, &self.sleepers[here])
     }
@@ -144,11 +147,14 @@ impl Ticket {
         let first = self.outcome.set(outcome).is_ok();
         assert!(first, "I10: a group ended twice");
         self.state.store(OVER, Ordering::SeqCst);
-        let (far, near) = self.far_and_near();
-        for sleepers in far {
-            sleepers.call(1);
+        // Whoever is counted later sees the end before it sleeps.
+        if self.sleepers.iter().any(Sleepers::are_some) {
+            let (far, near) = self.far_and_near();
+            for sleepers in far {
+                sleepers.call(1);
+            }
+            near.call_all();
         }
-        near.call_all();
         wake_all(std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner)));
     }
 

@@ -27,7 +27,7 @@ pub(crate) fn draw(most: u64) -> u64 {
 }
 
 /// The number of the core that this runs on: one of two.
-pub(crate) fn core() -> usize {
+pub(crate) fn this_core() -> usize {
     draw(2) as usize
 }
 
