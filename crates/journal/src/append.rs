@@ -111,8 +111,9 @@ impl Journal {
     /// Appends one record; it is queued by this call, and the future is ready once it is durable, or as
     /// [`Options::sync`](crate::Options::sync) says. Any number may be in flight: they share writes and syncs.
     ///
-    /// The future belongs to no runtime. If it is dropped the append is not taken back, unless it was never polled and
-    /// there was no room for it.
+    /// The future belongs to no runtime. One that finds no room in the segment is copied, and placed in the next one, whether it is
+    /// polled or not; where more than 8 MiB, or half a segment, wait for that, it is placed once it is polled and there is room. If it is
+    /// dropped the append is not taken back, unless it was not placed by then.
     #[cfg(feature = "tokio")]
     pub fn append_async<P: AsRef<[u8]>>(&self, payload: P) -> Appending<P> {
         let bytes = self.check_alone(payload.as_ref());

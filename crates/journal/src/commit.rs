@@ -40,6 +40,9 @@ pub(crate) const WRITE_AT: usize = 1 << 20;
 /// Whoever would make it more than this waits for it to be written.
 const HOLD_AT: usize = 8 << 20;
 
+/// A longer interval is as good as this one, of a year, and the clock may not have it.
+const MOST_INTERVAL: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// What an append asks for beyond its frames.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ask<'a> {
@@ -283,6 +286,21 @@ impl GroupCommit {
         }
     }
 
+    /// Sees that everything accepted is made durable, by whoever leads next. For the keeper, which must not wait for that: it may
+    /// be the one who was called to.
+    pub(crate) fn sync_due(self: &Arc<Self>) {
+        let mut stage = self.lock();
+        if stage.load.is_empty() && !stage.unsynced && stage.lead != Lead::Writing {
+            // A roll may have made durable what the keeper was asked for: the next append asks again.
+            stage.sync_is_due = false;
+            return;
+        }
+        stage.load.durable = true;
+        if stage.stopped.is_none() && stage.lead == Lead::Idle {
+            self.call_keeper(&mut stage);
+        }
+    }
+
     /// Seals the active segment, if it holds anything.
     pub(crate) fn seal(self: &Arc<Self>) -> Result<(), Error> {
         let (room, role) = {
@@ -312,7 +330,7 @@ impl GroupCommit {
 
     fn interval(&self) -> Option<Duration> {
         match self.options.sync {
-            SyncPolicy::Interval(interval) => Some(interval.max(SyncPolicy::LEAST_INTERVAL)),
+            SyncPolicy::Interval(interval) => Some(interval.clamp(SyncPolicy::LEAST_INTERVAL, MOST_INTERVAL)),
             _ => None,
         }
     }

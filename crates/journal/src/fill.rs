@@ -13,8 +13,10 @@ use crate::sync::Instant;
 const MOST_SKIPPED: u32 = 64;
 /// Fewer than this are not halved.
 const HALVES_FROM: u32 = 16;
-/// How many times count in a mean: one that was long because others had the cores decides nothing by itself.
+/// How many times count in a mean, and how many syncs one time counts for at most: one that was long, because others had the
+/// cores or nobody had anything to append, decides nothing by itself.
 const MEAN_OF: u32 = 16;
+const MOST_SYNCS: u32 = 4;
 
 /// Whom the filling group waits for.
 #[derive(Debug)]
@@ -81,7 +83,8 @@ impl Fill {
         self.last.came += 1;
         let Sync { ended, released, came, .. } = self.last;
         if came == released && self.last.all() >= HALVES_FROM {
-            self.back = mean(self.back, ended.elapsed() * self.last.all() / released);
+            let back = (ended.elapsed() * self.last.all() / released).min(self.sync * MOST_SYNCS);
+            self.back = mean(self.back, back);
             self.halves = self.back > self.sync;
         }
     }

@@ -197,13 +197,15 @@ fn work(commit: &Arc<GroupCommit>, job: &Job, zeros: &mut Option<Blocks>) -> boo
         Job::Lead => {
             if commit.claim(None) {
                 commit.lead(Leader::Keeper);
+                // Who was told that it is accepted, and has gone, hears of it no other way.
+                if let Some(error) = commit.stopped().filter(|error| !matches!(error, Error::Closed)) {
+                    tracing::error!(%error, "what was accepted could not be made durable");
+                }
             }
             false
         }
         Job::Sync => {
-            if let Err(error) = commit.sync() {
-                tracing::error!(%error, "what was accepted could not be made durable");
-            }
+            let _ = commit.sync();
             false
         }
         Job::Prepare => {

@@ -3,8 +3,8 @@
 //!   [the acknowledged bytes of its first block][frame, frame, ..., commit][zeros to the block's end]
 //!
 //! The acknowledged bytes come last, from the writer: while this group fills, the one before it may still be hashed.
-//! Records come hashed, or are hashed by whoever leads, all of the group beside each other: 16 small ones take as long as
-//! four by themselves.
+//! Records come hashed, or are hashed by tasks that wait and by whoever leads, many of the group beside each other: 16 small ones
+//! take as long as four by themselves.
 //!
 //! I4: a group lies in one segment: its frames get their CRCs for their places there.
 

@@ -3,6 +3,8 @@
 //!   append_async -> no room in the segment -> queued -> roll -> placed in the next one
 //!                                               `-> no roll -> refused
 //!
+//! All that is queued takes half a segment: there is room for it after a roll, and for others, too.
+//!
 //! Nobody else can. A future that nobody polls does nothing, and who has many in flight and waits for the oldest polls one at
 //! a time: each would be placed when the one before it is durable, and have a sync for itself.
 
@@ -15,16 +17,23 @@ use crate::load::{Digest, Frames};
 use crate::stage::Stage;
 use crate::ticket::Ticket;
 
-/// The bytes that are queued at most. Who would make it more is placed when it is polled.
-const MOST_BYTES: usize = 8 << 20;
+/// The bytes that are queued at most, if half a segment is not less. Who would make it more is placed when it is polled, and so
+/// is who comes behind.
+const MOST_BYTES: u64 = 8 << 20;
+/// What one takes in memory beside its frame, about.
+const BESIDE: u64 = 128;
 
 /// Where an append that was queued stands, once that is known, or why it stands nowhere.
 pub(crate) type Place = Arc<OnceLock<Result<Placed, Error>>>;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Queue {
     queued: VecDeque<Queued>,
-    bytes: usize,
+    /// The bytes that it takes.
+    bytes: u64,
+    most: u64,
+    /// One was turned away, and those before it are still here: nobody overtakes it.
+    is_full: bool,
 }
 
 /// One record, copied: its task may be gone when it is placed.
@@ -38,13 +47,21 @@ pub(crate) struct Queued {
 }
 
 impl Queue {
+    /// An empty one, before segments of so many bytes.
+    pub(crate) fn new(segment_bytes: u64) -> Self {
+        let most = MOST_BYTES.min(segment_bytes / 2);
+        Self { queued: VecDeque::new(), bytes: 0, most, is_full: false }
+    }
+
     /// Queues a record, if there is not too much already.
     pub(crate) fn push(&mut self, frames: &Frames<'_>) -> Option<Place> {
         let [payload] = frames.payloads else { return None };
-        if self.bytes + frames.bytes > MOST_BYTES {
+        let bytes = self.bytes + frames.bytes as u64 + BESIDE;
+        self.is_full |= bytes > self.most;
+        if self.is_full {
             return None;
         }
-        self.bytes += frames.bytes;
+        self.bytes = bytes;
         let digest = frames.digests.map(|digests| digests[0]);
         let place = Place::default();
         let queued =
@@ -60,7 +77,10 @@ impl Queue {
 
     pub(crate) fn pop(&mut self) -> Option<Queued> {
         let queued = self.queued.pop_front()?;
-        self.bytes -= queued.bytes;
+        self.bytes -= queued.bytes as u64 + BESIDE;
+        if self.queued.is_empty() {
+            (self.queued, self.is_full) = (VecDeque::new(), false);
+        }
         Some(queued)
     }
 
@@ -74,7 +94,7 @@ impl Queue {
 
 impl Queued {
     /// Has its frames placed.
-    pub(crate) fn place(self, place: impl FnOnce(&Frames<'_>) -> Result<Placed, Error>) {
+    pub(crate) fn place_by(self, place: impl FnOnce(&Frames<'_>) -> Result<Placed, Error>) {
         let digests = self.digest.as_ref().map(std::slice::from_ref);
         let frames = Frames { payloads: &[&self.payload], digests, control: None, bytes: self.bytes };
         let outcome = place(&frames);
@@ -87,6 +107,15 @@ impl Queued {
     }
 }
 
+impl Drop for Queued {
+    /// I10: by a panic on its way to a place only.
+    fn drop(&mut self) {
+        self.place.get_or_init(|| {
+            Err(Error::Poisoned { reason: "the thread that was placing it panicked".to_owned() })
+        });
+    }
+}
+
 impl GroupCommit {
     /// Places what is queued, as far as there is room.
     pub(crate) fn place_queued(self: &Arc<Self>, stage: &mut Stage) {
@@ -94,7 +123,7 @@ impl GroupCommit {
             && stage.has_room(bytes)
             && let Some(queued) = stage.queue.pop()
         {
-            queued.place(|frames| {
+            queued.place_by(|frames| {
                 check_places(stage)?;
                 self.place(stage, frames, Ask::default(), Waits::Task).map(|(placed, _)| placed)
             });

@@ -39,7 +39,8 @@ pub(crate) enum Lead {
     Writing,
 }
 
-/// The filling group and what goes with it. Behind one lock, held for the copy of a payload and no longer.
+/// The filling group and what goes with it. Behind one lock, held for the copy of a payload, for hashing a few of those that are
+/// there, and by a roll for what was queued.
 #[derive(Debug)]
 pub(crate) struct Stage {
     pub(crate) load: Load,
@@ -91,7 +92,7 @@ impl Stage {
             full: false,
             room: Arc::default(),
             #[cfg(feature = "tokio")]
-            queue: Queue::default(),
+            queue: Queue::new(options.segment_bytes),
             stopped: None,
             keys,
             sleepers: 0,

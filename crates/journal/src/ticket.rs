@@ -129,7 +129,8 @@ impl Ticket {
     /// Wakes one sleeper to lead the group.
     pub(crate) fn offer(&self) {
         if self.state.compare_exchange(WAITING, OFFERED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-            // On another core it does not wait for this thread. Whoever is counted later sees the offer before it sleeps.
+            // On another core it does not wait for this thread. Whoever is counted later sees the offer before it sleeps; and nobody who
+            // is counted goes away: only who was called to lead sleeps for a time, and nobody calls another meanwhile.
             let (far, near) = self.far_and_near();
             let _ = far.chain([near]).any(|sleepers| sleepers.call(1));
         }

@@ -2,7 +2,7 @@ use super::*;
 
 /// A moment that lies so far back.
 fn ago(passed: Duration) -> Instant {
-    Instant::now().checked_sub(passed).expect("the clock has run for two minutes")
+    Instant::now().checked_sub(passed).expect("the clock has run for five minutes")
 }
 
 /// Syncs of `took`, after each of which all of 32 have come once `back` has passed.
@@ -14,8 +14,8 @@ fn with(fill: &mut Fill, took: Duration, back: Duration, rounds: u32) {
     fill.expect(32, 0, Instant::now(), took);
 }
 
-const SHORT: Duration = Duration::from_secs(1);
-const LONG: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_millis(100);
+const LONG: Duration = Duration::from_secs(5);
 
 #[test]
 fn those_who_come_again_within_a_sync_go_in_one_group() {
@@ -25,12 +25,13 @@ fn those_who_come_again_within_a_sync_go_in_one_group() {
     assert!(fill.is_filled(32));
     assert_eq!(fill.wait_until(31, Instant::now()), Some(fill.until));
     assert_eq!(fill.wait_until(32, Instant::now()), None);
+    assert_eq!(fill.wait_until(31, fill.until), None);
 }
 
 #[test]
 fn those_who_come_again_more_slowly_than_a_sync_go_in_halves_until_they_are_faster() {
     let mut fill = Fill::new();
-    with(&mut fill, SHORT, LONG, 1);
+    with(&mut fill, SHORT, LONG, MEAN_OF);
     assert!(!fill.is_filled(15));
     assert!(fill.is_filled(16), "half of them while the other half is written");
     // In halves as many have come as were released by the last sync.
@@ -44,7 +45,7 @@ fn those_who_come_again_more_slowly_than_a_sync_go_in_halves_until_they_are_fast
 fn one_time_that_was_long_decides_nothing() {
     let mut fill = Fill::new();
     with(&mut fill, LONG, SHORT, 4 * MEAN_OF);
-    with(&mut fill, LONG, 2 * LONG, 1);
+    with(&mut fill, LONG, 60 * LONG, 1);
     assert!(!fill.is_filled(31));
 }
 

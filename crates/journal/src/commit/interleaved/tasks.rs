@@ -86,10 +86,12 @@ fn tasks(fault: Option<(Fault, u64)>, seen: &Seen) {
     site.end();
 }
 
-/// Three appends in flight of each of two callers, who wait for the oldest: there is room for all in no segment.
+/// Three appends in flight of each of two callers, who wait for the oldest: the first segment has no room for all, the queue has.
 fn flights(fault: Option<(Fault, u64)>, seen: &Seen) {
     let sync = if draw(4) == 0 { lazy() } else { SyncPolicy::Always };
     let site = Site::new(options(sync), fault, seen);
+    let first = Arc::clone(&site);
+    join_all([apart(move || drop(first.plainly(9, 0, 2400)))]);
     let mut threads: Vec<_> = (0..2)
         .map(|who| {
             let site = Arc::clone(&site);
@@ -109,7 +111,7 @@ fn flights(fault: Option<(Fault, u64)>, seen: &Seen) {
 fn fly(site: &Site, who: u64) {
     let flying: Vec<_> = (0..3)
         .map(|what| {
-            let payload = payload(who, what, 0, 1400);
+            let payload = payload(who, what, 0, 500);
             let number = site.asks(Asked::new(vec![payload.clone()]));
             let future = site.journal.append_async(payload);
             if site.journal.core.commit.lock().queue.next().is_some() {

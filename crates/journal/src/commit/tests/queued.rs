@@ -38,10 +38,10 @@ fn is_quiet(journal: &Journal) -> bool {
 }
 
 #[test]
-fn what_no_segment_holds_is_placed_in_order_whether_somebody_polls_or_not() {
-    let (_dir, gate, journal, first) = held_up(64 << 10);
-    // Three segments full and more.
-    let mut flying: Vec<_> = (0..200).map(|number| journal.append_async(payload(number, 1000))).collect();
+fn what_finds_no_room_is_placed_in_order_whether_somebody_polls_or_not() {
+    let (_dir, gate, journal, first) = held_up(1 << 20);
+    // More than the first segment holds, and half of the second one.
+    let mut flying: Vec<_> = (0..1300).map(|number| journal.append_async(payload(number, 1000))).collect();
     assert!(is_queued(&journal));
     // Some were polled and wait, some are not wanted any more.
     assert!(flying.iter_mut().step_by(3).all(|appending| poll(appending).is_pending()));
@@ -55,8 +55,8 @@ fn what_no_segment_holds_is_placed_in_order_whether_somebody_polls_or_not() {
         assert!(last <= appended.offset && appended.next <= journal.durable());
         last = appended.next;
     }
-    let found = journal.latest(200).unwrap();
-    let expected: Vec<_> = (0..200).map(|number| payload(number, 1000)).collect();
+    let found = journal.latest(1300).unwrap();
+    let expected: Vec<_> = (0..1300).map(|number| payload(number, 1000)).collect();
     assert!(found.iter().map(|record| record.payload).eq(&expected));
     assert!(found.iter().all(|record| record.id == annals_record::RecordId::of(record.payload)));
     // And a task is woken.
@@ -93,22 +93,24 @@ fn what_is_queued_when_the_journal_closes_is_told_so() {
 #[test]
 fn what_is_too_much_to_be_queued_is_placed_when_it_is_polled() {
     let (_dir, gate, journal, first) = held_up(64 << 10);
-    // The first goes with the next group, sixteen into the queue.
-    let flying: Vec<_> = (0..20).map(|number| journal.append_async(payload(number, 500 << 10))).collect();
+    // Some go with the next group, some into the queue.
+    let mut flying: Vec<_> = (0..200).map(|number| journal.append_async(payload(number, 1000))).collect();
     assert!(is_queued(&journal));
+    // Nobody overtakes who was turned away, however little room it needs.
+    flying.push(journal.append_async(payload(200, 8)));
     gate.let_go();
     in_time(&first).unwrap();
     spin_until(|| is_quiet(&journal));
-    let before = journal.latest(100).unwrap().len();
-    assert!((2..20).contains(&before), "{before}");
+    let before = journal.latest(1000).unwrap().len();
+    assert!((32..200).contains(&before), "{before}");
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let mut flying = flying.into_iter();
-    drop(flying.next_back());
+    drop(flying.remove(199));
     for appending in flying {
         runtime.block_on(appending).unwrap();
     }
-    let found = journal.latest(100).unwrap();
-    let expected: Vec<_> = (0..19).map(|number| payload(number, 500 << 10)).collect();
+    let found = journal.latest(1000).unwrap();
+    let mut expected: Vec<_> = (0..199).map(|number| payload(number, 1000)).collect();
+    expected.push(payload(200, 8));
     assert!(
         found.iter().skip(1).map(|record| record.payload).eq(&expected),
         "all but the one nobody asked for"
