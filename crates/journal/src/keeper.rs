@@ -205,7 +205,7 @@ fn work(commit: &Arc<GroupCommit>, job: &Job, zeros: &mut Option<Blocks>) -> boo
             false
         }
         Job::Sync => {
-            let _ = commit.sync();
+            commit.sync_due();
             false
         }
         Job::Prepare => {
