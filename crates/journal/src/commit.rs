@@ -4,7 +4,7 @@
 //!
 //! Whoever finds nobody leading leads. While one group is on its way the next one fills; those of it sleep on its
 //! ticket. A leader that can expect more of those it has just released waits for them, at most for a sync's time, and
-//! whoever completes the group writes it at once: see [`crate::stage`].
+//! whoever completes the group writes it at once: see [`crate::fill`].
 //!
 //! I1: an append returns only once its offset is below the watermark, or with an error; under a policy other than
 //! `Always`, once it is accepted.
