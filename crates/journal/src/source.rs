@@ -31,6 +31,8 @@ pub(crate) struct Source {
     /// Another process writes: the list is read again when it turns out to be old. In the writer's own process the list
     /// is always ahead of the directory.
     follows: bool,
+    /// Held from a look at the directory until it is the list: what was seen before never takes the place of what was seen after.
+    refreshing: Mutex<()>,
     /// The file read last: a tail stays in one segment for long.
     opened: Mutex<Option<(Offset, Arc<dyn DiskFile>)>>,
 }
@@ -38,7 +40,8 @@ pub(crate) struct Source {
 impl Source {
     pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, segments: Vec<Arc<Segment>>, holes: Holes) -> Self {
         let holes = RwLock::new(holes);
-        Self { disk, dir, segments: RwLock::new(segments), holes, follows: false, opened: Mutex::new(None) }
+        let (segments, opened) = (RwLock::new(segments), Mutex::new(None));
+        Self { disk, dir, segments, holes, follows: false, refreshing: Mutex::new(()), opened }
     }
 
     pub(crate) fn holes(&self) -> Holes {
@@ -82,6 +85,7 @@ impl Source {
     /// Looks for segments that another process has added or removed.
     pub(crate) fn refresh(&self) -> Result<(), Error> {
         if self.follows {
+            let _held = self.refreshing.lock().unwrap_or_else(PoisonError::into_inner);
             let loaded = catalog::load(&*self.disk, &self.dir, &self.segments())?;
             self.update(|segments| *segments = loaded);
         }
@@ -335,3 +339,7 @@ pub(crate) fn whole(segment: &Segment, at: Offset, end: Offset, reason: &str) ->
     let len = end.get() - at.get();
     Damage { offset: at, len, detail: format!("segment {:016x}: {reason}", segment.base.get()) }
 }
+
+#[cfg(test)]
+#[cfg(not(shuttle))]
+mod tests;
