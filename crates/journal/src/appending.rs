@@ -1,6 +1,6 @@
 //! An append of a task: queued at once, answered by its group.
 //!
-//!   append_async -> placed -> the group's ticket, with the ids of what its leader hashed -> ready
+//!   append_async -> placed -> the group's ticket, with the ids of what was hashed late -> ready
 //!               `-> no room -> queued -> placed by whoever makes room
 //!                          `-> too much is queued -> placed when it is polled and there is room
 

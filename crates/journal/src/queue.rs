@@ -3,10 +3,10 @@
 //!   append_async -> no room in the segment -> queued -> roll -> placed in the next one
 //!                                               `-> no roll -> refused
 //!
-//! All that is queued takes half a segment: there is room for it after a roll, and for others, too.
-//!
 //! Nobody else can. A future that nobody polls does nothing, and who has many in flight and waits for the oldest polls one at
 //! a time: each would be placed when the one before it is durable, and have a sync for itself.
+//!
+//! All that is queued takes half a segment at most: there is room for it after a roll, and for others, too.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
@@ -26,6 +26,7 @@ const BESIDE: u64 = 128;
 /// Where an append that was queued stands, once that is known, or why it stands nowhere.
 pub(crate) type Place = Arc<OnceLock<Result<Placed, Error>>>;
 
+/// What waits for room. Behind the lock of the stage.
 #[derive(Debug)]
 pub(crate) struct Queue {
     queued: VecDeque<Queued>,
@@ -42,7 +43,7 @@ pub(crate) struct Queued {
     payload: Box<[u8]>,
     digest: Option<Digest>,
     /// The bytes of its frame.
-    pub(crate) bytes: usize,
+    bytes: usize,
     place: Place,
 }
 
@@ -75,7 +76,7 @@ impl Queue {
         self.queued.front().map(|queued| queued.bytes)
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Queued> {
+    fn pop(&mut self) -> Option<Queued> {
         let queued = self.queued.pop_front()?;
         self.bytes -= queued.bytes as u64 + BESIDE;
         if self.queued.is_empty() {
@@ -94,7 +95,7 @@ impl Queue {
 
 impl Queued {
     /// Has its frames placed.
-    pub(crate) fn place_by(self, place: impl FnOnce(&Frames<'_>) -> Result<Placed, Error>) {
+    fn place_by(self, place: impl FnOnce(&Frames<'_>) -> Result<Placed, Error>) {
         let digests = self.digest.as_ref().map(std::slice::from_ref);
         let frames = Frames { payloads: &[&self.payload], digests, control: None, bytes: self.bytes };
         let outcome = place(&frames);
@@ -136,3 +137,7 @@ impl GroupCommit {
         place.get().cloned().ok_or_else(|| Arc::clone(&stage.room))
     }
 }
+
+#[cfg(test)]
+#[cfg(not(shuttle))]
+mod tests;

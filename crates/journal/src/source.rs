@@ -31,7 +31,8 @@ pub(crate) struct Source {
     /// Another process writes: the list is read again when it turns out to be old. In the writer's own process the list
     /// is always ahead of the directory.
     follows: bool,
-    /// Held from a look at the directory until it is the list: what was seen before never takes the place of what was seen after.
+    /// Held from a look at the directory until it is the list of segments, or of holes: what was seen before never takes the place
+    /// of what was seen after.
     refreshing: Mutex<()>,
     /// The file read last: a tail stays in one segment for long.
     opened: Mutex<Option<(Offset, Arc<dyn DiskFile>)>>,
@@ -50,10 +51,15 @@ impl Source {
 
     /// Looks whether another process has salvaged the journal since the list was read.
     fn reload_holes(&self, log: LogId) -> Result<bool, Error> {
-        let found = Holes::load(&*self.disk, &self.dir, log)?;
-        let changed = found != self.holes();
+        let changed = {
+            let _held = self.refreshing.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = Holes::load(&*self.disk, &self.dir, log)?;
+            let mut holes = self.holes.write().unwrap_or_else(PoisonError::into_inner);
+            let changed = found != *holes;
+            *holes = found;
+            changed
+        };
         if changed {
-            *self.holes.write().unwrap_or_else(PoisonError::into_inner) = found;
             self.refresh()?;
         }
         Ok(changed)
