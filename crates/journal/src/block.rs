@@ -1,62 +1,132 @@
 //! Bytes in memory that begin where a block of a disk may begin, so that a write can go past the page cache.
+//!
+//! Such a write hands the disk the memory itself, in as many pieces as its pages are scattered over: 256 for a mebibyte, and a disk
+//! may take half of its time for their number alone. So what is large lies in huge pages, if the system has any to give.
+
+use std::alloc::{Layout, handle_alloc_error};
+
+use memmap2::{MmapMut, MmapOptions};
 
 /// Positions and lengths of whole-block writes are multiples of this, and so are their addresses in memory.
 pub(crate) const BLOCK: usize = 4096;
 
+/// As much as single small appends take, which are all that many a log ever sees; what needs more is mapped, in huge pages.
+const SMALL: usize = 2 * BLOCK;
+const HUGE_PAGE: usize = 2 << 20;
+
 /// A growing run of bytes whose first one is aligned to [`BLOCK`].
 #[derive(Debug, Default)]
 pub(crate) struct Blocks {
-    bytes: Vec<u8>,
+    memory: Memory,
     /// Where the first byte is.
     start: usize,
+    end: usize,
+}
+
+#[derive(Debug)]
+enum Memory {
+    Heap(Vec<u8>),
+    Mapped(MmapMut),
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::Heap(Vec::new())
+    }
+}
+
+impl Memory {
+    /// Zeros, at least so many of them from where the first is aligned to `.1` on.
+    fn new(capacity: usize) -> (Self, usize) {
+        if capacity <= SMALL {
+            return (Self::Heap(vec![0; SMALL + BLOCK]), BLOCK);
+        }
+        let len = capacity.next_power_of_two().max(HUGE_PAGE) + HUGE_PAGE;
+        let Ok(mapped) = MmapOptions::new().len(len).map_anon() else {
+            // As a vector that finds no memory.
+            handle_alloc_error(Layout::array::<u8>(len).unwrap_or(Layout::new::<u8>()))
+        };
+        // Where there are none the small ones do, only slower.
+        #[cfg(target_os = "linux")]
+        let _ = mapped.advise(memmap2::Advice::HugePage);
+        (Self::Mapped(mapped), HUGE_PAGE)
+    }
+
+    fn all(&self) -> &[u8] {
+        match self {
+            Self::Heap(bytes) => bytes,
+            Self::Mapped(bytes) => bytes,
+        }
+    }
+
+    fn all_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Heap(bytes) => bytes,
+            Self::Mapped(bytes) => bytes,
+        }
+    }
 }
 
 impl Blocks {
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len() - self.start
+        self.end - self.start
     }
 
     pub(crate) fn as_slice(&self) -> &[u8] {
-        &self.bytes[self.start..]
+        &self.memory.all()[self.start..self.end]
     }
 
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.start..]
+        &mut self.memory.all_mut()[self.start..self.end]
+    }
+
+    /// How many bytes it can hold without growing: what was asked for, and what was not needed to align it.
+    fn capacity(&self) -> usize {
+        self.memory.all().len() - self.start
     }
 
     /// Forgets what it holds but for its first `len` bytes, which are to be written over: of what it held, or zeros. Its
     /// memory stays, up to `most` bytes.
     pub(crate) fn forget(&mut self, len: usize, most: usize) {
-        if self.bytes.capacity() > most + BLOCK {
+        if self.capacity().saturating_sub(HUGE_PAGE) > most {
             *self = Self::default();
         }
-        self.bytes.truncate(self.start + len);
+        self.end = self.end.min(self.start + len);
         self.fill_to(len);
     }
 
     /// Appends pieces, one behind the other.
     pub(crate) fn extend<const N: usize>(&mut self, pieces: [&[u8]; N]) {
-        self.reserve(pieces.iter().map(|piece| piece.len()).sum());
-        pieces.into_iter().for_each(|piece| self.bytes.extend_from_slice(piece));
+        let all = pieces.iter().map(|piece| piece.len()).sum();
+        self.reserve(all);
+        let mut rest = &mut self.memory.all_mut()[self.end..][..all];
+        for piece in pieces {
+            let (place, behind) = rest.split_at_mut(piece.len());
+            place.copy_from_slice(piece);
+            rest = behind;
+        }
+        self.end += all;
     }
 
     /// Appends zeros until it is `len` bytes long.
     pub(crate) fn fill_to(&mut self, len: usize) {
-        self.reserve(len.saturating_sub(self.len()));
-        self.bytes.resize(self.start + len, 0);
+        let more = len.saturating_sub(self.len());
+        self.reserve(more);
+        self.memory.all_mut()[self.end..][..more].fill(0);
+        self.end += more;
     }
 
-    /// Makes room for `more` bytes. A vector that grows by itself would move, and lose its alignment.
+    /// Makes room for `more` bytes.
     pub(crate) fn reserve(&mut self, more: usize) {
-        if self.bytes.capacity() - self.bytes.len() >= more {
+        let needed = self.len() + more;
+        if needed <= self.capacity() {
             return;
         }
-        let capacity = (self.len() + more).next_power_of_two().max(16 * BLOCK);
-        let mut bytes: Vec<u8> = Vec::with_capacity(capacity + BLOCK);
-        let start = bytes.as_ptr().align_offset(BLOCK).min(BLOCK);
-        bytes.resize(start, 0);
-        bytes.extend_from_slice(self.as_slice());
-        *self = Self { bytes, start };
+        let (mut memory, alignment) = Memory::new(needed);
+        let all = memory.all_mut();
+        let start = all.as_ptr().align_offset(alignment).min(alignment);
+        all[start..][..self.len()].copy_from_slice(self.as_slice());
+        *self = Self { memory, start, end: start + self.len() };
     }
 }
 
@@ -77,12 +147,36 @@ mod tests {
         assert!(blocks.as_slice() == expected);
         blocks.fill_to(expected.len() + 5000);
         assert!(blocks.as_slice()[expected.len()..].iter().all(|byte| *byte == 0));
-        blocks.forget(7, usize::MAX - BLOCK);
+        blocks.forget(7, usize::MAX);
         assert_eq!(blocks.as_slice(), &expected[..7]);
-        blocks.forget(0, usize::MAX - BLOCK);
+        blocks.forget(0, usize::MAX);
         assert_eq!(blocks.len(), 0);
         blocks.extend([b"aga", b"in"]);
         assert_eq!(blocks.as_slice(), b"again");
         assert_eq!(blocks.as_slice().as_ptr().align_offset(BLOCK), 0);
+    }
+
+    #[test]
+    fn what_takes_more_than_two_blocks_lies_in_huge_pages_and_keeps_its_bytes_on_the_way_there() {
+        let mut blocks = Blocks::default();
+        blocks.extend([&[1; SMALL]]);
+        assert!(matches!(blocks.memory, Memory::Heap(_)));
+        blocks.extend([&[2; BLOCK + 1]]);
+        assert!(matches!(blocks.memory, Memory::Mapped(_)));
+        assert_eq!(blocks.as_slice().as_ptr().align_offset(HUGE_PAGE), 0);
+        assert!(blocks.capacity() >= HUGE_PAGE, "{}", blocks.capacity());
+        assert!(blocks.as_slice()[..SMALL] == [1; SMALL] && blocks.as_slice()[SMALL..] == [2; BLOCK + 1]);
+        let mapped = blocks.as_slice().as_ptr();
+        blocks.forget(1, HUGE_PAGE);
+        assert_eq!((blocks.as_slice().as_ptr(), blocks.as_slice()), (mapped, &[1][..]), "it is not kept");
+        blocks.fill_to(HUGE_PAGE);
+        assert!(blocks.as_slice()[1..].iter().all(|byte| *byte == 0), "what it held before is seen");
+        blocks.fill_to(2 * HUGE_PAGE + 1);
+        assert!(blocks.capacity() >= 4 * HUGE_PAGE, "{}", blocks.capacity());
+        blocks.forget(3, 4 * HUGE_PAGE);
+        assert!(blocks.capacity() >= 4 * HUGE_PAGE, "{}", blocks.capacity());
+        blocks.forget(3, HUGE_PAGE / 2);
+        assert!(blocks.capacity() < HUGE_PAGE, "{}", blocks.capacity());
+        assert_eq!(blocks.as_slice(), [0; 3]);
     }
 }

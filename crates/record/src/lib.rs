@@ -73,6 +73,9 @@ mod vote;
 
 pub use batch::{Batch, Entry, Place};
 pub use cursor::{Applied, Cursor, CursorRefusal, Refusal, Repair};
+/// What a log's tail is for tasks: the trait of `futures-core`, from which every combinator of streams begins.
+#[cfg(feature = "tokio")]
+pub use futures_core::Stream;
 pub use identity::{LogId, ParseIdError, RecordId, Term};
 pub use kind::Kind;
 pub use log::{Appended, Bounds, Durability, Lag, Log, LogError, ReadLimit, TermStart};

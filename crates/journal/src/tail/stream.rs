@@ -9,8 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use annals_record::{Batch, Kind, Log, LogError, Offset};
-use futures_core::Stream;
+use annals_record::{Batch, Kind, Log, LogError, Offset, Stream};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use super::Tail;
