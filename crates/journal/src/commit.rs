@@ -270,7 +270,7 @@ impl GroupCommit {
             if let Some(error) = &stage.stopped {
                 return Err(error.clone());
             }
-            if stage.load.is_empty() && !stage.unsynced && stage.lead != Lead::Writing {
+            if stage.load.is_empty() && stage.unsynced == 0 && stage.lead != Lead::Writing {
                 // A roll may have made durable what the keeper was asked for: the next append asks again.
                 stage.sync_is_due = false;
                 return Ok(());
@@ -290,7 +290,7 @@ impl GroupCommit {
     /// be the one who was called to.
     pub(crate) fn sync_due(self: &Arc<Self>) {
         let mut stage = self.lock();
-        if stage.load.is_empty() && !stage.unsynced && stage.lead != Lead::Writing {
+        if stage.load.is_empty() && stage.unsynced == 0 && stage.lead != Lead::Writing {
             // A roll may have made durable what the keeper was asked for: the next append asks again.
             stage.sync_is_due = false;
             return;
@@ -390,7 +390,7 @@ impl GroupCommit {
         while stage.lead != Lead::Idle {
             stage = self.idle.wait(stage).unwrap_or_else(PoisonError::into_inner);
         }
-        if !stage.load.is_empty() || stage.unsynced {
+        if !stage.load.is_empty() || stage.unsynced > 0 {
             stage.load.durable = true;
             stage.lead = Lead::Writing;
             drop(stage);

@@ -20,6 +20,10 @@ use crate::ticket::Ticket;
 /// The next segment is made once this part of one is filled: a log that is appended to now and then needs none.
 const PREPARE_AT: u64 = 2;
 
+/// Once so much is written and not synced the keeper syncs it, whatever the policy: left to the roll it would be a whole segment, and
+/// everybody would wait for that.
+const SYNC_BEHIND: u64 = 8 << 20;
+
 /// Who leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leader {
@@ -62,7 +66,12 @@ impl GroupCommit {
             let began = Instant::now();
             let durable_upto = self.watermark.get();
             let spent = lock(&self.spent).take();
-            let mut work = self.lock().take(durable_upto, self.clock.now_micros(), spent);
+            let mut work = {
+                let mut stage = self.lock();
+                let mut work = stage.take(durable_upto, self.clock.now_micros(), spent);
+                work.durable |= leader == Leader::Keeper && stage.unsynced + work.len() as u64 >= SYNC_BEHIND;
+                work
+            };
             leading.ticket = Some(Arc::clone(&work.ticket));
             if let Some((load, _)) = &mut work.load
                 && let Some(ids) = load.hash_all()
@@ -123,7 +132,7 @@ impl GroupCommit {
                     stage.synced();
                     stage.fill.expect(work.waiting, stage.load.waiting, now, now - began);
                 } else {
-                    stage.unsynced |= work.load.is_some();
+                    stage.unsynced += work.len() as u64;
                 }
                 if let Some((load, _)) = work.load {
                     stage.keys.settled(load.end());

@@ -78,7 +78,8 @@ pub enum SyncPolicy {
     /// Everything accepted becomes durable within about this time, by a thread of the journal. At least 10 ms: less is
     /// taken for 10 ms. See [`SyncPolicy::DEFAULT_INTERVAL`].
     Interval(Duration),
-    /// Only by [`crate::Journal::sync`], by an append that asks for it, by a seal, and at close.
+    /// Only by [`crate::Journal::sync`], by an append that asks for it, by a seal, and at close; and by the journal's thread whenever
+    /// 8 MiB are written and not synced, which nobody may rely on: it keeps a segment's end from taking as long as a whole segment's sync.
     OnDemand,
 }
 

@@ -59,8 +59,8 @@ pub(crate) struct Stage {
     pub(crate) sleepers: u32,
     /// Records accepted since the last sync.
     pub(crate) unsynced_records: u64,
-    /// Something that was written is not durable yet.
-    pub(crate) unsynced: bool,
+    /// Bytes that were written and are not durable yet.
+    pub(crate) unsynced: u64,
     /// With the policy `Interval`: the keeper was asked for a sync.
     pub(crate) sync_is_due: bool,
     /// The segment holds a group, or one is on its way to it.
@@ -97,7 +97,7 @@ impl Stage {
             keys,
             sleepers: 0,
             unsynced_records: 0,
-            unsynced: false,
+            unsynced: 0,
             sync_is_due: false,
             used,
             holds: holds(&options),
@@ -191,7 +191,7 @@ impl Stage {
 
     /// All that was written is durable.
     pub(crate) fn synced(&mut self) {
-        self.unsynced = false;
+        self.unsynced = 0;
         self.unsynced_records = self.load.records.into();
     }
 
@@ -250,6 +250,11 @@ fn holds(options: &Options) -> u64 {
 }
 
 impl Work {
+    /// The bytes it brings.
+    pub(crate) fn len(&self) -> usize {
+        self.load.as_ref().map_or(0, |(load, _)| load.len())
+    }
+
     /// Whether its sync takes less where the blocks were written once.
     pub(crate) fn gains_by_zeros(&self) -> bool {
         self.durable && self.load.as_ref().is_some_and(|(load, _)| load.len() <= ZEROS_TO)

@@ -38,6 +38,17 @@ fn every_length_and_alignment_agrees_with_the_definition() {
 }
 
 #[test]
+fn words_and_a_body_that_lie_apart_agree_with_the_definition() {
+    let bytes: Vec<u8> = (0..4096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let words: [u8; 32] = std::array::from_fn(|i| i as u8 * 7 + 1);
+    let (short, long): (usize, &[usize]) = if cfg!(miri) { (12, &[]) } else { (600, &[1024, 4000]) };
+    for len in (0..short).chain(long.iter().copied()) {
+        let (word, body) = ((len as u32).wrapping_mul(0x9E37_79B9), &bytes[len % 9..][..len]);
+        assert_eq!(bulk_of(word, &words, body), slow(&[&word.to_le_bytes(), &words, body]), "{len} bytes");
+    }
+}
+
+#[test]
 fn frames_one_after_the_other_agree_whatever_came_before() {
     let bytes: Vec<u8> = (0..4096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let mut last = LastWord::default();

@@ -51,6 +51,27 @@ fn an_end_that_is_not_there_yet_is_a_conflict() {
 }
 
 #[test]
+fn what_gathers_unsynced_is_synced_long_before_the_segment_is_full() {
+    let (_dir, _gate, journal) = open(Options { sync: SyncPolicy::OnDemand, ..Options::default() });
+    let write = || {
+        let accepted = journal.append(vec![7; WRITE_AT]).unwrap();
+        spin_until(|| journal.durability().written >= accepted.next);
+        spin_until(|| journal.core.commit.lock().lead == Lead::Idle);
+        accepted.next
+    };
+    for round in 0..2 {
+        for _ in 0..7 {
+            let written = write();
+            assert!(journal.durable() < written, "round {round}: a little is not synced");
+        }
+        let written = write();
+        assert!(journal.durable() >= written, "round {round}: it is left to the roll");
+        assert_eq!(journal.unsynced_records(), 0);
+    }
+    assert_eq!(journal.status().segments.len(), 1);
+}
+
+#[test]
 fn a_close_makes_durable_what_was_written() {
     let (_dir, _gate, journal) = open(Options { sync: SyncPolicy::OnDemand, ..Options::default() });
     let accepted = journal.append(vec![7; WRITE_AT]).unwrap();

@@ -39,7 +39,7 @@ fn a_group_that_finds_the_disk_full_leaves_what_was_accepted_before_durable() {
         assert!(matches!(journal.append_with(&["b"], &KEPT), Err(Error::Full { .. })));
         assert!(journal.durable() >= accepted.next, "{sync:?}: nobody is left to sync it");
         let stage = journal.core.commit.lock();
-        assert!(!stage.unsynced && stage.unsynced_records == 0);
+        assert!(stage.unsynced == 0 && stage.unsynced_records == 0);
         drop(stage);
         assert!(!full.load(SeqCst), "it was not full");
         journal.append_with(&["b"], &KEPT).unwrap();
