@@ -3,7 +3,8 @@
 //!   [len] [crc] [words, body ...]    [log, term, offset]
 //!     1           2: the bulk          3: the place
 //!
-//! The length word and the place are a few bytes and go through tables; the bulk goes through the widest instructions the
+//! The length word and the place are a few bytes and go through tables, but for the word of a frame so small that a copy of it in one
+//! piece costs less; the bulk goes through the widest instructions the
 //! processor has. F1: the place comes last, so the bulk is computed before the offset is known.
 
 use annals_record::seeded::{self, Bug};
@@ -124,8 +125,9 @@ impl LastWord {
 /// The same of words and a body that do not lie in one piece. Of small ones a copy is made that does: it takes less than the
 /// second call.
 pub(crate) fn bulk_of(word: u32, words: &[u8; 32], body: &[u8]) -> u32 {
-    let mut piece = [0; SMALL];
-    if let Some(piece) = piece.get_mut(..BEFORE_BODY + body.len()) {
+    if body.len() <= SMALL - BEFORE_BODY {
+        let mut piece = [0; SMALL];
+        let piece = &mut piece[..BEFORE_BODY + body.len()];
         piece[..4].copy_from_slice(&word.to_le_bytes());
         piece[4..BEFORE_BODY].copy_from_slice(words);
         piece[BEFORE_BODY..].copy_from_slice(body);

@@ -1,4 +1,5 @@
-//! The journal's own thread: it leads for those who cannot sleep, and does what can be done ahead of time.
+//! The journal's own thread: it leads for those who cannot sleep and for what nobody waits for, and does what can be done
+//! ahead of time.
 //!
 //!   call -> lead while nobody else can | prepare, fill -> next segment's file | sync_in -> sync, when it is time
 //!

@@ -20,8 +20,8 @@ use crate::ticket::Ticket;
 /// The next segment is made once this part of one is filled: a log that is appended to now and then needs none.
 const PREPARE_AT: u64 = 2;
 
-/// Once so much is written and not synced the keeper syncs it, whatever the policy: left to the roll it would be a whole segment, and
-/// everybody would wait for that.
+/// Once so much is written and not synced it is synced, whatever the policy: left to the roll it would be a whole segment, and everybody
+/// would wait for that.
 const SYNC_BEHIND: u64 = 8 << 20;
 
 /// Who leads.
@@ -69,7 +69,9 @@ impl GroupCommit {
             let mut work = {
                 let mut stage = self.lock();
                 let mut work = stage.take(durable_upto, self.clock.now_micros(), spent);
-                work.durable |= leader == Leader::Keeper && stage.unsynced + work.len() as u64 >= SYNC_BEHIND;
+                // Without a thread whoever appends would wait for it now, or at the roll.
+                let behind = leader == Leader::Keeper || self.options.own_thread;
+                work.durable |= behind && stage.unsynced + work.bytes as u64 >= SYNC_BEHIND;
                 work
             };
             leading.ticket = Some(Arc::clone(&work.ticket));
@@ -130,12 +132,14 @@ impl GroupCommit {
             Ok(()) => {
                 if work.durable {
                     stage.synced();
-                    stage.fill.expect(work.waiting, stage.load.waiting, now, now - began);
+                    if work.waiting > 0 {
+                        stage.fill.expect(work.waiting, stage.load.waiting, now, now - began);
+                    }
                 } else {
-                    stage.unsynced += work.len() as u64;
+                    stage.unsynced += work.bytes as u64;
                 }
                 if let Some((load, _)) = work.load {
-                    stage.keys.settled(load.end());
+                    stage.keys.settled(work.end);
                     *lock(&self.spent) = Some(load);
                 }
                 return (stage.full && stage.load.is_empty() && stage.stopped.is_none(), outcome);

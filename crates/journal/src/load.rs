@@ -148,6 +148,12 @@ impl Load {
         }
     }
 
+    /// The same, empty, for a log that writes much.
+    pub(crate) fn in_huge_pages(self) -> Self {
+        let buffers = (Blocks::in_huge_pages(), Vec::new(), Vec::new());
+        Self::in_buffers(buffers, self.header, self.start)
+    }
+
     /// The same in the buffers of `spent`, a group that is over.
     pub(crate) fn in_buffers_of(self, spent: Self) -> Self {
         Self::in_buffers(spent.into_buffers(), self.header, self.start)
@@ -249,7 +255,8 @@ impl Load {
         let crc = crc::bulk_of(frame::COMMIT_WORD, &words, &[]);
         let crc = self.stamp.placed(crc, self.end());
         self.blocks.extend([&frame::head(frame::COMMIT_WORD, crc, &words)]);
-        let buffers = spent.map(Self::into_buffers).unwrap_or_default();
+        let fresh = || (self.blocks.fresh(), Vec::new(), Vec::new());
+        let buffers = spent.map_or_else(fresh, Self::into_buffers);
         Self::in_buffers(buffers, Arc::clone(&self.header), self.end())
     }
 

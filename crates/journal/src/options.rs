@@ -31,9 +31,10 @@ pub struct Options {
     /// it is whole. Reserving a whole segment at once makes appends fast; but then a log of a few records takes a segment's
     /// worth of disk while it is open. Default: 4 GiB, which is always the whole segment. At least 4 KiB, at most 4 GiB.
     pub reserve_bytes: u64,
-    /// The journal may start a thread of its own: to prepare the next segment while this one fills, and to write what was
-    /// accepted and nobody waits for. Without it the thread that appends does either when it is due. A thread is
-    /// started all the same for [`SyncPolicy::Interval`] and for tasks. Default: yes.
+    /// The journal may start a thread of its own: to prepare the next segment while this one fills, and to write, and from 8 MiB
+    /// on sync, what was accepted and nobody waits for. Without it the thread that appends does either when it is due. A thread
+    /// is started all the same for [`SyncPolicy::Interval`] and for tasks. A journal without is taken for one of many: its groups
+    /// are gathered in huge pages, 2 MiB at least for each of two, only from 256 KiB on. Default: yes.
     pub own_thread: bool,
 }
 
@@ -78,8 +79,9 @@ pub enum SyncPolicy {
     /// Everything accepted becomes durable within about this time, by a thread of the journal. At least 10 ms: less is
     /// taken for 10 ms. See [`SyncPolicy::DEFAULT_INTERVAL`].
     Interval(Duration),
-    /// Only by [`crate::Journal::sync`], by an append that asks for it, by a seal, and at close; and by the journal's thread whenever
-    /// 8 MiB are written and not synced, which nobody may rely on: it keeps a segment's end from taking as long as a whole segment's sync.
+    /// Only by [`crate::Journal::sync`], by an append that asks for it, by a seal, and at close. A journal with a thread of its own
+    /// also syncs what is written once that is 8 MiB, under every policy, so that a seal has little left to sync: nobody may
+    /// rely on it.
     OnDemand,
 }
 

@@ -106,7 +106,7 @@ fn write(file: &dyn DiskFile, zeros: &[u8], pos: u64, first: bool) -> io::Result
 
 /// What a file is filled with.
 pub(crate) fn zeros() -> Blocks {
-    let mut zeros = Blocks::default();
+    let mut zeros = Blocks::in_huge_pages();
     zeros.fill_to(PIECE as usize);
     zeros
 }

@@ -186,7 +186,8 @@ impl Stage {
         let before = (self.used, self.last_record_before);
         self.used |= load.is_some();
         self.last_record_before = self.last_record;
-        Work { load, ticket, waiting, durable, accepted, before }
+        let (end, bytes) = load.as_ref().map_or((self.load.start, 0), |(load, _)| (load.end(), load.len()));
+        Work { load, end, bytes, ticket, waiting, durable, accepted, before }
     }
 
     /// All that was written is durable.
@@ -199,7 +200,7 @@ impl Stage {
     pub(crate) fn take_back(&mut self, work: Work) -> Arc<Ticket> {
         if let Some((load, _)) = work.load {
             self.keys.forget_from(load.start);
-            self.load = Load::new(Arc::clone(load.header()), load.start);
+            self.load = Load::new(Arc::clone(load.header()), load.start).in_buffers_of(load);
         }
         (self.used, self.last_record_before) = work.before;
         self.last_record = self.last_record_before;
@@ -250,14 +251,9 @@ fn holds(options: &Options) -> u64 {
 }
 
 impl Work {
-    /// The bytes it brings.
-    pub(crate) fn len(&self) -> usize {
-        self.load.as_ref().map_or(0, |(load, _)| load.len())
-    }
-
     /// Whether its sync takes less where the blocks were written once.
     pub(crate) fn gains_by_zeros(&self) -> bool {
-        self.durable && self.load.as_ref().is_some_and(|(load, _)| load.len() <= ZEROS_TO)
+        self.durable && self.load.is_some() && self.bytes <= ZEROS_TO
     }
 }
 
@@ -265,6 +261,9 @@ impl Work {
 #[derive(Debug)]
 pub(crate) struct Work {
     pub(crate) load: Option<(Load, Commit)>,
+    /// Where it ends, and the bytes of its frames: `load` holds more, once it is written, to the end of its last block.
+    pub(crate) end: Offset,
+    pub(crate) bytes: usize,
     pub(crate) ticket: Arc<Ticket>,
     /// How many wait for it.
     pub(crate) waiting: u32,

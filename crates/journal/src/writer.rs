@@ -139,7 +139,9 @@ impl Writer {
             return Err(self.shrank());
         }
         self.last_block = lead_in;
-        Ok(Load::new(Arc::clone(&self.active.header), end))
+        let load = Load::new(Arc::clone(&self.active.header), end);
+        // One without a thread is one of many.
+        Ok(if self.options.own_thread { load.in_huge_pages() } else { load })
     }
 
     /// Writes a finished group that ends at `end`, and syncs it if it is to be `durable`. After an error of kind `Retry`

@@ -10,6 +10,10 @@ use crate::contender::{Contender, Hand, Log, Promise, Room};
 use crate::outcome::{Outcome, unable};
 use crate::work::Work;
 
+use memmap2::{MmapMut, MmapOptions};
+
+/// As much memory at least, and a multiple of it: a huge page.
+const HUGE_PAGE: usize = 2 << 20;
 /// Enough for any repetition of the rates: blocks are written once.
 const RESERVED_BYTES: u64 = 4 << 30;
 /// Zeros cost real writes: this much is written again and again.
@@ -22,7 +26,7 @@ enum Sync {
     Reserved,
     /// The same over zeros that were written before.
     Zeroed,
-    /// One `O_DIRECT|O_DSYNC` write of whole blocks over such zeros.
+    /// One `O_DIRECT|O_DSYNC` write of whole blocks over such zeros, out of huge pages if there are any.
     Direct,
 }
 
@@ -75,39 +79,40 @@ struct Open {
 impl Log for Open {
     fn hand(&self, _thread: usize) -> Outcome<Box<dyn Hand + '_>> {
         let ring = *self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Box::new(Writer { open: self, ring, buffer: Vec::new() }))
+        Ok(Box::new(Writer { open: self, ring, buffer: memory(HUGE_PAGE)? }))
     }
 }
 
 struct Writer<'a> {
     open: &'a Open,
     ring: Ring,
-    buffer: Vec<u8>,
+    buffer: MmapMut,
+}
+
+/// So much memory in huge pages, if the system has any: a write past the page cache then goes to the device in one piece.
+fn memory(bytes: usize) -> Outcome<MmapMut> {
+    let memory = MmapOptions::new().len(bytes.next_multiple_of(HUGE_PAGE)).map_anon()?;
+    let _ = memory.advise(memmap2::Advice::HugePage);
+    Ok(memory)
 }
 
 impl Writer<'_> {
     fn write(&mut self, payloads: &[&[u8]]) -> Outcome<()> {
         let bytes = payloads.iter().map(|payload| payload.len()).sum::<usize>();
-        let (from, len) = match self.open.sync {
-            Sync::Direct => {
-                // `O_DIRECT` wants whole blocks in memory that is aligned to them.
-                let len = bytes.next_multiple_of(BLOCK);
-                if self.buffer.len() < len + BLOCK {
-                    self.buffer.resize(len + BLOCK, 0);
-                }
-                (self.buffer.as_ptr().align_offset(BLOCK), len)
-            }
-            Sync::Reserved | Sync::Zeroed => {
-                self.buffer.resize(self.buffer.len().max(bytes), 0);
-                (0, bytes)
-            }
+        let len = match self.open.sync {
+            // `O_DIRECT` wants whole blocks in memory that is aligned to them, as a mapping is.
+            Sync::Direct => bytes.next_multiple_of(BLOCK),
+            Sync::Reserved | Sync::Zeroed => bytes,
         };
-        let mut at = from;
+        if self.buffer.len() < len {
+            self.buffer = memory(len)?;
+        }
+        let mut at = 0;
         for payload in payloads {
             self.buffer[at..at + payload.len()].copy_from_slice(payload);
             at += payload.len();
         }
-        self.open.file.write_all_at(&self.buffer[from..from + len], self.ring.take(len))?;
+        self.open.file.write_all_at(&self.buffer[..len], self.ring.take(len))?;
         if self.open.sync != Sync::Direct {
             self.open.file.sync_data()?;
         }

@@ -22,6 +22,8 @@ mod queued;
 struct Gate {
     /// Armed, reached.
     state: Mutex<(bool, bool)>,
+    /// One may pass, and the gate stays armed.
+    one: Mutex<bool>,
     changed: Condvar,
 }
 
@@ -41,12 +43,21 @@ impl Gate {
         self.changed.notify_all();
     }
 
+    /// Lets whoever has reached it go on, and stops the next.
+    fn let_one_go(&self) {
+        self.state.lock().unwrap().1 = false;
+        *self.one.lock().unwrap() = true;
+        self.changed.notify_all();
+    }
+
     fn pass(&self) {
         let mut state = self.state.lock().unwrap();
         if state.0 {
             state.1 = true;
             self.changed.notify_all();
-            drop(self.changed.wait_while(state, |(armed, _)| *armed).unwrap());
+            let stays =
+                |(armed, _): &mut (bool, bool)| *armed && !std::mem::take(&mut *self.one.lock().unwrap());
+            drop(self.changed.wait_while(state, stays).unwrap());
         }
     }
 }

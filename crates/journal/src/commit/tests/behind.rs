@@ -100,6 +100,32 @@ fn a_key_that_was_told_accepted_is_not_taken_back() {
     assert!(matches!(in_time(&appended), Err(Error::Poisoned { .. })));
 }
 
+/// The blocks of a group are written whole, and the next group begins in the last of them.
+#[test]
+fn k1_a_group_that_is_kept_settles_no_key_of_the_next_one() {
+    let (_dir, gate, journal) = open(Options { remember_keys: 1, ..Options::default() });
+    let keyed = |key: &'static [u8]| {
+        let journal = journal.clone();
+        let how = AppendOptions { key: Some(key), ..AppendOptions::default() };
+        apart(move || journal.append_with(&[key], &how))
+    };
+    gate.arm();
+    let first = keyed(b"first");
+    gate.wait_until_reached();
+    let second = keyed(b"second");
+    spin_until(|| journal.core.commit.lock().load.waiting == 1);
+    gate.let_one_go();
+    let stands = in_time(&first).unwrap();
+    gate.wait_until_reached();
+    // The second may still fail: then the first is the newest key, and tried again it answers for itself.
+    let again = in_time(&keyed(b"first")).unwrap();
+    assert_eq!(again, stands, "appended a second time");
+    gate.let_go();
+    in_time(&second).unwrap();
+    let later = in_time(&keyed(b"first")).unwrap();
+    assert!(later[0].offset > stands[0].offset, "one key is remembered, and it was not the newest");
+}
+
 #[test]
 fn i5_what_is_written_and_not_synced_is_read_by_nobody() {
     let (_dir, _gate, journal) = open(Options { sync: SyncPolicy::OnDemand, ..Options::default() });

@@ -334,3 +334,33 @@ fn i6_a_sync_that_fails_once_is_not_tried_again() {
         assert_eq!((asked.load(SeqCst), journal.durable()), (1, Offset::ZERO), "{sync:?}");
     }
 }
+
+#[test]
+fn i6_a_sync_that_nobody_asked_for_and_that_fails_stops_the_journal() {
+    for sync in
+        [SyncPolicy::OnDemand, SyncPolicy::Every(1000), SyncPolicy::Interval(Duration::from_secs(3600))]
+    {
+        let (disk, asked) = (Memory::new(), Arc::new(AtomicU64::new(0)));
+        let journal = open_on(&disk, Options { sync, ..Options::default() });
+        let syncs = Arc::clone(&asked);
+        disk.rule(move |call, path| {
+            let is_meant = call == Call::Sync && path.to_string_lossy().ends_with(".wal");
+            let is_first = is_meant && syncs.fetch_add(1, SeqCst) == 0;
+            if is_first { Err(io::Error::from_raw_os_error(5)) } else { Ok(()) }
+        });
+        let mut refused = None;
+        for _ in 0..24 {
+            match journal.append(vec![7; WRITE_AT]) {
+                Ok(accepted) => spin_until(|| {
+                    let stopped = journal.core.commit.stopped().is_some();
+                    stopped || journal.durability().written >= accepted.next
+                }),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        assert!(matches!(refused, Some(Error::Poisoned { .. })), "{sync:?}: {refused:?}");
+        assert_eq!((asked.load(SeqCst), journal.durable()), (1, Offset::ZERO), "{sync:?}");
+        assert!(matches!(journal.sync(), Err(Error::Poisoned { .. })));
+        assert_eq!(asked.load(SeqCst), 1, "{sync:?}: how often it was synced");
+    }
+}
