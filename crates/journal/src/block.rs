@@ -10,10 +10,11 @@ use memmap2::{MmapMut, MmapOptions};
 /// Positions and lengths of whole-block writes are multiples of this, and so are their addresses in memory.
 pub(crate) const BLOCK: usize = 4096;
 
-/// As much as a small append takes. What is large and has no huge pages is only slower.
+/// As much as a small append takes: two pieces at most.
 const SMALL: usize = 2 * BLOCK;
+/// Of most systems. Where they are larger, or there are none, a write is only slower.
 const HUGE_PAGE: usize = 2 << 20;
-/// What takes less is not worth a huge page where memory is short.
+/// One of many has no huge page for as much as this or less.
 const LARGE: usize = 256 << 10;
 
 /// A growing run of bytes whose first one is aligned to [`BLOCK`].

@@ -3,9 +3,9 @@
 //!   [len] [crc] [words, body ...]    [log, term, offset]
 //!     1           2: the bulk          3: the place
 //!
-//! The length word and the place are a few bytes and go through tables, but for the word of a frame so small that a copy of it in one
-//! piece costs less; the bulk goes through the widest instructions the
-//! processor has. F1: the place comes last, so the bulk is computed before the offset is known.
+//! The length word and the place are a few bytes and go through tables; the bulk goes through the widest instructions the
+//! processor has. Of a small frame a copy in one piece, length word and all, costs less. F1: the place comes last, so the bulk
+//! is computed before the offset is known.
 
 use annals_record::seeded::{self, Bug};
 use annals_record::{LogId, Offset, Term};

@@ -283,3 +283,7 @@ impl Load {
         self.blocks.as_slice()
     }
 }
+
+#[cfg(test)]
+#[cfg(not(shuttle))]
+mod tests;
