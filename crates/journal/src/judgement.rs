@@ -15,14 +15,12 @@ use crate::disk::DiskFile;
 use crate::error::Damage;
 use crate::holes::Holes;
 use crate::keys::Keys;
-use crate::scan::{self, Scan, Step, Window};
+use crate::part::{self, Parts};
+use crate::scan::{self, Step, Window};
 use crate::seal::Seal;
 use crate::segment::{FilePos, SegmentHeader};
 use crate::summary::Summary;
 use crate::watermark::Mark;
-
-/// How many bytes of record ids are hashed at once.
-const IDS: usize = 256 << 10;
 
 /// What was found of the newest segment.
 #[derive(Debug)]
@@ -34,6 +32,8 @@ pub(crate) struct Judgement {
     pub(crate) checkpoint: Option<Offset>,
     /// The end of its last record.
     pub(crate) last_record: Option<Offset>,
+    /// What its groups and its seal say was durable when they were written.
+    pub(crate) durable_upto: Offset,
 }
 
 /// What follows the good end.
@@ -81,39 +81,38 @@ pub(crate) fn judge(
     mut keys: Option<&mut Keys>,
 ) -> io::Result<Judgement> {
     let mut summary = Summary::new(header);
-    let window = Window::new(file, u64::MAX)?;
-    let (mut checkpoint, mut last_record) = (None, None);
-    let mut scan = Scan::new(header, window, header.base).over(holes.clone()).with_ids();
+    let (mut checkpoint, mut last_record, mut durable_upto) = (None, None, header.base);
+    let mut parts = Parts::new(header, file, holes)?;
     let (reason, seal) = loop {
-        match scan.step()? {
-            Step::Group(group) => {
-                summary.absorb_group(&group);
-                checkpoint = scan.checkpoint.or(checkpoint);
-                last_record = scan.last_record.or(last_record);
-                if let Some(keys) = &mut keys {
-                    keys.add_scanned(&scan.keys, header.base);
-                }
-            }
-            Step::Seal(seal) => break (None, Some(seal)),
-            Step::End => break (None, None),
-            Step::Bad(reason) => break (Some(reason), None),
+        let (part, stop) = parts.next()?;
+        summary.join(&part.summary);
+        summary.absorb_ids(&part.ids);
+        checkpoint = part.checkpoint.or(checkpoint);
+        last_record = part.last_record.or(last_record);
+        durable_upto = durable_upto.max(part.durable_upto);
+        if let Some(keys) = &mut keys {
+            keys.add_scanned(&part.keys, header.base);
         }
-        if scan.ids.len() >= IDS {
-            summary.absorb_ids(&scan.ids);
-            scan.ids.clear();
+        match stop {
+            Some(Step::Seal(seal)) => {
+                durable_upto = parts.position();
+                break (None, Some(seal));
+            }
+            Some(Step::Bad(reason)) => break (Some(reason), None),
+            Some(Step::End) => break (None, None),
+            Some(Step::Group(_)) | None => {}
         }
     };
-    summary.absorb_ids(&scan.ids);
-    let end = scan.position();
+    let end = parts.position();
     assert!(holes.bridge(summary.end) == end, "I2: groups up to {}, scanned up to {end}", summary.end);
     summary.pass(end);
-    let ending = ending(header, scan.into_window(), end, seal, reason.as_deref(), mark, holes)?;
-    Ok(Judgement { summary, ending, checkpoint, last_record })
+    let ending = ending(header, file, end, seal, reason.as_deref(), mark, holes)?;
+    Ok(Judgement { summary, ending, checkpoint, last_record, durable_upto })
 }
 
 fn ending(
     header: &SegmentHeader,
-    mut window: Window<'_>,
+    file: &dyn DiskFile,
     end: Offset,
     seal: Option<Box<Seal>>,
     reason: Option<&str>,
@@ -128,7 +127,8 @@ fn ending(
     // The last landmark is where readers can go to; the first one that vouches for X tells damage from a torn tail.
     let (mut vouched, mut resume, mut last) = (None, None, good_end);
     let start = header.file_pos(good_end);
-    let bytes_end = scan::end_of_bytes(&mut window, start)?;
+    let bytes_end = part::end_of_bytes(file, start)?;
+    let mut window = Window::new(file, u64::MAX)?;
     window.shorten(bytes_end);
     let mut from = Offset::new(good_end.get() + 8);
     while let Some(landmark) = scan::next_landmark(header, &mut window, from)? {

@@ -11,7 +11,6 @@ use annals_record::Kind;
 
 use crate::commit::{GroupCommit, WRITE_AT, lock};
 use crate::error::Error;
-use crate::options::Options;
 use crate::stage::{Lead, Work};
 use crate::sync::Instant;
 use crate::sync::atomic::Ordering;
@@ -232,7 +231,7 @@ impl GroupCommit {
     /// group that was written would have gained by that. Only for whoever leads: a roll on its way uses the file and its name.
     fn prepare_ahead(self: &Arc<Self>, gains: bool) {
         let whole = self.options.segment_bytes;
-        if whole < Options::PREPARE_FROM || !self.options.own_thread {
+        if !self.options.prepares_ahead() {
             return;
         }
         let filled = {

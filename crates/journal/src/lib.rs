@@ -65,6 +65,7 @@ mod lead;
 mod load;
 mod mend;
 mod options;
+mod part;
 mod purged;
 pub mod quarantine;
 #[cfg(feature = "tokio")]

@@ -144,6 +144,11 @@ impl Options {
         self.fill_ahead && self.segment_bytes >= Self::PREPARE_FROM && self.sync == SyncPolicy::Always
     }
 
+    /// Whether the next segment's file is made while the active one fills.
+    pub(crate) fn prepares_ahead(&self) -> bool {
+        self.own_thread && self.segment_bytes >= Self::PREPARE_FROM
+    }
+
     /// How long a segment's file is made that nothing was written to yet.
     pub(crate) fn first_reserve(&self) -> u64 {
         self.reserve_bytes.min(self.segment_bytes)

@@ -3,8 +3,8 @@
 //!   segments by header and seal, holes, watermark -> the newest segment is judged -> rewritten, cut, rolled
 //!
 //! I2: bytes that were acknowledged are never cut: on damage nothing is done. A torn tail is kept in quarantine.
-//! I8: after an unclean close everything from W to X is written again and synced: the page cache may hold, as clean,
-//! bytes that the medium never got.
+//! I8: after an unclean close everything that neither W nor a group says was durable is written again and synced: the page
+//! cache may hold, as clean, bytes that the medium never got.
 //! I9: recovery may be cut at any point and begun again; what it does is durable before the handle is given out. A
 //! salvage is finished here: all it decides stands in the list of holes.
 
@@ -18,10 +18,11 @@ use annals_record::{LogId, Offset, Term};
 use crate::backup;
 use crate::catalog::{self, Segment};
 use crate::clock::Clock;
-use crate::disk::{Disk, DiskFile, Mode};
+use crate::disk::{Disk, DiskFile, Listed, Mode};
 use crate::error::{Damage, Error};
 use crate::holes::{self, Hole, Holes};
 use crate::judgement::{Ending, Judgement, judge};
+use crate::keeper;
 use crate::keys::{self, Keys};
 use crate::options::Options;
 use crate::purged;
@@ -245,7 +246,7 @@ pub(crate) fn recover(
     let judgement = judge(&header, &*file, mark, &holes, Some(&mut keys)).map_err(failed)?;
     let (written_end, needs_rewrite) = (judgement.written(), judgement.is_unclean(mark));
     let durable = judgement.durable();
-    let Judgement { summary, ending, checkpoint, last_record } = judgement;
+    let Judgement { summary, ending, checkpoint, last_record, durable_upto } = judgement;
     report.records = header.records_before + summary.records;
     if let Some(damage) = holes.damage() {
         tracing::error!(detail = %damage.detail, "the journal is not written to");
@@ -269,7 +270,7 @@ pub(crate) fn recover(
     active.summary = summary;
     active.checkpoint = checkpoint.or(active.checkpoint);
     let end = active.end();
-    let written = mark.map_or(header.base, |mark| mark.durable.clamp(header.base, end));
+    let written = mark.map_or(durable_upto, |mark| mark.durable.max(durable_upto)).clamp(header.base, end);
     let mut writer = Writer::new(disk, clock, dir, options, active, slots, written);
     if needs_rewrite {
         report.rewritten_bytes = writer.rewrite(written, written_end)?;
@@ -416,20 +417,34 @@ pub(crate) fn audit_body(now_micros: i64, lost: &[&Hole], mended: &[QuarantineRe
     body
 }
 
-/// Files under temporary names are never needed: what they became has another name.
+/// Files under temporary names are never needed: what they became has another name. All but the next segment's, if it is
+/// as this writer would make it.
 fn remove_temporaries(writer: &Writer) -> Result<(), Error> {
     let listed = writer.disk.list(&writer.dir).map_err(|error| Error::io("list", &writer.dir, error))?;
-    for name in listed.iter().map(|listed| &listed.name).filter(|name| name.ends_with(".tmp")) {
-        let path = writer.dir.join(name);
+    for Listed { name, len } in listed.iter().filter(|listed| listed.name.ends_with(".tmp")) {
+        let (path, options) = (writer.dir.join(name), &writer.options);
+        if is_spare(name)
+            && options.prepares_ahead()
+            && *len == options.first_reserve()
+            && let Ok(left) = Prepared::left(&*writer.disk, path.clone(), *len)
+        {
+            writer.spare.put(left);
+            continue;
+        }
         writer.disk.remove(&path).map_err(|error| Error::io("remove", &path, error))?;
     }
     Ok(())
 }
 
+/// Whether a file of this name is made ahead, for the segment to come.
+pub(crate) fn is_spare(name: &str) -> bool {
+    name.strip_suffix(".tmp") == Some(keeper::NEXT)
+}
+
 /// Whether a file of this name belongs in a journal's directory.
 pub(crate) fn is_ours(name: &str) -> bool {
     let named = name.strip_suffix(".tmp").unwrap_or(name);
-    name == format!("{}.tmp", crate::keeper::NEXT)
+    is_spare(name)
         || named == keys::FILE_NAME
         || named == watermark::FILE_NAME
         || named == crate::journal::LOCK_FILE

@@ -55,6 +55,15 @@ impl Prepared {
         Ok(Self { file: file.into(), allocated: segment_bytes, zeroed: 0, path, refused: false })
     }
 
+    /// What an earlier writer made and did not use, `len` bytes at `path`: nothing but zeros was ever written to it, or a header,
+    /// which is written anew. Its blocks may have been written, so it is worth more than a new one; and to remove it takes
+    /// some file systems longer than all else that an open does.
+    pub(crate) fn left(disk: &dyn Disk, path: PathBuf, len: u64) -> io::Result<Self> {
+        let file = disk.open(&path, Mode::Write)?;
+        file.allocate(len)?;
+        Ok(Self { file: file.into(), allocated: len, zeroed: 0, path, refused: false })
+    }
+
     /// Gives it its header and its name, durably.
     pub(crate) fn born(self, disk: &dyn Disk, dir: &Path, header: &SegmentHeader) -> Result<Self, Error> {
         let (path, named) = (&self.path, dir.join(segment::file_name(header.base)));

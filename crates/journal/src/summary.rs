@@ -65,6 +65,23 @@ impl Summary {
         self.end = group.end;
     }
 
+    /// Counts the groups that another sum over the same segment has counted, behind the last of these, but for their record ids.
+    pub(crate) fn join(&mut self, next: &Self) {
+        if next.groups == 0 {
+            return;
+        }
+        let known = self.table.last().map(|last| last / TABLE_STRIDE);
+        self.table.extend(next.table.iter().skip_while(|distance| known == Some(**distance / TABLE_STRIDE)));
+        if self.groups == 0 {
+            self.first_micros = next.first_micros;
+        }
+        self.last_micros = next.last_micros;
+        self.groups += next.groups;
+        self.records += next.records;
+        self.payload_bytes += next.payload_bytes;
+        self.end = next.end;
+    }
+
     /// Passes over what is lost: the next group begins at `to`.
     pub(crate) fn pass(&mut self, to: Offset) {
         self.end = to;

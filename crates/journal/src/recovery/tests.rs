@@ -1,7 +1,10 @@
 use std::collections::BTreeSet;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 
 use super::*;
 use crate::commit::memory::Memory;
+use crate::frame;
 use crate::segment::{APPENDS_END, HEADER_LEN};
 use crate::{AppendOptions, Journal, NoRefill, RealDisk, SegmentStatus, SystemClock, salvage};
 
@@ -285,5 +288,89 @@ fn a_header_that_says_more_than_a_log_may_hold_is_appended_to_by_nobody() {
         let outcome = journal.append("x");
         let refused = matches!(outcome, Err(Error::TooLarge { what: "a log", .. }));
         assert_eq!((outcome.is_ok(), refused), (!is_full, is_full), "{outcome:?}");
+    }
+}
+
+#[test]
+fn what_a_group_or_a_seal_says_was_durable_is_not_written_again() {
+    let (disk, dir) = (Memory::new(), Path::new("/log"));
+    let open = |disk: &Memory| {
+        let disk = Arc::new(disk.clone());
+        Journal::open_on(disk, Arc::new(SystemClock), dir, Options::default()).unwrap()
+    };
+    let journal = open(&disk);
+    for _ in 0..20 {
+        journal.append(vec![1; 1000]).unwrap();
+    }
+    // The watermark was synced when the log was made and lags: a sync of it is not yet due.
+    let group = frame::padded(1000) + frame::COMMIT;
+    let stopped = disk.image(|| false);
+    let reopened = open(&stopped);
+    assert_eq!((reopened.durable(), reopened.report().rewritten_bytes), (journal.durable(), group as u64));
+    reopened.close().unwrap();
+    // Of two groups without a sync between them neither says it of the other.
+    let policy = Options { sync: crate::SyncPolicy::OnDemand, own_thread: false, ..Options::default() };
+    let before = stopped.image(|| true);
+    let accepts = Journal::open_on(Arc::new(before.clone()), Arc::new(SystemClock), dir, policy).unwrap();
+    let durable = accepts.durable();
+    for _ in 0..3 {
+        accepts.append(vec![1; 2 << 20]).unwrap();
+    }
+    let reopened = open(&before.image(|| true));
+    let rewritten = reopened.report().rewritten_bytes;
+    assert!(reopened.durable() > durable, "something was written");
+    assert_eq!(rewritten, reopened.durable().get() - durable.get());
+}
+
+/// A closed journal whose next segment's file is made, and that file.
+fn made_ahead(dir: &Path) -> (Options, PathBuf) {
+    let options = Options { segment_bytes: 1 << 20, ..Options::default() };
+    let journal = Journal::open_with(dir, options).unwrap();
+    let path = dir.join("next.wal.tmp");
+    while !path.exists() {
+        journal.append(vec![1; 1000]).unwrap();
+    }
+    journal.close().unwrap();
+    (options, path)
+}
+
+#[test]
+fn a_file_that_was_made_ahead_and_not_used_is_used_by_the_next_writer() {
+    let dir = tempfile::tempdir().unwrap();
+    let (options, path) = made_ahead(dir.path());
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), options.segment_bytes);
+    // As far as a roll that was cut off may have come with it.
+    let lost = header_of(&dir.path().join(segment::file_name(Offset::ZERO)));
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().write_all(&lost.encode()).unwrap();
+    let id = std::fs::metadata(&path).unwrap().ino();
+    let journal = Journal::open_with(dir.path(), options).unwrap();
+    let before = journal.append("before").unwrap();
+    journal.seal().unwrap();
+    let behind = journal.append("behind").unwrap();
+    let newest = journal.status().segments.pop().unwrap();
+    assert_eq!(std::fs::metadata(&newest.path).unwrap().ino(), id, "another file was made");
+    assert!(!path.exists() && header_of(&newest.path).base == newest.base && newest.base > before.offset);
+    journal.close().unwrap();
+    let journal = Journal::open_with(dir.path(), options).unwrap();
+    assert_eq!((journal.report().damage.clone(), journal.report().torn.clone()), (None, None));
+    assert!(journal.durable() > behind.offset);
+}
+
+#[test]
+fn a_file_that_was_made_ahead_for_another_writer_is_removed() {
+    let others = [
+        Options { segment_bytes: 2 << 20, ..Options::default() },
+        Options { segment_bytes: 1 << 20, reserve_bytes: 4096, ..Options::default() },
+        Options { segment_bytes: 1 << 20, own_thread: false, ..Options::default() },
+    ];
+    for other in others {
+        let dir = tempfile::tempdir().unwrap();
+        let (_, path) = made_ahead(dir.path());
+        assert!(path.exists());
+        let journal = Journal::open_with(dir.path(), other).unwrap();
+        assert!(!path.exists(), "{other:?}");
+        journal.append("on it goes").unwrap();
+        journal.seal().unwrap();
+        journal.append("and on").unwrap();
     }
 }

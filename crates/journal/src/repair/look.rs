@@ -11,7 +11,7 @@ use crate::error::{Damage, Error};
 use crate::holes;
 use crate::inspection::{Subject, inspect};
 use crate::judgement::{Ending, Judgement, judge};
-use crate::recovery::Survey;
+use crate::recovery::{self, Survey};
 use crate::segment::HEADER_LEN;
 use crate::verify::Depth;
 use crate::watermark;
@@ -64,7 +64,7 @@ impl Look<'_> {
             Ok(_) => {}
         }
         for listed in self.disk.list(self.dir).map_err(|error| Error::io("list", self.dir, error))? {
-            if listed.name.ends_with(".tmp") {
+            if listed.name.ends_with(".tmp") && !recovery::is_spare(&listed.name) {
                 let path = self.dir.join(&listed.name);
                 self.find(
                     Trouble::Leftover,
