@@ -94,9 +94,13 @@ pub(crate) fn verify(
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(chosen.len());
     std::thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
-        for _ in 0..threads {
+        let spawn = |_: &usize| {
             let sender = sender.clone();
-            scope.spawn(move || work(&sender));
+            std::thread::Builder::new().spawn_scoped(scope, move || work(&sender)).is_ok()
+        };
+        if (0..threads).filter(spawn).count() == 0 {
+            // No thread is to be had: it is done here, and told of at the end.
+            work(&sender);
         }
         drop(sender);
         let mut done = 0;
