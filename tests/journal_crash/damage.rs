@@ -22,6 +22,11 @@ pub const FRAME_HEADER: usize = 40;
 /// The disk of a journal that lived, as it was when its process was killed: everything is there, and the watermark
 /// covers all that was acknowledged.
 pub fn killed(rng: &mut Rng, plan: Plan) -> (SimDisk, Ledger) {
+    stopped(rng, plan, Survival::EVERYTHING)
+}
+
+/// The same, as it is when not all of what was not synced survives: the watermark may lag.
+pub fn stopped(rng: &mut Rng, plan: Plan, survival: Survival) -> (SimDisk, Ledger) {
     let (disk, mut ledger) = (SimDisk::new(), Ledger::default());
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
     history::live(&shared, rng, plan, &mut ledger).unwrap();
@@ -29,7 +34,7 @@ pub fn killed(rng: &mut Rng, plan: Plan) -> (SimDisk, Ledger) {
     for _ in 0..rng.usize(1..10) {
         ledger.append(&journal, rng).unwrap();
     }
-    let image = disk.crash(Survival::EVERYTHING, rng);
+    let image = disk.crash(survival, rng);
     (image, ledger)
 }
 

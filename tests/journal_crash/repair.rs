@@ -8,7 +8,7 @@ use annals_journal::{Disk, Error, Options};
 use annals_testkit::{ManualClock, SimDisk, Survival, Survives};
 use fastrand::Rng;
 
-use super::damage::{SEGMENT_HEADER, base, groups, killed, segments};
+use super::damage::{SEGMENT_HEADER, base, groups, killed, segments, stopped};
 use super::history::{self, DIR, Ledger, Plan};
 use super::wreck::{files, rolling};
 use super::{Case, cases};
@@ -39,7 +39,8 @@ fn a_journal_that_was_closed_is_clean_and_one_that_was_killed_is_unclean_and_who
     for seed in 0..cases(20) {
         let _case = Case::new(format!("seed {seed}"));
         let rng = &mut Rng::with_seed(seed);
-        let (disk, mut ledger) = killed(rng, lively());
+        let survival = if seed % 2 == 0 { Survival::EVERYTHING } else { Survival::NOTHING };
+        let (disk, mut ledger) = stopped(rng, lively(), survival);
         let found = look(&disk);
         let mut seen = troubles(&found);
         seen.retain(|what| *what != Trouble::Leftover);

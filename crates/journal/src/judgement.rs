@@ -66,6 +66,13 @@ impl Judgement {
         }
     }
 
+    /// From here on an open has to write again what the medium may not have: what nobody says was durable. Without a mark that is
+    /// everything.
+    pub(crate) fn vouched(&self, mark: Option<Mark>, base: Offset) -> Offset {
+        let durable = mark.map_or(base, |mark| mark.durable.max(self.durable_upto));
+        durable.clamp(base, self.written())
+    }
+
     /// Whether an open has to write again what the medium may not have: see I8.
     pub(crate) fn is_unclean(&self, mark: Option<Mark>) -> bool {
         !mark.is_some_and(|mark| mark.clean && mark.durable == self.written())
@@ -83,30 +90,36 @@ pub(crate) fn judge(
     let mut summary = Summary::new(header);
     let (mut checkpoint, mut last_record, mut durable_upto) = (None, None, header.base);
     let mut parts = Parts::new(header, file, holes)?;
-    let (reason, seal) = loop {
-        let (part, stop) = parts.next()?;
-        summary.join(&part.summary);
-        summary.absorb_ids(&part.ids);
-        checkpoint = part.checkpoint.or(checkpoint);
-        last_record = part.last_record.or(last_record);
-        durable_upto = durable_upto.max(part.durable_upto);
-        if let Some(keys) = &mut keys {
-            keys.add_scanned(&part.keys, header.base);
-        }
-        match stop {
-            Some(Step::Seal(seal)) => {
-                durable_upto = parts.position();
-                break (None, Some(seal));
+    let (ending, end) = loop {
+        let (reason, seal) = loop {
+            let (part, stop) = parts.next()?;
+            summary.join(&part.summary);
+            summary.absorb_ids(&part.ids);
+            checkpoint = part.checkpoint.or(checkpoint);
+            last_record = part.last_record.or(last_record);
+            durable_upto = durable_upto.max(part.durable_upto);
+            if let Some(keys) = &mut keys {
+                keys.add_scanned(&part.keys, header.base);
             }
-            Some(Step::Bad(reason)) => break (Some(reason), None),
-            Some(Step::End) => break (None, None),
-            Some(Step::Group(_)) | None => {}
+            match stop {
+                Some(Step::Seal(seal)) => break (None, Some(seal)),
+                Some(Step::Bad(reason)) => break (Some(reason), None),
+                Some(Step::End) => break (None, None),
+                Some(Step::Group(_)) | None => {}
+            }
+        };
+        let end = parts.position();
+        let ending = ending(header, file, end, seal, reason.as_deref(), mark, holes)?;
+        // Who looks on beside the writer has found the end before it looked behind it.
+        if matches!(ending, Ending::Clean) || !parts.goes_on()? {
+            break (ending, end);
         }
     };
-    let end = parts.position();
+    if let Ending::Sealed(_) = ending {
+        durable_upto = end;
+    }
     assert!(holes.bridge(summary.end) == end, "I2: groups up to {}, scanned up to {end}", summary.end);
     summary.pass(end);
-    let ending = ending(header, file, end, seal, reason.as_deref(), mark, holes)?;
     Ok(Judgement { summary, ending, checkpoint, last_record, durable_upto })
 }
 
@@ -164,3 +177,7 @@ fn ending(
     }
     Ok(if bytes_end > start { Ending::Torn { end: bytes_end, reason: found() } } else { Ending::Clean })
 }
+
+#[cfg(test)]
+#[cfg(not(shuttle))]
+mod tests;

@@ -4,11 +4,13 @@
 //!           ^ at                  place on; each ends with the first group whose commit frame stands behind its place
 //!
 //! A part counts only if it begins where the one before it has ended. Then all of it is what one scan from first to last
-//! finds; bytes that look like a commit frame where none is cost time and nothing else.
+//! finds. Bytes that look like a commit frame where none is cost a part of a round: other parts than the first see two parts' lengths
+//! of the file and no more, and what stops them stops nobody.
 
 use std::io;
 use std::num::NonZero;
 use std::panic::resume_unwind;
+use std::sync::LazyLock;
 use std::thread;
 
 use annals_record::{Offset, RecordId};
@@ -24,6 +26,11 @@ use crate::summary::Summary;
 const PART: u64 = 4 << 20;
 /// More threads than this read no faster: memory is the limit.
 const MOST_THREADS: usize = 4;
+/// How many cores are used. To ask takes longer than a short work.
+static CORES: LazyLock<u64> = LazyLock::new(|| {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    cores.min(MOST_THREADS) as u64
+});
 
 /// Some groups of a segment, one behind the other.
 #[derive(Debug)]
@@ -89,8 +96,8 @@ impl<'a> Parts<'a> {
         let mut part = loop {
             match self.found.next().transpose()? {
                 Some(Some(part)) if part.start == self.at => break part,
-                // What was found behind here is nothing, or began at what is no commit frame.
-                Some(_) => self.found = Vec::new().into_iter(),
+                // It has begun at what is no commit frame, or not at all.
+                Some(_) => {}
                 None => self.found = self.round().into_iter(),
             }
         };
@@ -99,28 +106,37 @@ impl<'a> Parts<'a> {
         Ok((part, stop))
     }
 
+    /// Whether there is another group by now, behind what was the last one: the file is being written to.
+    pub(crate) fn goes_on(&self) -> io::Result<bool> {
+        let window = Window::new(self.file, u64::MAX)?;
+        Ok(matches!(Scan::new(self.header, window, self.at).step()?, Step::Group(_)))
+    }
+
     /// What each core finds in its part, from here on.
     fn round(&self) -> Vec<io::Result<Option<Part>>> {
         let left = self.len.saturating_sub(self.header.file_pos(self.at).0);
-        let place = |part: u64| Offset::new(self.at.get() + part * self.part);
+        let place = |part: u64| Offset::new(self.at.get().saturating_add(part.saturating_mul(self.part)));
         on_all_cores(left / self.part, |part, _| {
             let to = place(part + 1);
             if part == 0 {
-                return self.scan(self.at, to).map(Some);
+                return self.scan(self.at, to, u64::MAX).map(Some);
             }
-            self.first_behind(place(part), to)?.map(|start| self.scan(start, to)).transpose()
+            // Not far: it may be no group at all, and of any length.
+            let seen = self.header.file_pos(place(part + 2)).0;
+            self.first_behind(place(part), to)?.map(|start| self.scan(start, to, seen)).transpose()
         })
     }
 
-    /// The end of the first commit frame that begins between two places.
+    /// The end of the first commit frame, or seal, from one place on and not behind the other.
     fn first_behind(&self, from: Offset, to: Offset) -> io::Result<Option<Offset>> {
         let mut window = Window::new(self.file, self.header.file_pos(to).0 + frame::COMMIT as u64)?;
         Ok(scan::next_landmark(self.header, &mut window, from)?.map(|landmark| landmark.end))
     }
 
-    /// Scans from `start` on, as far as the first group whose commit frame begins at `to` or behind it.
-    fn scan(&self, start: Offset, to: Offset) -> io::Result<Part> {
-        let window = Window::new(self.file, u64::MAX)?;
+    /// Scans from `start` on, as far as the first group whose commit frame begins at `to` or behind it, and sees the file's first
+    /// `seen` bytes. Only where it sees all of it does it say what stops it.
+    fn scan(&self, start: Offset, to: Offset, seen: u64) -> io::Result<Part> {
+        let window = Window::new(self.file, seen)?;
         let mut scan = Scan::new(self.header, window, start).over(self.holes.clone()).with_ids();
         let mut summary = Summary::new(self.header);
         let (mut keys, mut checkpoint, mut last_record) = (Vec::new(), None, None);
@@ -132,12 +148,13 @@ impl<'a> Parts<'a> {
                     checkpoint = scan.checkpoint.or(checkpoint);
                     last_record = scan.last_record.or(last_record);
                     keys.append(&mut scan.keys);
-                    durable_upto = durable_upto.max(group.commit.durable_upto);
+                    // None of ours says it of itself.
+                    durable_upto = durable_upto.max(group.commit.durable_upto.min(group.start));
                     if group.end.get() - frame::COMMIT as u64 >= to.get() {
                         break None;
                     }
                 }
-                stop => break Some(stop),
+                stop => break (seen == u64::MAX).then_some(stop),
             }
         };
         let (end, ids) = (scan.position(), std::mem::take(&mut scan.ids));
@@ -165,10 +182,7 @@ pub(crate) fn end_of_bytes(file: &dyn DiskFile, from: FilePos) -> io::Result<Fil
 /// Does up to so many works, one on each core, the first on the caller's, and says what came of them, in order. Each is told its
 /// number, and how many there are.
 fn on_all_cores<T: Send>(works: u64, work: impl Fn(u64, u64) -> T + Sync) -> Vec<T> {
-    // To ask how many cores there are takes longer than a short work.
-    let most =
-        if works < 2 { 1 } else { thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS) };
-    let works = works.clamp(1, most as u64);
+    let works = works.clamp(1, *CORES);
     thread::scope(|scope| {
         let work = &work;
         let others = (1..works).map(|i| thread::Builder::new().spawn_scoped(scope, move || work(i, works)));

@@ -246,7 +246,8 @@ pub(crate) fn recover(
     let judgement = judge(&header, &*file, mark, &holes, Some(&mut keys)).map_err(failed)?;
     let (written_end, needs_rewrite) = (judgement.written(), judgement.is_unclean(mark));
     let durable = judgement.durable();
-    let Judgement { summary, ending, checkpoint, last_record, durable_upto } = judgement;
+    let vouched = judgement.vouched(mark, header.base);
+    let Judgement { summary, ending, checkpoint, last_record, .. } = judgement;
     report.records = header.records_before + summary.records;
     if let Some(damage) = holes.damage() {
         tracing::error!(detail = %damage.detail, "the journal is not written to");
@@ -270,7 +271,7 @@ pub(crate) fn recover(
     active.summary = summary;
     active.checkpoint = checkpoint.or(active.checkpoint);
     let end = active.end();
-    let written = mark.map_or(durable_upto, |mark| mark.durable.max(durable_upto)).clamp(header.base, end);
+    let written = vouched.min(end);
     let mut writer = Writer::new(disk, clock, dir, options, active, slots, written);
     if needs_rewrite {
         report.rewritten_bytes = writer.rewrite(written, written_end)?;

@@ -64,6 +64,12 @@ impl Prepared {
         Ok(Self { file: file.into(), allocated: len, zeroed: 0, path, refused: false })
     }
 
+    /// Gives its space back.
+    pub(crate) fn discard(self, disk: &dyn Disk) -> io::Result<()> {
+        drop(self.file);
+        disk.remove(&self.path)
+    }
+
     /// Gives it its header and its name, durably.
     pub(crate) fn born(self, disk: &dyn Disk, dir: &Path, header: &SegmentHeader) -> Result<Self, Error> {
         let (path, named) = (&self.path, dir.join(segment::file_name(header.base)));
@@ -195,12 +201,14 @@ impl Drop for Busy<'_> {
     fn drop(&mut self) {
         let mut state = self.spare.lock();
         state.busy = false;
-        if !self.ends {
-            // An error may have been the only report of it, and a panic reports nothing: another file, then.
-            state.prepared = None;
-        }
+        // An error may have been the only report of it, and a panic reports nothing: another file, then.
+        let spoiled = if self.ends { None } else { state.prepared.take() };
         drop(state);
         self.spare.changed.notify_all();
+        // One without a length is taken up by nobody. Under a panic the disk is not asked again.
+        if let Some(spoiled) = spoiled.filter(|_| !std::thread::panicking()) {
+            let _ = spoiled.file.set_len(0);
+        }
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) const FILE_NAME: &str = "watermark";
 const MAGIC: &[u8; 8] = b"annalsWM";
 const SLOT: usize = 64;
 const SLOT_SPACING: u64 = 4096;
-/// Sync the slot after this many bytes of log: what an unclean open has to write again at most.
+/// Sync the slot after this many bytes of log.
 const SYNC_BYTES: u64 = 8 << 20;
 /// ... or when this much time has passed since the last sync.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);

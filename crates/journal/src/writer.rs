@@ -199,7 +199,14 @@ impl Writer {
             return Ok(());
         }
         let target = self.options.reserve(needed);
-        match self.active.file.allocate(target) {
+        let mut allocated = self.active.file.allocate(target);
+        if matches!(&allocated, Err(error) if is_full(error))
+            && self.spare.take().is_some_and(|spare| spare.discard(&*self.disk).is_ok())
+        {
+            // What was made ahead is of less use than what is written now.
+            allocated = self.active.file.allocate(target);
+        }
+        match allocated {
             Ok(()) => {
                 self.active.allocated = target;
                 Ok(())

@@ -133,7 +133,6 @@ impl Memory {
     }
 
     /// The same disk, whose calls through this handle always go well: for who looks at it in a rule.
-    #[cfg(shuttle)]
     pub(crate) fn beneath(&self) -> Self {
         let (tree, is_locked) = (Arc::clone(&self.tree), Arc::clone(&self.is_locked));
         Self { tree, is_locked, ..Self::new() }

@@ -161,7 +161,7 @@ fn a_part_begins_where_the_one_before_it_ends_wherever_they_are_parted() {
     let ((header, file), none) = (first_segment(dir.path()), Holes::default());
     let parts = Parts::of(&header, &*file, &none, 1 << 20).unwrap();
     for at in (0..end.get() - frame::COMMIT as u64 + 1).step_by(8).map(Offset::new) {
-        let before = parts.scan(Offset::ZERO, at).unwrap();
+        let before = parts.scan(Offset::ZERO, at, u64::MAX).unwrap();
         assert_eq!(parts.first_behind(at, end).unwrap(), Some(before.end), "parted at {at}");
     }
 }
@@ -196,6 +196,28 @@ fn bytes_that_look_like_a_commit_frame_where_none_is_change_nothing() {
 }
 
 #[test]
+fn behind_a_group_of_many_parts_they_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = short(dir.path());
+    let none = Holes::default();
+    for round in 0..6 {
+        journal.append(vec![round; 1000]).unwrap();
+        journal.append(vec![round; 20_000]).unwrap();
+    }
+    let end = journal.durable();
+    std::mem::forget(journal);
+    let (header, file) = first_segment(dir.path());
+    for part in [80, 800, 3_000, 8_000, 20_000, 30_000] {
+        let mut parts = Parts::of(&header, &*file, &none, part).unwrap();
+        let mut groups = 0;
+        while let (found, None) = parts.next().unwrap() {
+            groups += found.summary.groups;
+        }
+        assert_eq!((parts.position(), groups), (end, 12), "parts of {part}");
+    }
+}
+
+#[test]
 fn what_is_listed_as_lost_is_passed_over_in_parts_too() {
     let dir = tempfile::tempdir().unwrap();
     let rng = &mut Rng::with_seed(1);
@@ -206,8 +228,8 @@ fn what_is_listed_as_lost_is_passed_over_in_parts_too() {
     while let (part, None) = parts.next().unwrap() {
         groups.push((part.start, part.end));
     }
-    for _ in 0..20 {
-        let first = rng.usize(0..groups.len() - 4);
+    for round in 0..20 {
+        let first = if round == 0 { 0 } else { rng.usize(0..groups.len() - 4) };
         let (from, to) = (groups[first].0, groups[first + rng.usize(0..4)].1);
         let holes = Holes::new(vec![crate::holes::Hole {
             offset: from,

@@ -3,7 +3,7 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 
 use super::*;
-use crate::commit::memory::Memory;
+use crate::commit::memory::{Call, Memory};
 use crate::frame;
 use crate::segment::{APPENDS_END, HEADER_LEN};
 use crate::{AppendOptions, Journal, NoRefill, RealDisk, SegmentStatus, SystemClock, salvage};
@@ -292,7 +292,7 @@ fn a_header_that_says_more_than_a_log_may_hold_is_appended_to_by_nobody() {
 }
 
 #[test]
-fn what_a_group_or_a_seal_says_was_durable_is_not_written_again() {
+fn what_a_group_says_was_durable_is_not_written_again() {
     let (disk, dir) = (Memory::new(), Path::new("/log"));
     let open = |disk: &Memory| {
         let disk = Arc::new(disk.clone());
@@ -322,6 +322,27 @@ fn what_a_group_or_a_seal_says_was_durable_is_not_written_again() {
     assert_eq!(rewritten, reopened.durable().get() - durable.get());
 }
 
+#[test]
+fn of_a_segment_that_was_sealed_last_the_seal_is_written_again() {
+    let (disk, dir) = (Memory::new(), Path::new("/log"));
+    let open = |disk: &Memory| {
+        let disk = Arc::new(disk.clone());
+        Journal::open_on(disk, Arc::new(SystemClock), dir, Options::default()).unwrap()
+    };
+    let journal = open(&disk);
+    for _ in 0..20 {
+        journal.append(vec![1; 1000]).unwrap();
+    }
+    let end = journal.durable();
+    // The seal is written, and the next segment is never named.
+    disk.rule(|call, _| if call == Call::Rename { Err(io::Error::other("on purpose")) } else { Ok(()) });
+    journal.seal().unwrap_err();
+    let reopened = open(&disk.image(|| false));
+    let seal = reopened.durable().get() - end.get();
+    assert!(seal > 0, "nothing was sealed");
+    assert_eq!(reopened.report().rewritten_bytes, seal);
+}
+
 /// A closed journal whose next segment's file is made, and that file.
 fn made_ahead(dir: &Path) -> (Options, PathBuf) {
     let options = Options { segment_bytes: 1 << 20, ..Options::default() };
@@ -344,6 +365,7 @@ fn a_file_that_was_made_ahead_and_not_used_is_used_by_the_next_writer() {
     std::fs::OpenOptions::new().write(true).open(&path).unwrap().write_all(&lost.encode()).unwrap();
     let id = std::fs::metadata(&path).unwrap().ino();
     let journal = Journal::open_with(dir.path(), options).unwrap();
+    assert!(path.exists(), "it is removed");
     let before = journal.append("before").unwrap();
     journal.seal().unwrap();
     let behind = journal.append("behind").unwrap();
@@ -373,4 +395,29 @@ fn a_file_that_was_made_ahead_for_another_writer_is_removed() {
         journal.seal().unwrap();
         journal.append("and on").unwrap();
     }
+}
+
+#[test]
+fn what_was_made_ahead_gives_way_to_what_is_written_on_a_full_disk() {
+    let (disk, dir) = (Memory::new(), Path::new("/log"));
+    let options = Options { segment_bytes: 1 << 20, ..Options::default() };
+    let open = || Journal::open_on(Arc::new(disk.clone()), Arc::new(SystemClock), dir, options).unwrap();
+    let (beneath, spare) = (disk.beneath(), dir.join("next.wal.tmp"));
+    let is_made = move || beneath.open(&spare, Mode::Read).is_ok();
+    let journal = open();
+    while !is_made() {
+        journal.append(vec![1; 1000]).unwrap();
+    }
+    journal.close().unwrap();
+    let journal = open();
+    assert!(is_made());
+    let looks = is_made.clone();
+    disk.rule(move |call, path| match call {
+        Call::Allocate if path.extension().is_some_and(|kind| kind == "wal") && looks() => {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        _ => Ok(()),
+    });
+    journal.append("there is room for this").unwrap();
+    assert!(!is_made());
 }

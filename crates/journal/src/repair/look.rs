@@ -160,7 +160,7 @@ impl Look<'_> {
     fn ending(&mut self, judgement: &Judgement, path: &Path, base: Offset) -> Offset {
         let (mark, end) = (self.survey.mark, judgement.written());
         self.diagnosis.durable = judgement.durable();
-        let to_rewrite = end.get() - mark.map_or(base, |mark| mark.durable.clamp(base, end)).get();
+        let to_rewrite = end.get() - judgement.vouched(mark, base).get();
         if self.survey.behind.is_some() {
             return end;
         }

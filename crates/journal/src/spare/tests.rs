@@ -108,6 +108,8 @@ fn a_file_whose_zeros_failed_is_not_used() {
     assert!(spare.fill_some(&zeros).unwrap());
     assert!(matches!(spare.fill_some(&zeros), Err(Error::Io { op: "fill", .. })));
     assert!(spare.take().is_none());
+    // Nor by the next writer, who takes up what is as long as it should be.
+    assert_eq!(std::fs::metadata(dir.path().join("next.tmp")).unwrap().len(), 0);
 }
 
 #[test]

@@ -1,0 +1,99 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+use crate::disk::{self, Disk, Mode, RealDisk};
+use crate::frame::{self, Commit};
+use crate::segment::HEADER_LEN;
+use crate::{Journal, Options};
+
+/// A file that a writer goes on with as soon as somebody has looked behind its end.
+#[derive(Debug)]
+struct Growing {
+    file: Box<dyn DiskFile>,
+    whole: Vec<u8>,
+    from: u64,
+    has_grown: AtomicBool,
+}
+
+impl DiskFile for Growing {
+    fn read_at(&self, buf: &mut [u8], pos: u64) -> io::Result<usize> {
+        let read = self.file.read_at(buf, pos)?;
+        if pos + read as u64 > self.from && !self.has_grown.swap(true, Ordering::SeqCst) {
+            disk::write_full(&*self.file, &self.whole[self.from as usize..], self.from)?;
+        }
+        Ok(read)
+    }
+
+    fn write_at(&self, buf: &[u8], pos: u64) -> io::Result<usize> {
+        self.file.write_at(buf, pos)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync()
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        self.file.allocate(len)
+    }
+}
+
+#[test]
+fn beside_a_writer_that_goes_on_nothing_is_called_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal =
+        Journal::open_with(dir.path(), Options { reserve_bytes: 64 << 10, ..Options::default() }).unwrap();
+    for _ in 0..30 {
+        journal.append("before").unwrap();
+    }
+    let seen = journal.durable();
+    for _ in 0..10 {
+        journal.append("behind").unwrap();
+    }
+    let end = journal.durable();
+    std::mem::forget(journal);
+    let path = dir.path().join("0000000000000000.wal");
+    let whole = std::fs::read(&path).unwrap();
+    let header = SegmentHeader::decode(&whole[..HEADER_LEN as usize]).unwrap();
+    let from = header.file_pos(seen).0;
+    let file = RealDisk.open(&path, Mode::Write).unwrap();
+    disk::write_full(&*file, &vec![0; whole.len() - from as usize], from).unwrap();
+    let growing = Growing { file, whole, from, has_grown: AtomicBool::default() };
+    let found = judge(&header, &growing, None, &Holes::default(), None).unwrap();
+    assert!(growing.has_grown.load(Ordering::SeqCst));
+    assert!(matches!(found.ending, Ending::Clean), "{:?}", found.ending);
+    assert_eq!((found.summary.end, found.summary.records), (end, 40));
+    assert!(seen < found.durable_upto && found.durable_upto < end);
+    // Nobody vouches for anything without a watermark.
+    assert_eq!(found.vouched(None, header.base), header.base);
+    let mark = |durable| Mark { log: header.log, term: header.term, durable, clean: false };
+    assert_eq!(found.vouched(Some(mark(seen)), header.base), found.durable_upto);
+    assert_eq!(found.vouched(Some(mark(end)), header.base), end);
+}
+
+#[test]
+fn no_group_vouches_for_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal =
+        Journal::open_with(dir.path(), Options { reserve_bytes: 4096, ..Options::default() }).unwrap();
+    journal.append("as it should be").unwrap();
+    let start = journal.durable();
+    std::mem::forget(journal);
+    let path = dir.path().join("0000000000000000.wal");
+    let header = SegmentHeader::decode(&std::fs::read(&path).unwrap()[..HEADER_LEN as usize]).unwrap();
+    let claims = Offset::new(start.get() + 1000);
+    let commit = Commit { batch_start: start, durable_upto: claims, time_micros: 1, records: 0 };
+    let claim = frame::encode(frame::COMMIT_WORD, &commit.words(), &[], &header.place(start));
+    let file = RealDisk.open(&path, Mode::Write).unwrap();
+    disk::write_full(&*file, &claim, header.file_pos(start).0).unwrap();
+    let found = judge(&header, &*file, None, &Holes::default(), None).unwrap();
+    assert_eq!(found.summary.end.get(), start.get() + claim.len() as u64);
+    assert_eq!(found.durable_upto, start);
+}
