@@ -94,11 +94,13 @@ pub(crate) fn verify(
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(chosen.len());
     std::thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
-        let spawn = |_: &usize| {
+        let mut started = 0;
+        for _ in 0..threads {
             let sender = sender.clone();
-            std::thread::Builder::new().spawn_scoped(scope, move || work(&sender)).is_ok()
-        };
-        if (0..threads).filter(spawn).count() == 0 {
+            let thread = std::thread::Builder::new().spawn_scoped(scope, move || work(&sender));
+            started += usize::from(thread.is_ok());
+        }
+        if started == 0 {
             // No thread is to be had: it is done here, and told of at the end.
             work(&sender);
         }
