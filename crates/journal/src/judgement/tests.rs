@@ -97,3 +97,20 @@ fn no_group_vouches_for_itself() {
     assert_eq!(found.summary.end.get(), start.get() + claim.len() as u64);
     assert_eq!(found.durable_upto, start);
 }
+
+#[test]
+fn what_was_closed_in_order_at_its_end_is_clean_and_nothing_else_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open_with(dir.path(), Options::default()).unwrap();
+    journal.append("one").unwrap();
+    let end = journal.durable();
+    journal.close().unwrap();
+    let path = dir.path().join("0000000000000000.wal");
+    let header = SegmentHeader::decode(&std::fs::read(&path).unwrap()[..HEADER_LEN as usize]).unwrap();
+    let file = RealDisk.open(&path, Mode::Read).unwrap();
+    let found = judge(&header, &*file, None, &Holes::default(), None).unwrap();
+    let mark = |durable, clean| Some(Mark { log: header.log, term: header.term, durable, clean });
+    assert!(!found.is_unclean(mark(end, true)));
+    assert!(found.is_unclean(mark(end, false)) && found.is_unclean(mark(Offset::new(8), true)));
+    assert!(found.is_unclean(None));
+}
