@@ -1,8 +1,12 @@
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use annals_record::{LogId, Term};
 
 use super::*;
 use crate::disk::{self, Disk, Mode, RealDisk};
 use crate::frame::{self, Commit};
+use crate::holes::Hole;
 use crate::segment::HEADER_LEN;
 use crate::{Journal, Options};
 
@@ -113,4 +117,93 @@ fn what_was_closed_in_order_at_its_end_is_clean_and_nothing_else_is() {
     assert!(!found.is_unclean(mark(end, true)));
     assert!(found.is_unclean(mark(end, false)) && found.is_unclean(mark(Offset::new(8), true)));
     assert!(found.is_unclean(None));
+}
+
+/// A segment with a good group, then one that is broken and one behind it that says that all below a place was durable, if one is
+/// given by its distance from the good end; and that end.
+fn with_behind(dir: &Path, says: Option<u64>) -> (SegmentHeader, Box<dyn DiskFile>, Offset) {
+    let header = SegmentHeader {
+        log: LogId::from_bytes([1; 16]),
+        term: Term::new(5),
+        term_start: Offset::ZERO,
+        base: Offset::new(800),
+        chain: [0; 32],
+        records_before: 0,
+        created_micros: 0,
+        checkpoint: None,
+        keys: None,
+    };
+    let mut bytes = header.encode();
+    let group = |bytes: &mut Vec<u8>, durable_upto: Option<Offset>| {
+        let start = header.offset(FilePos(bytes.len() as u64));
+        let durable_upto = durable_upto.unwrap_or(start);
+        let commit = Commit { batch_start: start, durable_upto, time_micros: 1, records: 0 };
+        bytes.extend_from_slice(&frame::encode(
+            frame::COMMIT_WORD,
+            &commit.words(),
+            &[],
+            &header.place(start),
+        ));
+        header.offset(FilePos(bytes.len() as u64))
+    };
+    let end = group(&mut bytes, None);
+    if let Some(distance) = says {
+        group(&mut bytes, None);
+        let broken = header.file_pos(end).0 as usize;
+        bytes[broken + 9] ^= 1;
+        group(&mut bytes, Some(Offset::new(end.get() + distance)));
+    }
+    bytes.resize(bytes.len() + 4096, 0);
+    let file = RealDisk.open(&dir.join("segment"), Mode::CreateNew).unwrap();
+    disk::write_full(&*file, &bytes, 0).unwrap();
+    (header, file, end)
+}
+
+#[test]
+fn torn_is_only_what_nothing_vouches_for() {
+    let hole = |term| Hole {
+        offset: Offset::ZERO,
+        len: 8,
+        reason: String::new(),
+        kept: None,
+        at_micros: 0,
+        term: Term::new(term),
+        sealed: false,
+    };
+    // What the group behind says, the mark's term and distance from the good end, the term of a hole; and the verdict.
+    let cases = [
+        (None, None, None, "clean"),
+        (None, Some((5, 0)), None, "clean"),
+        (None, Some((5, 8)), None, "damaged"),
+        (None, Some((6, 0)), None, "damaged"),
+        (None, Some((6, 0)), Some(6), "damaged"),
+        (None, Some((6, 0)), Some(7), "clean"),
+        (None, Some((4, 0)), None, "clean"),
+        (Some(0), None, None, "torn"),
+        (Some(0), Some((5, 0)), None, "torn"),
+        (Some(0), Some((5, 8)), None, "damaged"),
+        (Some(8), None, None, "damaged"),
+        (Some(8), Some((5, 0)), None, "damaged"),
+    ];
+    for (case, (says, marked, listed, verdict)) in cases.into_iter().enumerate() {
+        let dir = tempfile::tempdir().unwrap();
+        let (header, file, end) = with_behind(dir.path(), says);
+        let mark = marked.map(|(term, distance)| {
+            let (log, term, durable) = (header.log, Term::new(term), Offset::new(end.get() + distance));
+            Mark { log, term, durable, clean: false }
+        });
+        let holes = Holes::new(listed.map(hole).into_iter().collect());
+        let found = judge(&header, &*file, mark, &holes, None).unwrap();
+        assert_eq!(found.summary.end, end);
+        let is = match &found.ending {
+            Ending::Clean => "clean",
+            Ending::Torn { .. } => "torn",
+            Ending::Damaged { damage, durable } => {
+                assert!(damage.offset == end && *durable >= end);
+                "damaged"
+            }
+            Ending::Sealed(_) => "sealed",
+        };
+        assert_eq!(is, verdict, "case {case}");
+    }
 }
