@@ -291,13 +291,18 @@ fn a_header_that_says_more_than_a_log_may_hold_is_appended_to_by_nobody() {
     }
 }
 
+fn open_with(disk: &Memory, options: Options) -> Journal {
+    let disk = Arc::new(disk.clone());
+    Journal::open_on(disk, Arc::new(SystemClock), Path::new("/log"), options).unwrap()
+}
+
+fn open(disk: &Memory) -> Journal {
+    open_with(disk, Options::default())
+}
+
 #[test]
 fn what_a_group_says_was_durable_is_not_written_again() {
-    let (disk, dir) = (Memory::new(), Path::new("/log"));
-    let open = |disk: &Memory| {
-        let disk = Arc::new(disk.clone());
-        Journal::open_on(disk, Arc::new(SystemClock), dir, Options::default()).unwrap()
-    };
+    let disk = Memory::new();
     let journal = open(&disk);
     for _ in 0..20 {
         journal.append(vec![1; 1000]).unwrap();
@@ -311,7 +316,7 @@ fn what_a_group_says_was_durable_is_not_written_again() {
     // Of two groups without a sync between them neither says it of the other.
     let policy = Options { sync: crate::SyncPolicy::OnDemand, own_thread: false, ..Options::default() };
     let before = stopped.image(|| true);
-    let accepts = Journal::open_on(Arc::new(before.clone()), Arc::new(SystemClock), dir, policy).unwrap();
+    let accepts = open_with(&before, policy);
     let durable = accepts.durable();
     for _ in 0..3 {
         accepts.append(vec![1; 2 << 20]).unwrap();
@@ -324,11 +329,7 @@ fn what_a_group_says_was_durable_is_not_written_again() {
 
 #[test]
 fn of_a_segment_that_was_sealed_last_the_seal_is_written_again() {
-    let (disk, dir) = (Memory::new(), Path::new("/log"));
-    let open = |disk: &Memory| {
-        let disk = Arc::new(disk.clone());
-        Journal::open_on(disk, Arc::new(SystemClock), dir, Options::default()).unwrap()
-    };
+    let disk = Memory::new();
     let journal = open(&disk);
     for _ in 0..20 {
         journal.append(vec![1; 1000]).unwrap();
@@ -399,11 +400,10 @@ fn a_file_that_was_made_ahead_for_another_writer_is_removed() {
 
 #[test]
 fn what_was_made_ahead_gives_way_to_what_is_written_on_a_full_disk() {
-    let (disk, dir) = (Memory::new(), Path::new("/log"));
-    let options = Options { segment_bytes: 1 << 20, ..Options::default() };
-    let open = || Journal::open_on(Arc::new(disk.clone()), Arc::new(SystemClock), dir, options).unwrap();
-    let (beneath, spare) = (disk.beneath(), dir.join("next.wal.tmp"));
-    let is_made = move || beneath.open(&spare, Mode::Read).is_ok();
+    let disk = Memory::new();
+    let open = || open_with(&disk, Options { segment_bytes: 1 << 20, ..Options::default() });
+    let (beneath, spare) = (disk.beneath(), Path::new("/log/next.wal.tmp"));
+    let is_made = move || beneath.open(spare, Mode::Read).is_ok();
     let journal = open();
     while !is_made() {
         journal.append(vec![1; 1000]).unwrap();

@@ -180,7 +180,11 @@ impl Look<'_> {
             Ending::Clean => {}
         }
         if judgement.is_unclean(mark) {
-            let detail = "the medium may not have these bytes, though they can be read";
+            let detail = if to_rewrite == 0 {
+                "it was not closed, and all of it is known to be durable"
+            } else {
+                "the medium may not have these bytes, though they can be read"
+            };
             self.find(Trouble::Unclean, (Offset::new(end.get() - to_rewrite), to_rewrite), path, detail);
         }
         end
